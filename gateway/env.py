@@ -1,0 +1,290 @@
+"""
+Every environment variable this service reads, declared once: name, type, default and one sentence.
+
+`settings`, `.env.example`, the README's table and `manage.py show_config` all come from, or are tested
+against, this list. Rules: an empty value means unset; a flag is `true`/`false`/`1`/`0` and nothing else;
+a secret may also come from the file that `NAME_FILE` names; a value that cannot be read stops the start
+with the variable's name.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def flag(raw: str) -> bool:
+    """Strict on purpose: django-environ reads `ture` and `enabled` as False without a word."""
+    known = {"true": True, "1": True, "false": False, "0": False}
+    if raw.lower() not in known:
+        raise ValueError("write true or false")
+    return known[raw.lower()]
+
+
+def positive(raw: str) -> int:
+    number = int(raw)
+    if number < 1:
+        raise ValueError("write a whole number of 1 or more")
+    return number
+
+
+def number(raw: str) -> int:
+    value = int(raw)
+    if value < 0:
+        raise ValueError("write a whole number of 0 or more")
+    return value
+
+
+def names(raw: str) -> tuple[str, ...]:
+    """A comma-separated list; blanks around the names and empty places do not count."""
+    return tuple(part.strip() for part in raw.split(",") if part.strip())
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable. `default` is what an unset or empty variable means."""
+
+    name: str
+    cast: Callable[[str], Any]
+    default: Any
+    help: str
+    section: str
+    secret: bool = False
+
+
+DECLARED: dict[str, Variable] = {}
+
+
+def declare(
+    section: str,
+    name: str,
+    cast: Callable[[str], Any],
+    default: Any,
+    help: str,
+    secret: bool = False,
+) -> None:
+    DECLARED[name] = Variable(name, cast, default, help, section, secret)
+
+
+_S = "Service"
+declare(
+    _S,
+    "ENV_FILE",
+    str,
+    str(BASE_DIR / ".env"),
+    "The file that variables are read from at start; what the environment sets already wins.",
+)
+declare(
+    _S,
+    "PUBLIC_URL",
+    str,
+    "http://localhost:8080",
+    "The address people type. It decides the allowed host, HTTPS redirects, HSTS, Secure cookies and CSRF origins.",
+)
+declare(_S, "BIND", str, "127.0.0.1", "The address to listen on. The image listens on 0.0.0.0.")
+declare(_S, "PORT", positive, 8080, "The port to listen on.")
+declare(
+    _S,
+    "WEB_WORKERS",
+    positive,
+    1,
+    "gunicorn workers. More than one needs a backend that is not the local model.",
+)
+declare(
+    _S,
+    "DATA_DIR",
+    str,
+    str(BASE_DIR / "data"),
+    "Where the SQLite file, models and instance locks live.",
+)
+declare(
+    _S,
+    "STATIC_ROOT",
+    str,
+    str(BASE_DIR / "static"),
+    "Where collectstatic puts the admin's and the API page's files.",
+)
+declare(_S, "DEBUG", flag, False, "Django's debug pages. Never on a machine that others reach.")
+declare(
+    _S,
+    "LOG_LEVEL",
+    str,
+    "INFO",
+    "DEBUG, INFO, WARNING or ERROR. No level logs a prompt or an answer.",
+)
+declare(
+    _S,
+    "MAX_BODY_BYTES",
+    positive,
+    1_048_576,
+    "The largest request body, in bytes; a larger one gets 413.",
+)
+
+_S = "Secrets"
+declare(
+    _S,
+    "SECRET_KEY",
+    str,
+    "",
+    "Django's secret, at least 50 characters. scripts/run writes a random one into .env.",
+    secret=True,
+)
+declare(
+    _S,
+    "JWT_CONSTANT",
+    str,
+    "",
+    "The key that signs access and refresh tokens, at least 32 bytes. Falls back to SECRET_KEY.",
+    secret=True,
+)
+
+_S = "Stores"
+declare(
+    _S,
+    "DATABASE_URL",
+    str,
+    "",
+    "postgres://user:password@host:5432/name, or empty for an SQLite file in DATA_DIR.",
+    secret=True,
+)
+declare(_S, "DATABASE_POOL", positive, 16, "Connections each process keeps to PostgreSQL at most.")
+declare(
+    _S,
+    "REDIS_URL",
+    str,
+    "",
+    "redis://host:6379/0 for the answer cache, or empty for memory of this process.",
+    secret=True,
+)
+
+_S = "Accounts"
+declare(_S, "ACCESS_TOKEN_MINUTES", positive, 60, "How long an access token is good for.")
+declare(_S, "REFRESH_TOKEN_DAYS", positive, 14, "How long a refresh token is good for.")
+declare(
+    _S,
+    "ADMIN_EMAIL",
+    str,
+    "",
+    "The first administrator, made at start if no account has this e-mail.",
+)
+declare(
+    _S,
+    "ADMIN_PASSWORD",
+    str,
+    "",
+    "That administrator's first password; better from a file, by ADMIN_PASSWORD_FILE.",
+    secret=True,
+)
+
+_S = "Prompts"
+declare(
+    _S,
+    "PROMPT_MAX_CHARS",
+    positive,
+    200_000,
+    "The longest prompt, in characters; a longer one gets 400.",
+)
+declare(
+    _S,
+    "PROMPT_CACHE_SECONDS",
+    number,
+    3600,
+    "How long an answer to a deterministic prompt (temperature 0) is kept for its user; 0 switches the cache off.",
+)
+
+_S = "Policy"
+declare(_S, "POLICY_OFF", names, (), "Rules that are not looked for, comma-separated.")
+declare(_S, "POLICY_FLAG", names, (), "Rules whose findings are reported and left in the text.")
+declare(
+    _S,
+    "POLICY_BLOCK",
+    names,
+    (),
+    "Rules that refuse a prompt, or cut an answer off, instead of masking.",
+)
+declare(
+    _S,
+    "POLICY_HTML",
+    str,
+    "markdown",
+    "How markup in answers is cleaned: markdown (code is left alone), html (everything), off.",
+)
+
+_S = "Model"
+declare(
+    _S,
+    "LLM_NAME",
+    str,
+    "smollm2-135m",
+    "The model from the catalogue (manage.py download_model --list).",
+)
+declare(_S, "LLM_MODEL_PATH", str, "", "Any GGUF file, instead of LLM_NAME.")
+declare(_S, "LLM_MODELS_DIR", str, "", "Where downloaded models lie; empty means DATA_DIR/models.")
+declare(
+    _S,
+    "LLM_AUTOSTART",
+    flag,
+    False,
+    "Load the model when Django starts. Only server entry points set this.",
+)
+declare(
+    _S,
+    "LLM_THREADS",
+    number,
+    0,
+    "Threads llama.cpp computes with; 0 means one less than the cores, at least 1.",
+)
+declare(_S, "LLM_CONTEXT", positive, 2048, "Tokens of prompt and answer together.")
+declare(
+    _S,
+    "LLM_MAX_TOKENS",
+    positive,
+    512,
+    "Tokens of an answer where the caller names no max_tokens, and the most it may name.",
+)
+declare(
+    _S,
+    "LLM_QUEUE",
+    positive,
+    32,
+    "Prompts that may wait for the model; one more is refused with 503.",
+)
+declare(_S, "LLM_QUEUE_SECONDS", positive, 60, "How long a prompt may wait for the model.")
+declare(_S, "LLM_TIMEOUT_SECONDS", positive, 300, "How long a prompt may take altogether.")
+
+
+_reader = Env()
+
+
+def read(name: str) -> Any:
+    """The value of a declared variable, cast. Raises ImproperlyConfigured naming the variable."""
+    variable = DECLARED[name]
+    raw = os.environ.get(name, "").strip()
+    path = os.environ.get(f"{name}_FILE", "").strip() if variable.secret else ""
+    if path:
+        if raw:
+            raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; keep one.")
+        try:
+            raw = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE: {path}: {error.strerror}.") from error
+    if not raw:
+        return variable.default
+    try:
+        return variable.cast(raw)
+    except ValueError as error:
+        shown = "its value" if variable.secret else repr(raw)
+        raise ImproperlyConfigured(f"{name}: {shown} cannot be read: {error}.") from error
+
+
+def load_dotenv() -> None:
+    """Takes ENV_FILE (`.env`) into the environment; what is set there already wins."""
+    path = Path(read("ENV_FILE"))
+    if path.is_file():
+        _reader.read_env(str(path), overwrite=False)

@@ -1,0 +1,221 @@
+"""
+One settings file, production by default; what differs between machines comes from `gateway.env`.
+
+`PUBLIC_URL` decides everything that depends on the scheme and the host, so that plain HTTP on localhost
+works as it is and `check --deploy` is clean behind HTTPS.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+from gateway import env
+
+env.load_dotenv()
+
+BASE_DIR = env.BASE_DIR
+DATA_DIR = Path(env.read("DATA_DIR"))
+DEBUG = env.read("DEBUG")
+
+# -- The address people type --
+PUBLIC_URL = env.read("PUBLIC_URL").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+if _public.scheme not in {"http", "https"} or not _public.hostname:
+    raise ImproperlyConfigured("PUBLIC_URL: write it as https://gateway.example.org.")
+HTTPS = _public.scheme == "https"
+# The loopback names stay allowed: health checks and the operator's own curl come that way.
+ALLOWED_HOSTS = sorted({_public.hostname, "localhost", "127.0.0.1", "[::1]"})
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz/?$", r"^readyz/?$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+# gateway.middleware holds subclasses of the middleware that these look for by its exact name;
+# tests/gateway/test_middleware.py proves that they do their work.
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
+if not HTTPS:  # plain HTTP on localhost, by choice of PUBLIC_URL
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
+
+# -- Secrets --
+SECRET_KEY = env.read("SECRET_KEY")
+JWT_CONSTANT = env.read("JWT_CONSTANT") or SECRET_KEY
+_HOW = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+if not SECRET_KEY:
+    raise ImproperlyConfigured(f"SECRET_KEY is not set. {_HOW}")
+if len(JWT_CONSTANT.encode()) < 32:
+    raise ImproperlyConfigured(f"JWT_CONSTANT (or SECRET_KEY) is under 32 bytes. {_HOW}")
+
+# -- The project --
+INSTALLED_APPS = [
+    "accounts",
+    "sanitization",
+    "inference",
+    "prompts",
+    "gateway",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "gateway.middleware.RequestId",
+    "gateway.middleware.Security",
+    "gateway.middleware.Sessions",
+    "gateway.middleware.Common",
+    "gateway.middleware.Csrf",
+    "gateway.middleware.Authentication",
+    "gateway.middleware.Messages",
+    "gateway.middleware.FrameOptions",
+]
+ROOT_URLCONF = "gateway.urls"
+ASGI_APPLICATION = "gateway.asgi.application"
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = env.read("STATIC_ROOT")
+MAX_BODY_BYTES = env.read("MAX_BODY_BYTES")
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+
+# -- Stores --
+DATABASE_URL = env.read("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}"
+_database = Env.db_url_config(DATABASE_URL)
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+else:
+    # A pool instead of persistent connections: under ASGI every request has a thread of its own.
+    _database["CONN_MAX_AGE"] = 0
+    _database["OPTIONS"] = {
+        **_database.get("OPTIONS", {}),
+        "pool": {"min_size": 1, "max_size": env.read("DATABASE_POOL"), "timeout": 5},
+        "connect_timeout": 5,
+    }
+DATABASES = {"default": _database}
+REDIS_URL = env.read("REDIS_URL")
+if REDIS_URL:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "gateway",
+            "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+        }
+    }
+else:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 2000},
+        }
+    }
+
+# -- Accounts --
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "accounts.validators.LengthValidator"},
+    {"NAME": "accounts.validators.CharacterClassesValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "first_name", "last_name")},
+    },
+]
+PASSWORD_HASHERS = [
+    "accounts.hashers.BoundedArgon2Hasher",
+    "accounts.hashers.BoundedBcryptHasher",  # users that came from the NestJS service
+]
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.read("ACCESS_TOKEN_MINUTES")),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.read("REFRESH_TOKEN_DAYS")),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "SIGNING_KEY": JWT_CONSTANT,
+    "ALGORITHM": "HS256",
+    "USER_ID_FIELD": "id",
+    "USER_ID_CLAIM": "sub",
+}
+ADMIN_EMAIL = env.read("ADMIN_EMAIL")
+ADMIN_PASSWORD = env.read("ADMIN_PASSWORD")
+
+# -- The API --
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["accounts.strict.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "gateway.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "LLM Gateway",
+    "DESCRIPTION": "Sanitizes what a language model is told and what it answers.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["gateway.schema.describe_problems"],
+}
+
+# -- Prompts, policy, model --
+PROMPT_MAX_CHARS = env.read("PROMPT_MAX_CHARS")
+PROMPT_CACHE_SECONDS = env.read("PROMPT_CACHE_SECONDS")
+SANITIZATION_FILTERS = [
+    "sanitization.patterns.PatternFilter",
+    "sanitization.controls.ControlFilter",
+    "sanitization.markup.MarkupFilter",
+]
+POLICY_OFF = env.read("POLICY_OFF")
+POLICY_FLAG = env.read("POLICY_FLAG")
+POLICY_BLOCK = env.read("POLICY_BLOCK")
+POLICY_HTML = env.read("POLICY_HTML")
+LLM_NAME = env.read("LLM_NAME")
+LLM_MODEL_PATH = env.read("LLM_MODEL_PATH")
+LLM_MODELS_DIR = Path(env.read("LLM_MODELS_DIR") or DATA_DIR / "models")
+LLM_AUTOSTART = env.read("LLM_AUTOSTART")
+LLM_THREADS = env.read("LLM_THREADS")
+LLM_CONTEXT = env.read("LLM_CONTEXT")
+LLM_MAX_TOKENS = env.read("LLM_MAX_TOKENS")
+LLM_QUEUE = env.read("LLM_QUEUE")
+LLM_QUEUE_SECONDS = env.read("LLM_QUEUE_SECONDS")
+LLM_TIMEOUT_SECONDS = env.read("LLM_TIMEOUT_SECONDS")
+
+LOGGING_CONFIG = "gateway.logs.configure"
+LOGGING = {"level": env.read("LOG_LEVEL")}

@@ -1,0 +1,68 @@
+"""
+What can go wrong between a prompt and a model. No HTTP here; `gateway.problems` gives each a status.
+
+    InferenceError
+    ├── ModelUnavailable        missing, broken, still loading, or the engine is down
+    ├── UnknownModel            the caller named a model that is not served
+    ├── PromptTooLong           prompt and answer do not fit the context
+    ├── QueueFull               too many prompts are waiting already
+    ├── DeadlineExceeded        waited or worked longer than allowed
+    └── GenerationFailed        the model broke while it answered
+
+Download errors live in `inference.download`: they belong to a command, never to a request.
+"""
+
+
+class InferenceError(Exception):
+    """The root of this tree. `retry_after_seconds` is what a caller should wait, where it helps."""
+
+    retry_after_seconds: int | None = None
+
+
+class ModelUnavailable(InferenceError):
+    """`reason` is a sentence for operators and callers; it holds no path and no prompt."""
+
+    retry_after_seconds = 5
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnknownModel(InferenceError):
+    """`served` are the names a caller may use."""
+
+    def __init__(self, served: tuple[str, ...]) -> None:
+        super().__init__("unknown model")
+        self.served = served
+
+
+class PromptTooLong(InferenceError):
+    """`tokens` of prompt were given; `limit` are possible."""
+
+    def __init__(self, *, tokens: int, limit: int) -> None:
+        super().__init__(f"{tokens} tokens, {limit} possible")
+        self.tokens = tokens
+        self.limit = limit
+
+
+class QueueFull(InferenceError):
+    """Refused at once, nothing was computed."""
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__("queue full")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlineExceeded(InferenceError):
+    """`queued` tells whether the time ran out before the model began."""
+
+    retry_after_seconds = 10
+
+    def __init__(self, *, queued: bool) -> None:
+        super().__init__("deadline exceeded")
+        self.queued = queued
+
+
+class GenerationFailed(InferenceError):
+    """The step that held this job failed; other jobs may live."""
