@@ -37,6 +37,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "gateway.problems.csrf_failed"
 X_FRAME_OPTIONS = "DENY"
 # gateway.middleware holds subclasses of the middleware that these look for by its exact name;
 # tests/gateway/test_middleware.py proves that they do their work.

@@ -1,0 +1,35 @@
+"""
+What would otherwise fail on somebody's first request, told before the server starts.
+
+    gateway.E001   several workers would each load the local model
+    gateway.W001   DEBUG is on behind a public HTTPS address
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from gateway import env
+
+
+@register(Tags.compatibility)
+def one_local_model(**kwargs: Any) -> list[CheckMessage]:
+    if env.read("WEB_WORKERS") == 1:
+        return []
+    return [
+        Error(
+            "WEB_WORKERS is more than 1, and each worker would load the local model.",
+            hint="Set WEB_WORKERS=1: one asynchronous worker carries hundreds of requests a second.",
+            id="gateway.E001",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def no_debug_in_public(**kwargs: Any) -> list[CheckMessage]:
+    if not (settings.DEBUG and settings.HTTPS):
+        return []
+    return [
+        Warning("DEBUG is on behind a public address.", hint="Unset DEBUG.", id="gateway.W001"),
+    ]

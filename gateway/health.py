@@ -1,0 +1,71 @@
+"""
+Is the process alive, and can it answer prompts: each component's state, without secrets.
+
+A cache that is away costs speed, not answers: it is reported and does not make the service unready.
+"""
+
+import asyncio
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from prompts.composition import house
+
+PROBE_SECONDS = 3
+
+
+@require_safe
+async def alive(request: HttpRequest) -> JsonResponse:
+    """200 as long as the process serves."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+async def ready(request: HttpRequest) -> JsonResponse:
+    """200 if a prompt would be answered, else 503; `components` says why."""
+    model = house().backend.status()
+    database, store = await asyncio.gather(_probe(_database), _probe(_cache))
+    journal = "ready" if house().journal.is_open else "down"
+    components: dict[str, dict[str, Any]] = {
+        "database": {"state": database},
+        "journal": {"state": journal},
+        "cache": {"state": store, "kind": "redis" if settings.REDIS_URL else "memory"},
+        "model": {"state": model.state, "reason": model.reason},
+    }
+    needed = (database, journal, model.state)
+    is_ready = all(state == "ready" for state in needed)
+    status = "ready" if is_ready else next(state for state in needed if state != "ready")
+    if is_ready and store != "ready":
+        status = "degraded"
+    return JsonResponse(
+        {"status": status, "components": components},
+        status=200 if is_ready else 503,
+        headers={} if is_ready else {"Retry-After": "5"},
+    )
+
+
+async def _probe(check: Any) -> str:
+    try:
+        await asyncio.wait_for(sync_to_async(check, thread_sensitive=False)(), PROBE_SECONDS)
+    except Exception:  # noqa: BLE001  (whatever it is, the answer is "down"; the probe must not be)
+        return "down"
+    return "ready"
+
+
+def _database() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()  # this thread is not a request's, nothing else would
+
+
+def _cache() -> None:
+    cache.set("readyz", "1", 5)
+    if cache.get("readyz") != "1":
+        raise ConnectionError

@@ -1,0 +1,166 @@
+"""
+The one table from exceptions to RFC 9457 problem documents.
+
+    handle(exc, context)   DRF's exception handler; prompts' asynchronous view calls it too
+    bad_request … server_error   Django's own error pages, as documents for the API, plain HTML for pages
+
+A sentence says what to do. It never quotes a prompt, an exception's message or a path.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from accounts import errors as accounts
+from gateway.logs import request_id
+from gateway.middleware import is_page
+from inference import errors as inference
+from prompts import errors as prompts
+from sanitization import errors as sanitization
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What an exception becomes. `detail` is a sentence, or makes one from the exception."""
+
+    status: int
+    code: str
+    detail: str | Callable[[Any], str]
+
+
+_AWAY = "A service that the gateway needs is not reachable. Nothing was lost; try again shortly."
+
+TABLE: dict[type[Exception], Row] = {
+    accounts.NotAuthenticated: Row(
+        401, "not-authenticated", "Send a valid access token: Authorization: Bearer <access_token>."
+    ),
+    prompts.PromptBlocked: Row(
+        422, "prompt-blocked", lambda e: f"The policy refuses prompts with: {', '.join(e.rules)}."
+    ),
+    prompts.JournalUnavailable: Row(503, "journal-unavailable", _AWAY),
+    sanitization.ScreeningFailed: Row(
+        503, "screening-failed", "The text could not be checked, so it went nowhere. Try again or tell the operator."
+    ),
+    inference.ModelUnavailable: Row(503, "model-unavailable", lambda e: e.reason),
+    inference.UnknownModel: Row(
+        404, "unknown-model", lambda e: f"This model is not served. Served: {', '.join(e.served)}."
+    ),
+    inference.PromptTooLong: Row(
+        400,
+        "prompt-too-long",
+        lambda e: f"The prompt has {e.tokens} tokens; the model takes {e.limit}. Shorten it.",
+    ),
+    inference.QueueFull: Row(
+        503, "queue-full", lambda e: f"Too many prompts are waiting. Try again in {e.retry_after_seconds} s."
+    ),
+    inference.DeadlineExceeded: Row(
+        503,
+        "deadline-exceeded",
+        lambda e: (
+            "The prompt waited too long for the model. Try again later."
+            if e.queued
+            else "The answer took longer than allowed. Ask for less or set max_tokens."
+        ),
+    ),
+    inference.GenerationFailed: Row(503, "generation-failed", "The model failed on this answer. Try again."),
+    RequestDataTooBig: Row(413, "body-too-large", "The request body is larger than this service takes."),
+    OperationalError: Row(503, "store-unavailable", _AWAY),
+    InterfaceError: Row(503, "store-unavailable", _AWAY),
+    Http404: Row(404, "not-found", "There is nothing here, or it is not yours."),
+    PermissionDenied: Row(403, "forbidden", "You may not do this."),
+    drf.NotAuthenticated: Row(
+        401, "not-authenticated", "Send a valid access token: Authorization: Bearer <access_token>."
+    ),
+    drf.NotFound: Row(404, "not-found", "There is nothing here, or it is not yours."),
+    drf.PermissionDenied: Row(403, "forbidden", "You may not do this."),
+    drf.MethodNotAllowed: Row(405, "method-not-allowed", "This address does not take that method."),
+    drf.NotAcceptable: Row(406, "not-acceptable", "This service answers application/json."),
+    drf.UnsupportedMediaType: Row(415, "unsupported-media-type", "Send the body as application/json."),
+    drf.ParseError: Row(400, "unreadable-body", lambda e: str(e.detail)),
+    drf.ValidationError: Row(400, "invalid", "Some fields are missing or wrong; see errors."),
+}
+
+
+def row_for(error: Exception) -> Row | None:
+    """The row of the error's nearest class in the table."""
+    return next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
+
+
+def document(row: Row, error: Exception | None = None, **more: Any) -> dict[str, Any]:
+    """The problem document of a row. `type` leads to the list at /problems."""
+    detail = row.detail if isinstance(row.detail, str) else row.detail(error)
+    return {
+        "type": f"/problems#{row.code}",
+        "title": HTTPStatus(row.status).phrase,
+        "status": row.status,
+        "code": row.code,
+        "detail": detail,
+        "requestId": request_id.get(),
+        **more,
+    }
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler. None means a bug: Django logs it and answers a bare 500."""
+    row = row_for(error)
+    if row is None:
+        return None
+    more: dict[str, Any] = {}
+    if isinstance(error, drf.ValidationError):
+        more["errors"] = error.detail
+    if isinstance(error, prompts.PromptBlocked):
+        more |= {"id": str(error.prompt_id), "rules": list(error.rules)}
+    headers: dict[str, str] = {}
+    if (seconds := getattr(error, "retry_after_seconds", None)) or row.status == 503:
+        headers["Retry-After"] = str(seconds or 5)
+    if row.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, drf.MethodNotAllowed) and (view := context.get("view")) is not None:
+        headers["Allow"] = ", ".join(view.allowed_methods)
+    return Response(
+        document(row, error, **more), status=row.status, headers=headers, content_type=MEDIA_TYPE
+    )
+
+
+def _answer(request: HttpRequest, row: Row) -> HttpResponse:
+    if is_page(request.path):
+        title = f"{row.status} {HTTPStatus(row.status).phrase}"
+        page = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{row.detail}</p>"
+        return HttpResponse(page, status=row.status)
+    headers = {"Retry-After": "5"} if row.status == 503 else None
+    return JsonResponse(document(row), status=row.status, content_type=MEDIA_TYPE, headers=headers)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, Row(400, "bad-request", "The request cannot be understood."))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, TABLE[PermissionDenied])
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(request, Row(403, "forbidden", "The form is out of date. Reload the page and try again."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, TABLE[Http404])
+
+
+INTERNAL = Row(500, "internal-error", "Something broke here. It was logged with this request's id.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    error = sys.exc_info()[1]
+    row = row_for(error) if isinstance(error, Exception) else None
+    return _answer(request, row if row and row.status == 503 and isinstance(row.detail, str) else INTERNAL)

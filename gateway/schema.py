@@ -1,0 +1,40 @@
+"""What drf-spectacular cannot see: that every call may answer a problem document."""
+
+from typing import Any
+
+from gateway.problems import MEDIA_TYPE
+
+PROBLEM = {
+    "type": "object",
+    "description": "An RFC 9457 problem document. `code` is stable; /problems lists the codes.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "requestId": {"type": ["string", "null"], "format": "uuid"},
+        "errors": {"type": "object", "description": "Field names and what is wrong with each."},
+        "id": {"type": "string", "format": "uuid", "description": "The journal's row."},
+        "rules": {"type": "array", "items": {"type": "string"}},
+    },
+}
+
+
+def describe_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Adds a `default` response to every operation, and 401 where a token is needed."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            if not isinstance(operation, dict) or "responses" not in operation:
+                continue
+            operation["responses"].setdefault(
+                "default", {"description": "A problem; `code` says which.", "content": content}
+            )
+            if operation.get("security") and {} not in operation["security"]:
+                operation["responses"].setdefault(
+                    "401", {"description": "No valid access token.", "content": content}
+                )
+    return result

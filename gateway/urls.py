@@ -1,0 +1,30 @@
+"""
+Every address of the service. Each app brings its own; with and without a trailing slash.
+
+    /  /problems  /healthz  /readyz  /admin/  /api/schema/  /api/docs/      gateway
+    /user/…  /auth/…                                                        accounts
+    /prompt  /prompt/{id}                                                   prompts
+"""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from gateway import health, pages
+
+urlpatterns = [
+    path("", pages.front, name="front"),
+    re_path(r"^problems/?$", pages.problems, name="problems"),
+    re_path(r"^healthz/?$", health.alive, name="healthz"),
+    re_path(r"^readyz/?$", health.ready, name="readyz"),
+    path("admin/", admin.site.urls),
+    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api/docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("", include("accounts.urls")),
+    path("", include("prompts.urls")),
+]
+
+handler400 = "gateway.problems.bad_request"
+handler403 = "gateway.problems.forbidden"
+handler404 = "gateway.problems.not_found"
+handler500 = "gateway.problems.server_error"
