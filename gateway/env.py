@@ -41,6 +41,13 @@ def number(raw: str) -> int:
     return value
 
 
+def temperature(raw: str) -> float:
+    value = float(raw)
+    if not 0 <= value <= 2:
+        raise ValueError("write a number from 0 to 2")
+    return value
+
+
 def names(raw: str) -> tuple[str, ...]:
     """A comma-separated list; blanks around the names and empty places do not count."""
     return tuple(part.strip() for part in raw.split(",") if part.strip())
@@ -84,8 +91,8 @@ declare(
     _S,
     "PUBLIC_URL",
     str,
-    "http://localhost:8080",
-    "The address people type. It decides the allowed host, HTTPS redirects, HSTS, Secure cookies and CSRF origins.",
+    "",
+    "The address people type; empty means http://localhost and PORT. It decides the allowed host, HTTPS redirects, HSTS, Secure cookies and CSRF origins.",
 )
 declare(_S, "BIND", str, "127.0.0.1", "The address to listen on. The image listens on 0.0.0.0.")
 declare(_S, "PORT", positive, 8080, "The port to listen on.")
@@ -247,6 +254,13 @@ declare(
     positive,
     512,
     "Tokens of an answer where the caller names no max_tokens, and the most it may name.",
+)
+declare(
+    _S,
+    "LLM_TEMPERATURE",
+    temperature,
+    0.2,
+    "The temperature where the caller names none: 0 always takes the likeliest token.",
 )
 declare(
     _S,

@@ -49,7 +49,9 @@ TABLE: dict[type[Exception], Row] = {
     ),
     prompts.JournalUnavailable: Row(503, "journal-unavailable", _AWAY),
     sanitization.ScreeningFailed: Row(
-        503, "screening-failed", "The text could not be checked, so it went nowhere. Try again or tell the operator."
+        503,
+        "screening-failed",
+        "The text could not be checked, so it went nowhere. Try again or tell the operator.",
     ),
     inference.ModelUnavailable: Row(503, "model-unavailable", lambda e: e.reason),
     inference.UnknownModel: Row(
@@ -127,9 +129,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, drf.MethodNotAllowed) and (view := context.get("view")) is not None:
         headers["Allow"] = ", ".join(view.allowed_methods)
-    return Response(
-        document(row, error, **more), status=row.status, headers=headers, content_type=MEDIA_TYPE
-    )
+    return Response(document(row, error, **more), status=row.status, headers=headers, content_type=MEDIA_TYPE)
 
 
 def _answer(request: HttpRequest, row: Row) -> HttpResponse:

@@ -21,7 +21,7 @@ DATA_DIR = Path(env.read("DATA_DIR"))
 DEBUG = env.read("DEBUG")
 
 # -- The address people type --
-PUBLIC_URL = env.read("PUBLIC_URL").rstrip("/")
+PUBLIC_URL = (env.read("PUBLIC_URL") or f"http://localhost:{env.read('PORT')}").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
 if _public.scheme not in {"http", "https"} or not _public.hostname:
     raise ImproperlyConfigured("PUBLIC_URL: write it as https://gateway.example.org.")
@@ -119,6 +119,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 else:
     # A pool instead of persistent connections: under ASGI every request has a thread of its own.
     _database["CONN_MAX_AGE"] = 0
+    _database["CONN_HEALTH_CHECKS"] = True
     _database["OPTIONS"] = {
         **_database.get("OPTIONS", {}),
         "pool": {"min_size": 1, "max_size": env.read("DATABASE_POOL"), "timeout": 5},
@@ -214,6 +215,7 @@ LLM_AUTOSTART = env.read("LLM_AUTOSTART")
 LLM_THREADS = env.read("LLM_THREADS")
 LLM_CONTEXT = env.read("LLM_CONTEXT")
 LLM_MAX_TOKENS = env.read("LLM_MAX_TOKENS")
+LLM_TEMPERATURE = env.read("LLM_TEMPERATURE")
 LLM_QUEUE = env.read("LLM_QUEUE")
 LLM_QUEUE_SECONDS = env.read("LLM_QUEUE_SECONDS")
 LLM_TIMEOUT_SECONDS = env.read("LLM_TIMEOUT_SECONDS")

@@ -1,0 +1,249 @@
+"""
+The book in the admin: evidence, so read-only, and fast on a million rows.
+
+Nothing here counts or scans the table: the list pages by id, the total is the database's own estimate, and
+search looks through the newest `SEARCH_ROWS` rows and says so.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from prompts.ids import floor
+from prompts.models import Prompt
+
+SEARCH_ROWS = 100_000
+EXPORT_ROWS = 10_000
+PREVIEW_CHARS = 80
+MASKING = {"mask", "block", "hash", "remove"}
+
+
+class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
+    """Takes the database's estimate where it has one; counts only what is small or narrowed, and at most
+    `MOST` of it."""
+
+    MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        if not isinstance(rows, QuerySet):
+            return len(rows)
+        if not rows.query.where and (estimate := estimated_rows(rows.model._meta.db_table)) > self.MOST:
+            return estimate
+        return int(rows.order_by()[: self.MOST].count())
+
+
+def estimated_rows(table: str) -> int:
+    """PostgreSQL's own estimate, or on SQLite the highest row number; 0 where there is none."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE relname = %s", [table])
+        else:
+            cursor.execute(f"SELECT max(rowid) FROM {connection.ops.quote_name(table)}")  # noqa: S608
+        found = cursor.fetchone()
+    return max(0, (found[0] if found else 0) or 0)
+
+
+class When(admin.SimpleListFilter):
+    """By time, as a range of ids."""
+
+    title = "time"
+    parameter_name = "when"
+    spans = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, f"past {name}") for name in self.spans]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> QuerySet[Prompt]:
+        if (days := self.spans.get(self.value() or "")) is None:
+            return queryset
+        since: datetime = timezone.now() - timedelta(days=days)
+        return queryset.filter(id__gte=floor(since))
+
+
+class Rule(admin.SimpleListFilter):
+    """By a rule that matched."""
+
+    title = "rule"
+    parameter_name = "rule"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        from prompts.composition import house
+
+        return [(rule, rule) for rule in house().chain.rules]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> QuerySet[Prompt]:
+        return queryset.filter(rules__has=self.value()) if self.value() else queryset
+
+
+def highlighted(text: str, findings: list[dict[str, Any]], part: str) -> SafeString:
+    """The text, escaped, with what the chain put in marked and labelled by its rule."""
+    pieces: list[tuple[str]] = []
+    position = 0
+    here = [
+        f for f in findings if f.get("part") == part and f.get("output_end", 0) > f.get("output_start", 0)
+    ]
+    for finding in sorted(here, key=lambda f: (f["output_start"], -f["output_end"])):
+        start, end = finding["output_start"], finding["output_end"]
+        if start < position or end > len(text):
+            continue
+        mark = format_html(
+            '<mark title="{} ({})">{}</mark>', finding["rule"], finding["action"], text[start:end]
+        )
+        pieces += [(format_html("{}", text[position:start]),), (mark,)]
+        position = end
+    pieces.append((format_html("{}", text[position:]),))
+    body = format_html_join("", "{}", pieces)
+    return format_html('<div style="white-space: pre-wrap; max-width: 60rem">{}</div>', body)
+
+
+@admin.register(Prompt)
+class PromptAdmin(admin.ModelAdmin[Prompt]):
+    """Rows for those who may view prompts; their text for those who also hold `prompts.read_text`."""
+
+    list_display = ("created_at", "user", "outcome", "preview", "rule_names", "model", "cached", "total_ms")
+    list_display_links = ("created_at",)
+    list_select_related = ("user",)
+    list_filter = (When, "outcome", Rule, "cached")
+    list_per_page = 50
+    ordering = ("-id",)
+    sortable_by = ()
+    paginator = EstimatingPaginator
+    show_full_result_count = False
+    search_fields = ("prompt", "response")
+    search_help_text = f"Searches the sanitized text of the newest {SEARCH_ROWS:,} rows, or a request id."
+    actions = ("export_csv",)
+    text_fields = ("sanitized_prompt", "sanitized_system", "sanitized_answer")
+    fields = (
+        *("id", "created_at", "finished_at", "user", "outcome", "model", "policy"),
+        *text_fields,
+        *("finding_table", "finish_reason", "prompt_tokens", "completion_tokens", "cached"),
+        *("queue_ms", "first_token_ms", "total_ms", "request_id", "instance_id", "erased_at"),
+    )
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Prompt | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Prompt | None = None) -> bool:
+        return False
+
+    @staticmethod
+    def may_read(request: HttpRequest) -> bool:
+        return request.user.has_perm("prompts.read_text")
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        return [name for name in self.list_display if name != "preview" or self.may_read(request)]
+
+    def get_fields(self, request: HttpRequest, obj: Prompt | None = None) -> list[str]:
+        return [name for name in self.fields if name not in self.text_fields or self.may_read(request)]
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        return self.search_fields if self.may_read(request) else ("request_id",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Prompt], search_term: str
+    ) -> tuple[QuerySet[Prompt], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        wanted = Q(request_id=term)
+        if self.may_read(request):
+            wanted |= Q(prompt__icontains=term) | Q(response__icontains=term)
+        oldest = Prompt.objects.order_by("-id").values_list("id", flat=True)[SEARCH_ROWS : SEARCH_ROWS + 1]
+        if (bound := next(iter(oldest), None)) is not None:
+            queryset = queryset.filter(id__gt=bound)
+        return queryset.filter(wanted), False
+
+    # -- columns --
+
+    @admin.display(description="prompt")
+    def preview(self, row: Prompt) -> str:
+        if row.erased_at:
+            return "(erased)"
+        return row.prompt[:PREVIEW_CHARS] + ("…" if len(row.prompt) > PREVIEW_CHARS else "")
+
+    @admin.display(description="rules")
+    def rule_names(self, row: Prompt) -> str:
+        return ", ".join(row.rules)
+
+    @admin.display(description="prompt, as the model saw it")
+    def sanitized_prompt(self, row: Prompt) -> SafeString:
+        return highlighted(row.prompt, row.findings, "/prompt")
+
+    @admin.display(description="system")
+    def sanitized_system(self, row: Prompt) -> SafeString:
+        return highlighted(row.system, row.findings, "/system")
+
+    @admin.display(description="answer, sanitized")
+    def sanitized_answer(self, row: Prompt) -> SafeString:
+        return highlighted(row.response, row.findings, "/response")
+
+    @admin.display(description="findings")
+    def finding_table(self, row: Prompt) -> SafeString:
+        columns = ("direction", "part", "rule", "action", "start", "end", "score")
+        head = format_html_join("", "<th>{}</th>", ((name,) for name in columns))
+        lines = format_html_join(
+            "",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            (tuple(finding.get(name, "") for name in columns) for finding in row.findings),
+        )
+        return format_html("<table><tr>{}</tr>{}</table>", head, lines) if row.findings else mark_safe("none")
+
+    # -- export --
+
+    @admin.action(description="Export the selection as CSV", permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> HttpResponseBase:
+        """At most `EXPORT_ROWS` rows; cells cannot turn into formulas."""
+        rows = queryset.select_related("user").order_by("-id")
+        if len(rows.values_list("id")[: EXPORT_ROWS + 1]) > EXPORT_ROWS:
+            self.message_user(
+                request, f"More than {EXPORT_ROWS:,} rows: narrow the selection.", messages.ERROR
+            )
+            return None  # type: ignore[return-value]  # Django shows the list again
+        return HttpResponse(
+            "".join(csv_lines(rows, with_text=self.may_read(request))),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="prompts.csv"'},
+        )
+
+
+class Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def csv_lines(rows: QuerySet[Prompt], *, with_text: bool) -> Iterator[str]:
+    """RFC 4180 lines, the header first."""
+    names = ["id", "created_at", "user", "outcome", "model", "rules", "findings"]
+    names += ["prompt_tokens", "completion_tokens", "cached", "queue_ms", "first_token_ms", "total_ms"]
+    names += ["request_id", *(["prompt", "system", "response"] if with_text else [])]
+    writer = csv.writer(Echo())
+    yield writer.writerow(names)
+    for row in rows.iterator(chunk_size=500):
+        cells = {"rules": " ".join(row.rules), "findings": json.dumps(row.findings)}
+        yield writer.writerow([inert(str(cells.get(name, getattr(row, name)))) for name in names])
+
+
+def inert(cell: str) -> str:
+    """A cell that a spreadsheet takes as text (OWASP: CSV injection)."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

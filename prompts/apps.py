@@ -1,0 +1,8 @@
+"""The book of prompts and the pipeline that fills it."""
+
+from django.apps import AppConfig
+
+
+class PromptsConfig(AppConfig):
+    name = "prompts"
+    verbose_name = "Prompts"

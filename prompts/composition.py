@@ -1,0 +1,68 @@
+"""
+Builds this process's `House` from the settings, once, and opens and closes what runs in it.
+
+The server calls `open_house` before its first request and `close_house` after its last.
+"""
+
+import asyncio
+from functools import cache
+from uuid import UUID
+
+from django.conf import settings
+from django.core.cache import cache as store
+
+from inference import apps as inference
+from prompts.cache import AnswerCache, NoCache, StoredCache
+from prompts.leases import Lease
+from prompts.work import House
+from prompts.writer import DatabaseJournal
+from sanitization.chain import Chain
+from sanitization.policies import Policy
+
+
+@cache
+def house() -> House:
+    """The house that this process's requests go through."""
+    policy = default_policy()
+
+    def policy_of(user_id: UUID) -> Policy:
+        return policy
+
+    answers: AnswerCache = NoCache()
+    if settings.PROMPT_CACHE_SECONDS:
+        answers = StoredCache(store, keep_seconds=settings.PROMPT_CACHE_SECONDS)
+    return House(
+        chain=Chain.from_paths(settings.SANITIZATION_FILTERS),
+        policy_of=policy_of,
+        backend=inference.backend(),
+        journal=journal(),
+        cache=answers,
+    )
+
+
+def default_policy() -> Policy:
+    """The policy that POLICY_OFF, POLICY_FLAG, POLICY_BLOCK and POLICY_HTML describe."""
+    return Policy.build(
+        off=settings.POLICY_OFF,
+        flag=settings.POLICY_FLAG,
+        block=settings.POLICY_BLOCK,
+        html=settings.POLICY_HTML,
+    )
+
+
+@cache
+def journal() -> DatabaseJournal:
+    """The writer of the book."""
+    return DatabaseJournal(Lease(settings.DATA_DIR / "instances"))
+
+
+def open_house() -> None:
+    """Opens the book. The model has been loading since `InferenceConfig.ready`."""
+    house()
+    journal().open()
+
+
+async def close_house() -> None:
+    """The model first, so that its last answers still get into the book."""
+    await asyncio.to_thread(inference.close)
+    await asyncio.to_thread(journal().close)

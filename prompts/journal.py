@@ -1,0 +1,91 @@
+"""
+What the book keeps of a prompt, and the promise that the pipeline relies on.
+
+    accept ─► in progress ─► finish ─► one of the final outcomes
+                        └─► (the process died) ─► interrupted, by whoever sees its lease run out
+
+Knows no database: `prompts.writer` keeps these rows in one, `tests.fakes.Notebook` in a list.
+"""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+from sanitization.chain import EMPTY, Sanitized
+
+
+class Outcome(StrEnum):
+    """What became of a prompt. The values are public vocabulary: API, filters, metrics."""
+
+    ACCEPTED = "accepted"  # in progress
+    ANSWERED = "answered"
+    BLOCKED = "blocked"  # the policy refused the prompt; no model saw it
+    TRUNCATED = "truncated"  # the policy cut the answer off
+    NOT_SCANNED = "not_scanned"  # a filter failed; the text went nowhere and is not kept
+    REFUSED = "refused"  # no model took it: missing, loading, queue full, too long
+    TIMED_OUT = "timed_out"
+    CANCELLED = "cancelled"  # the caller left
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  # the process died in between
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A prompt as it is accepted, sanitized. `findings` hold positions, never text."""
+
+    id: UUID
+    created_at: datetime
+    user_id: UUID
+    request_id: str
+    model: str
+    policy: str
+    prompt: Sanitized
+    system: Sanitized
+    findings: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How it ended. Times in milliseconds since the prompt came; None where that never happened.
+
+    `findings` are all of them: the prompt's, then the answer's.
+    """
+
+    outcome: Outcome
+    response: Sanitized = EMPTY
+    findings: tuple[dict[str, Any], ...] = ()
+    finish_reason: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached: bool = False
+    queue_ms: float | None = None
+    first_token_ms: float | None = None
+    total_ms: float = 0.0
+    rules: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", rules_of(self.findings))
+
+
+def rules_of(findings: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
+    """The distinct rules, sorted: what the book is searched by."""
+    return tuple(sorted({finding["rule"] for finding in findings}))
+
+
+class Journal(Protocol):
+    """The book. Both calls raise `prompts.errors.JournalUnavailable` when the row cannot be committed."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    def accept(self, entry: Entry) -> Awaitable[None]:
+        """Returns once the row is committed as in progress."""
+        ...
+
+    def finish(self, id: UUID, result: Result) -> Awaitable[None]:
+        """Returns once the final row is committed. The row is on its way as soon as this is called,
+        awaited or not: a cancelled task need not stay for it."""
+        ...

@@ -1,0 +1,38 @@
+"""
+`rules__has="email"`: whether the array of rules holds one, on both databases.
+
+PostgreSQL answers from a GIN index (migration 0002); SQLite unfolds the JSON.
+"""
+
+import json
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.sql.compiler import SQLCompiler
+
+
+class RulesField(models.JSONField):
+    """A JSON array of rule ids, sorted, without repeats."""
+
+
+@RulesField.register_lookup
+class Has(models.Lookup[list[str]]):
+    """Takes one rule id."""
+
+    lookup_name = "has"
+    prepare_rhs = False
+
+    def get_db_prep_lookup(self, value: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        return "%s", [str(value)]
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"{column} @> %s::jsonb", (*parameters, json.dumps([str(self.rhs)]))
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        found = f"EXISTS (SELECT 1 FROM json_each({column}) WHERE json_each.value = %s)"  # noqa: S608
+        return found, (*parameters, str(self.rhs))

@@ -1,0 +1,86 @@
+"""
+The journal's tables.
+
+No foreign key points at a prompt and its only unique column is the id, so that PostgreSQL can partition the
+table by id range. Findings live in the row; times come from the id.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from prompts.ids import uuid7
+from prompts.journal import Outcome
+from prompts.lookups import RulesField
+
+
+class Instance(models.Model):
+    """One running process that writes the journal. Its rows in progress are its own while the lease runs."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    started_at = models.DateTimeField(db_default=Now())
+    lease_expires_at = models.DateTimeField(help_text="On the database's clock.")
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Prompt(models.Model):
+    """One prompt and its answer, as sanitized. Written by `prompts.writer` alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    # No constraint in the database: a user who is erased while a prompt runs must not undo a whole group of
+    # rows, and erasing one must not rewrite a million.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+    instance_id = models.UUIDField()
+    request_id = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=16, choices=[(o.value, o.value) for o in Outcome])
+    model = models.CharField(max_length=200)
+    policy = models.CharField(max_length=200)
+    prompt = models.TextField(blank=True)
+    system = models.TextField(blank=True)
+    response = models.TextField(blank=True)
+    findings = models.JSONField(default=list)
+    rules = RulesField(default=list)
+    finish_reason = models.CharField(max_length=32, blank=True)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    cached = models.BooleanField(default=False)
+    queue_ms = models.FloatField(null=True)
+    first_token_ms = models.FloatField(null=True)
+    total_ms = models.FloatField(null=True)
+    erased_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "-id"], name="prompts_by_user"),
+            models.Index(fields=["outcome", "-id"], name="prompts_by_outcome"),
+            models.Index(
+                fields=["instance_id"],
+                condition=models.Q(outcome=Outcome.ACCEPTED),
+                name="prompts_in_progress",
+            ),
+        ]
+        permissions = [("read_text", "Can read the text of prompts and answers")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def sanitized(self) -> str:
+        """The answer under its older name: the book keeps only the sanitized one."""
+        return self.response
+
+    @property
+    def own_emails(self) -> list[str]:
+        """Always empty: the caller's own values are never kept."""
+        return []

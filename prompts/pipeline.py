@@ -1,0 +1,40 @@
+"""
+The way of one prompt through the house. Read this first.
+
+    1  policy of this caller      4  answered before?            7  the final row, committed
+    2  sanitize the prompt        5  a backend answers           8  the caller's own values,
+    3  the row, committed         6  sanitize the answer            in the caller's copy alone
+
+Plain Python: everything it uses is in the `House` it is handed. What it sends to a backend, a cache or the
+journal is `Sanitized`, a type that only the chain makes. `prompts.work` holds the steps.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from prompts.work import Ask, Delta, Done, House, Work
+
+
+async def answer(ask: Ask, house: House) -> AsyncGenerator[Delta | Done, None]:
+    """Yields deltas, then `Done` when the final row is committed.
+
+    Raises PromptBlocked, ScreeningFailed, JournalUnavailable and every InferenceError. Whatever happens,
+    the caller leaving included, an accepted row gets its outcome. Close this generator (`aclosing`, or
+    cancel the task that reads it) to give up the prompt: the model is free within one step.
+    """
+    work = Work(ask, house)  # 1
+    await work.screen()  # 2
+    try:
+        await work.accept()  # 3
+        work.raise_if_refused()
+        async with aclosing(work.texts()) as texts:  # 4, 5, 6
+            async for text in texts:
+                if shown := work.restore(text):
+                    yield Delta(shown)
+        await work.finish()  # 7
+    except BaseException as error:
+        work.give_up(error)
+        raise
+    if shown := work.restore_rest():  # 8
+        yield Delta(shown)
+    yield work.done()

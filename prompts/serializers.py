@@ -1,0 +1,119 @@
+"""
+The shapes of `/prompt` on the wire. The names come from the service that this one succeeds.
+
+One shape for a fresh answer and for a row of the book: `fields_of` gives a fresh one the row's names.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from accounts.strict import (
+    StrictBooleanField,
+    StrictCharField,
+    StrictFloatField,
+    StrictIntegerField,
+    StrictSerializer,
+)
+from prompts.journal import Outcome
+from prompts.work import Done
+
+
+class AskSerializer(StrictSerializer):
+    """What `POST /prompt` takes."""
+
+    prompt = StrictCharField(max_length=settings.PROMPT_MAX_CHARS, trim_whitespace=False)
+    model = StrictCharField(max_length=200, required=False, help_text="Default: the model of this service.")
+    max_tokens = StrictIntegerField(
+        min_value=1, max_value=settings.LLM_MAX_TOKENS, default=settings.LLM_MAX_TOKENS
+    )
+    temperature = StrictFloatField(min_value=0, max_value=2, default=settings.LLM_TEMPERATURE)
+    system = StrictCharField(
+        max_length=settings.PROMPT_MAX_CHARS, trim_whitespace=False, allow_blank=True, default=""
+    )
+    stream = StrictBooleanField(default=False, help_text="true answers server-sent events.")
+
+
+class FindingSerializer(serializers.Serializer[Mapping[str, Any]]):
+    """Where a rule matched. Offsets count code points; output offsets are in the sanitized text."""
+
+    rule = serializers.CharField()
+    direction = serializers.ChoiceField(choices=["prompt", "answer"])
+    part = serializers.CharField(help_text="JSON pointer to the field: /prompt, /system or /response.")
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    outputStart = serializers.IntegerField(source="output_start")
+    outputEnd = serializers.IntegerField(source="output_end")
+    action = serializers.CharField()
+    score = serializers.FloatField()
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """Tokens as the model counts them."""
+
+    promptTokens = serializers.IntegerField(source="prompt_tokens")
+    completionTokens = serializers.IntegerField(source="completion_tokens")
+    totalTokens = serializers.SerializerMethodField()
+
+    def get_totalTokens(self, counted: Any) -> int:  # noqa: N802  (DRF derives this name from the field's)
+        if isinstance(counted, Mapping):
+            return int(counted["prompt_tokens"]) + int(counted["completion_tokens"])
+        return int(counted.prompt_tokens) + int(counted.completion_tokens)
+
+
+class PromptSerializer(serializers.Serializer[Any]):
+    """A prompt and its answer."""
+
+    id = serializers.UUIDField()
+    response = serializers.CharField(
+        help_text="The answer. In the answer to POST, your own values are restored; in the book they are not."
+    )
+    sanitizedPrompt = serializers.CharField(source="sanitized", help_text="The sanitized answer.")
+    promptSent = serializers.CharField(source="prompt", help_text="What the model saw of the prompt.")
+    emailsSanitized = serializers.ListField(
+        source="own_emails",
+        child=serializers.CharField(),
+        help_text="Your own addresses that were masked. Not kept, so it is empty in the book.",
+    )
+    findings = FindingSerializer(many=True)
+    model = serializers.CharField()
+    usage = UsageSerializer(source="*")
+    cached = serializers.BooleanField()
+    finishReason = serializers.CharField(source="finish_reason")
+    outcome = serializers.ChoiceField(choices=[outcome.value for outcome in Outcome])
+    createdAt = serializers.DateTimeField(source="created_at")
+    erasedAt = serializers.DateTimeField(source="erased_at", allow_null=True)
+    requestId = serializers.CharField(source="request_id")
+
+
+def fields_of(done: Done, *, request_id: str) -> dict[str, Any]:
+    """A fresh answer under the names that `PromptSerializer` reads from a row."""
+    result = done.result
+    return {
+        "id": done.id,
+        "response": done.response,
+        "sanitized": result.response,
+        "prompt": done.prompt_sent,
+        "own_emails": done.own_emails,
+        "findings": result.findings,
+        "model": done.model,
+        "prompt_tokens": result.prompt_tokens,
+        "completion_tokens": result.completion_tokens,
+        "cached": result.cached,
+        "finish_reason": result.finish_reason,
+        "outcome": result.outcome.value,
+        "created_at": done.created_at,
+        "erased_at": None,
+        "request_id": request_id,
+    }
+
+
+class BookQuerySerializer(serializers.Serializer[Any]):
+    """The filters of `GET /prompt`."""
+
+    since = serializers.DateTimeField(required=False, help_text="At or after this instant.")
+    until = serializers.DateTimeField(required=False, help_text="Before this instant.")
+    outcome = serializers.ChoiceField(choices=[outcome.value for outcome in Outcome], required=False)
+    rule = serializers.RegexField(r"^[a-z][a-z0-9_]*$", max_length=64, required=False)

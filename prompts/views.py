@@ -1,0 +1,201 @@
+"""
+`/prompt`: ask (asynchronous), and read or erase one's own rows (DRF, in a thread).
+
+`PromptViewSet` owns the address: shape, schema and the four calls. Its `create` never occupies a thread: it
+waits and streams on the event loop, and Django cancels it when the caller leaves.
+"""
+
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.utils.encoders import JSONEncoder
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.authentication import aidentify
+from accounts.strict import parse_strictly
+from prompts import book
+from prompts.composition import house
+from prompts.models import Prompt
+from prompts.pipeline import answer
+from prompts.serializers import AskSerializer, BookQuerySerializer, PromptSerializer, fields_of
+from prompts.work import Ask, Delta, Done
+
+logger = logging.getLogger("prompts.views")
+
+
+class NewestFirst(CursorPagination):
+    """By position, never by number: page 1,000 costs what page 1 costs."""
+
+    ordering = "-id"
+    page_size = 20
+    page_size_query_param = "limit"
+    max_page_size = 100
+
+
+class PromptViewSet(GenericViewSet[Prompt]):
+    """Prompts of the caller."""
+
+    queryset = Prompt.objects.none()
+    serializer_class = PromptSerializer
+    pagination_class = NewestFirst
+    lookup_value_converter = "uuid"
+
+    @extend_schema(
+        operation_id="prompt_create",
+        request=AskSerializer,
+        responses={
+            201: PromptSerializer,
+            (200, "text/event-stream"): OpenApiResponse(
+                OpenApiTypes.STR,
+                description="With `stream: true`: events `delta` {text}, then `done` (the object that 201 "
+                "describes) or `error` (a problem document).",
+            ),
+        },
+    )
+    async def create(self, request: HttpRequest) -> HttpResponseBase:
+        """Asks the model. The prompt is sanitized before the model sees it, the answer before you do."""
+        ask, is_stream = await read_ask(request)
+        events = answer(ask, house())
+        if not is_stream:
+            async with aclosing(events):
+                async for event in events:
+                    if isinstance(event, Done):
+                        return JsonResponse(present(event, ask), status=201, encoder=JSONEncoder)
+            raise AssertionError("the pipeline ends with Done or raises")
+        # The first event decides the status: what is refused before it gets a plain problem document.
+        first = await anext(events)
+        return StreamingHttpResponse(
+            stream(first, events, ask),
+            content_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    @extend_schema(operation_id="prompt_list", parameters=[BookQuerySerializer])
+    def list(self, request: Request) -> Response:
+        """Your own prompts, newest first, as the book keeps them."""
+        query = BookQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        rows = book.narrow(book.of_user(request.user.pk), **query.validated_data)
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(PromptSerializer(page, many=True).data)
+
+    @extend_schema(operation_id="prompt_retrieve")
+    def retrieve(self, request: Request, pk: Any) -> Response:
+        """One of your own prompts, as the book keeps it."""
+        return Response(PromptSerializer(self._own(request, pk)).data)
+
+    @extend_schema(operation_id="prompt_destroy", responses={204: None})
+    def destroy(self, request: Request, pk: Any) -> Response:
+        """Erases the texts and the findings of one of your own prompts. The row stays."""
+        book.erase(self._own(request, pk))
+        return Response(status=204)
+
+    def _own(self, request: Request, pk: Any) -> Prompt:
+        self.queryset = book.of_user(request.user.pk)
+        self.kwargs = {"pk": pk}
+        row: Prompt = self.get_object()
+        return row
+
+
+async def read_ask(request: HttpRequest) -> tuple[Ask, bool]:
+    """Who asks what, checked; and whether to stream."""
+    user = await aidentify(request.headers.get("Authorization"))
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType(request.content_type or "none")
+    fields = AskSerializer(data=parse_strictly(request.body))
+    fields.is_valid(raise_exception=True)
+    wanted: dict[str, Any] = dict(fields.validated_data)
+    is_stream = wanted.pop("stream")
+    return Ask(user_id=user.pk, request_id=request.META["REQUEST_ID"], **wanted), is_stream
+
+
+def present(done: Done, ask: Ask) -> Any:
+    """The object of `POST /prompt`."""
+    return PromptSerializer(fields_of(done, request_id=ask.request_id)).data
+
+
+async def stream(
+    first: Delta | Done, rest: AsyncGenerator[Delta | Done, None], ask: Ask
+) -> AsyncIterator[bytes]:
+    """The pipeline's events as server-sent events. Closing this closes the pipeline."""
+    try:
+        async with aclosing(rest):
+            yield as_event(first, ask)
+            async for event in rest:
+                yield as_event(event, ask)
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is None:
+            logger.exception("stream broke")
+            yield server_sent(
+                "error", {"status": 500, "code": "internal-error", "title": "Internal Server Error"}
+            )
+        else:
+            yield server_sent("error", problem.data)
+
+
+def as_event(event: Delta | Done, ask: Ask) -> bytes:
+    if isinstance(event, Delta):
+        return server_sent("delta", {"text": event.text})
+    return server_sent("done", present(event, ask))
+
+
+def server_sent(name: str, data: Any) -> bytes:
+    """One event of the stream (WHATWG HTML, 9.2.6). JSON holds no raw line break."""
+    return f"event: {name}\ndata: {json.dumps(data, cls=JSONEncoder)}\n\n".encode()
+
+
+def problem_of(error: Exception) -> Response | None:
+    """The problem table's answer; None for a bug."""
+    problem: Response | None = api_settings.EXCEPTION_HANDLER(error, {})
+    return problem
+
+
+async def create(request: HttpRequest) -> HttpResponseBase:
+    """`PromptViewSet.create` with DRF's way of answering errors, without its threads."""
+    try:
+        return await PromptViewSet().create(request)
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is None:
+            raise
+        answer = JsonResponse(
+            problem.data, status=problem.status_code, content_type=problem.content_type, encoder=JSONEncoder
+        )
+        for name, value in problem.headers.items():
+            if name != "Content-Type":
+                answer[name] = value
+        return answer
+
+
+_book = PromptViewSet.as_view({"get": "list"})
+
+
+@csrf_exempt  # there is no cookie to abuse
+async def collection(request: HttpRequest) -> HttpResponseBase:
+    """`/prompt`: POST on the event loop, the rest as DRF does it, in a thread."""
+    if request.method == "POST":
+        return await create(request)
+    response: HttpResponse = await sync_to_async(_book)(request)
+    return response
+
+
+# What drf-spectacular and DRF's own tools look for on a view function.
+collection.cls = PromptViewSet  # type: ignore[attr-defined]
+collection.actions = {"get": "list", "post": "create"}  # type: ignore[attr-defined]
+collection.initkwargs = {}  # type: ignore[attr-defined]
+one = PromptViewSet.as_view({"get": "retrieve", "delete": "destroy"})

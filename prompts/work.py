@@ -1,0 +1,322 @@
+"""
+The steps of one prompt, in the order in which `prompts.pipeline` takes them, and what they remember.
+
+The raw prompt lives in `Ask` and in the placeholders of this object, for as long as the request does.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from inference.backends import Backend, Ending, Generation, Message
+from inference.errors import DeadlineExceeded, GenerationFailed, InferenceError
+from prompts.cache import AnswerCache, CachedAnswer, answer_key
+from prompts.errors import JournalUnavailable, PromptBlocked
+from prompts.ids import instant, uuid7
+from prompts.journal import Entry, Journal, Outcome, Result
+from sanitization.chain import EMPTY, Chain, Sanitized, Screened
+from sanitization.errors import ScreeningFailed
+from sanitization.policies import Policy
+from sanitization.restore import Restorer
+
+logger = logging.getLogger("prompts.pipeline")
+
+# Screening takes about 100 µs a KB. Texts longer than this are screened in a thread, so that the streams of
+# other callers go on meanwhile.
+INLINE_CHARS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller asks, raw."""
+
+    user_id: UUID
+    request_id: str
+    prompt: str = field(repr=False)
+    system: str = field(default="", repr=False)
+    model: str | None = None
+    max_tokens: int = 512
+    temperature: float = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything the pipeline uses. `prompts.composition` builds the real one."""
+
+    chain: Chain
+    policy_of: Callable[[UUID], Policy]
+    backend: Backend[Sanitized]
+    journal: Journal
+    cache: AnswerCache
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Some more of the answer, for the caller: sanitized, the caller's own values restored."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The whole of it. `response` and `own_emails` are for the caller alone; the rest is sanitized."""
+
+    id: UUID
+    created_at: datetime
+    model: str
+    response: str = field(repr=False)
+    prompt_sent: Sanitized
+    result: Result
+    own_emails: tuple[str, ...] = field(repr=False)
+
+
+class Work:
+    """One prompt being answered."""
+
+    def __init__(self, ask: Ask, house: House) -> None:
+        """Raises UnknownModel before anything is written: that is a wrong request, not a prompt."""
+        self.started = time.perf_counter()
+        self.ask = ask
+        self.house = house
+        self.card = house.backend.choose(ask.model)
+        self.policy = house.policy_of(ask.user_id)
+        self.id = uuid7()
+        self.screened: Screened | None = None
+        self.failure: ScreeningFailed | None = None
+        self.restorer: Restorer | None = None
+        self.shown: list[str] = []
+        self.sanitized: list[Sanitized] = []
+        self.answer_findings: tuple[dict[str, Any], ...] = ()
+        self.outcome = Outcome.ANSWERED
+        self.finish_reason = ""
+        self.cached = False
+        self.queue_ms: float | None = None
+        self.first_token_ms: float | None = None
+        self.tokens = (0, 0)
+        self.result: Result | None = None
+
+    # -- before the model --
+
+    async def screen(self) -> None:
+        """Sanitizes the prompt. A filter that fails leaves `screened` None, and the prompt goes nowhere."""
+        parts = {"/system": self.ask.system} if self.ask.system else {}
+        parts["/prompt"] = self.ask.prompt
+        screen = self.house.chain.screen_prompt
+        try:
+            if sum(map(len, parts.values())) > INLINE_CHARS:
+                self.screened = await asyncio.to_thread(screen, parts, self.policy)
+            else:
+                self.screened = screen(parts, self.policy)
+        except ScreeningFailed as error:
+            self.failure = error
+            return
+        if self.policy.restore:
+            self.restorer = Restorer(self.screened.placeholders, self.policy.html)
+
+    async def accept(self) -> None:
+        """Commits the row as in progress."""
+        await self.house.journal.accept(
+            Entry(
+                id=self.id,
+                created_at=instant(self.id),
+                user_id=self.ask.user_id,
+                request_id=self.ask.request_id,
+                model=self.card.name,
+                policy=f"{self.policy.slug}@{self.policy.revision}",
+                prompt=self.text_of("/prompt"),
+                system=self.text_of("/system"),
+                findings=self.prompt_findings,
+            )
+        )
+
+    def raise_if_refused(self) -> None:
+        """Raises ScreeningFailed or PromptBlocked; the row exists already."""
+        if self.failure is not None:
+            raise self.failure
+        if self.screened is not None and self.screened.blocked:
+            raise PromptBlocked(self.id, rules=self.screened.blocking_rules)
+
+    def text_of(self, part: str) -> Sanitized:
+        return self.screened.texts.get(part, EMPTY) if self.screened else EMPTY
+
+    @property
+    def prompt_findings(self) -> tuple[dict[str, Any], ...]:
+        return tuple(finding.as_dict() for finding in self.screened.findings) if self.screened else ()
+
+    # -- the answer --
+
+    async def texts(self) -> AsyncGenerator[Sanitized, None]:
+        """The sanitized answer as it comes: from the cache if it was given before, else from the model."""
+        generation = self._generation()
+        key = answer_key(
+            generation, self.card, self.policy, self.house.chain.version, scope=str(self.ask.user_id)
+        )
+        kept = await self.house.cache.get(key) if key else None
+        if kept is not None:
+            self._replay(kept)
+            yield self.remember(kept.response)
+            return
+        async with aclosing(self._generate(generation)) as texts:
+            async for text in texts:
+                yield self.remember(text)
+        if key and self.outcome is Outcome.ANSWERED:
+            await self.house.cache.put(key, self._to_keep())
+
+    def remember(self, text: Sanitized) -> Sanitized:
+        self.sanitized.append(text)
+        return text
+
+    def _generation(self) -> Generation[Sanitized]:
+        messages = [Message("user", self.text_of("/prompt"))]
+        if self.ask.system:
+            messages.insert(0, Message("system", self.text_of("/system")))
+        return Generation(
+            messages=tuple(messages),
+            model=self.card.name,
+            max_tokens=self.ask.max_tokens,
+            temperature=self.ask.temperature,
+            caller=str(self.ask.user_id),
+            request_id=self.ask.request_id,
+        )
+
+    async def _generate(self, generation: Generation[Sanitized]) -> AsyncGenerator[Sanitized, None]:
+        assert self.screened is not None  # raise_if_refused came first
+        stream = self.house.chain.open_answer(self.policy, self.screened.placeholders, part="/response")
+        async with aclosing(self.house.backend.answer(generation)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Ending):
+                    self._note(piece)
+                    continue
+                if self.first_token_ms is None:
+                    self.first_token_ms = self._elapsed_ms()
+                if text := stream.feed(piece.text):
+                    yield text
+                if stream.blocked:
+                    break  # leaving the block closes the backend's iterator, which frees the model
+        if text := stream.finish():
+            yield text
+        self.answer_findings = tuple(finding.as_dict() for finding in stream.findings)
+        if stream.blocked:
+            self.outcome, self.finish_reason = Outcome.TRUNCATED, "content_filter"
+
+    def _note(self, ending: Ending) -> None:
+        self.finish_reason = ending.finish_reason
+        self.queue_ms = ending.queue_ms
+        self.tokens = (ending.prompt_tokens, ending.completion_tokens)
+
+    def _replay(self, kept: CachedAnswer) -> None:
+        self.cached = True
+        self.finish_reason = kept.finish_reason
+        self.tokens = (kept.prompt_tokens, kept.completion_tokens)
+        self.answer_findings = kept.findings
+        self.first_token_ms = self._elapsed_ms()
+
+    def _to_keep(self) -> CachedAnswer:
+        return CachedAnswer(
+            response=self.house.chain.join(self.sanitized),
+            findings=self.answer_findings,
+            finish_reason=self.finish_reason,
+            prompt_tokens=self.tokens[0],
+            completion_tokens=self.tokens[1],
+        )
+
+    # -- the caller's copy --
+
+    def restore(self, text: Sanitized) -> str:
+        """What of `text` (and of what was held back before) can be shown now, own values restored."""
+        return self._remember_shown(self.restorer.feed(text) if self.restorer else text)
+
+    def restore_rest(self) -> str:
+        """What was still held back."""
+        return self._remember_shown(self.restorer.finish() if self.restorer else "")
+
+    def _remember_shown(self, shown: str) -> str:
+        self.shown.append(shown)
+        return shown
+
+    # -- the end --
+
+    async def finish(self) -> None:
+        """Commits the final row."""
+        await self.house.journal.finish(self.id, self._conclude(self.outcome))
+
+    def give_up(self, error: BaseException) -> None:
+        """Sends the final row on its way without waiting: the task that would wait may be cancelled."""
+        if isinstance(error, JournalUnavailable):
+            return  # the journal itself keeps what it could not commit
+        settled = self.house.journal.finish(self.id, self._conclude(outcome_of(error)))
+        if isinstance(settled, asyncio.Future):
+            settled.add_done_callback(lambda future: future.cancelled() or future.exception())
+
+    def _conclude(self, outcome: Outcome) -> Result:
+        self.result = Result(
+            outcome=outcome,
+            response=self.house.chain.join(self.sanitized),
+            findings=self.prompt_findings + self.answer_findings,
+            finish_reason=self.finish_reason,
+            prompt_tokens=self.tokens[0],
+            completion_tokens=self.tokens[1],
+            cached=self.cached,
+            queue_ms=self.queue_ms,
+            first_token_ms=self.first_token_ms,
+            total_ms=self._elapsed_ms(),
+        )
+        log(self.ask, self.id, self.card.name, self.result)
+        return self.result
+
+    def done(self) -> Done:
+        assert self.screened is not None
+        assert self.result is not None
+        return Done(
+            id=self.id,
+            created_at=instant(self.id),
+            model=self.card.name,
+            response="".join(self.shown),
+            prompt_sent=self.text_of("/prompt"),
+            result=self.result,
+            own_emails=tuple(self.screened.placeholders.originals("email")),
+        )
+
+    def _elapsed_ms(self) -> float:
+        return round((time.perf_counter() - self.started) * 1000, 1)
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """What an exception on the way makes of the prompt."""
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return Outcome.CANCELLED
+    if isinstance(error, PromptBlocked):
+        return Outcome.BLOCKED
+    if isinstance(error, ScreeningFailed):
+        return Outcome.NOT_SCANNED
+    if isinstance(error, DeadlineExceeded):
+        return Outcome.TIMED_OUT
+    if isinstance(error, GenerationFailed) or not isinstance(error, InferenceError):
+        return Outcome.FAILED
+    return Outcome.REFUSED
+
+
+def log(ask: Ask, id: UUID, model: str, result: Result) -> None:
+    """The one line a prompt leaves in the log. Counts and names, never text."""
+    logger.info(
+        "prompt",
+        extra={
+            "prompt_id": str(id),
+            "user_id": str(ask.user_id),
+            "model": model,
+            "outcome": result.outcome.value,
+            "rules": result.rules,
+            "cached": result.cached,
+            "prompt_tokens": result.prompt_tokens,
+            "completion_tokens": result.completion_tokens,
+            "queue_ms": result.queue_ms,
+            "first_token_ms": result.first_token_ms,
+            "total_ms": result.total_ms,
+        },
+    )

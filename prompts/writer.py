@@ -1,0 +1,229 @@
+"""
+The journal in a database, by group commit.
+
+    callers ──► inbox ──► one thread, one connection: many rows, one transaction ──► callers wake up
+
+Each caller waits for the transaction that holds its row. While one transaction commits, the next group
+gathers, so a slow disk costs every caller one wait and not one each.
+
+The same thread keeps this process's lease on its rows in progress (on the database's clock) and marks the
+rows of processes that died as interrupted. See `prompts.leases`.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models.functions import Now
+from django.db.utils import InterfaceError, OperationalError
+
+from prompts.errors import JournalUnavailable
+from prompts.journal import Entry, Outcome, Result, rules_of
+from prompts.leases import RENEW_SECONDS, Lease
+from prompts.models import Prompt
+
+logger = logging.getLogger("prompts.writer")
+
+GROUP_ROWS = 64
+BACKLOG_ROWS = 10_000  # finals kept for a database that is away; beyond, the oldest are dropped, loudly
+AWAY = (OperationalError, InterfaceError)
+
+
+@dataclass(slots=True)
+class Change:
+    """One row to insert (`entry`) or to finish (`result`), and who waits for it."""
+
+    id: UUID
+    entry: Entry | None = None
+    result: Result | None = None
+    settled: Future[None] = field(default_factory=Future)
+
+
+class DatabaseJournal:
+    """`prompts.journal.Journal` over Django's ORM. `open()` starts the thread, `close()` drains it."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self._inbox: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
+        self._backlog: deque[Change] = deque()
+        self._thread: threading.Thread | None = None
+        self._renewed_at = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def open(self) -> None:
+        """Starts the writer. Returns at once; the database may still be away."""
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout_seconds: float = 10) -> None:
+        """Writes what is waiting, gives the lease back, ends the thread."""
+        if self._thread is not None:
+            self._inbox.put(None)
+            self._thread.join(timeout_seconds)
+            self._thread = None
+
+    def accept(self, entry: Entry) -> asyncio.Future[None]:
+        return self._send(Change(entry.id, entry=entry))
+
+    def finish(self, id: UUID, result: Result) -> asyncio.Future[None]:
+        return self._send(Change(id, result=result))
+
+    def _send(self, change: Change) -> asyncio.Future[None]:
+        # "Running" from the start: a caller that is cancelled must not cancel the row.
+        change.settled.set_running_or_notify_cancel()
+        if not self.is_open:
+            change.settled.set_exception(JournalUnavailable())
+        else:
+            self._inbox.put(change)
+        return asyncio.wrap_future(change.settled)
+
+    # -- the thread --
+
+    def _run(self) -> None:
+        self.lease.open()
+        is_closing = False
+        while not is_closing:
+            try:
+                self._renew()
+                group, is_closing = self._gather()
+                if group:
+                    self._commit(group)
+            except Exception:
+                # The journal must live on; whatever this was, its callers have been told by `_commit`.
+                logger.exception("journal writer")
+                time.sleep(0.1)
+        try:
+            self._retry_backlog()
+            self.lease.release()
+        except DatabaseError:
+            logger.warning("lease not given back")
+        connection.close()
+
+    def _gather(self) -> tuple[list[Change], bool]:
+        """The next group: waits for a first change, then takes what else is there. True: asked to end."""
+        group: list[Change] = []
+        try:
+            change = self._inbox.get(timeout=RENEW_SECONDS / 2)
+            while change is not None:
+                group.append(change)
+                if len(group) == GROUP_ROWS:
+                    return group, False
+                change = self._inbox.get_nowait()
+        except queue.Empty:
+            return group, False
+        return group, True
+
+    def _commit(self, group: list[Change]) -> None:
+        try:
+            try:
+                self._write(group)
+            except AWAY:
+                connection.close()  # perhaps only this connection was broken: once more on a new one
+                self._write(group)
+        except AWAY as error:
+            self.lease.unsteady()
+            logger.error("database away", extra={"rows": len(group), "kind": type(error).__name__})
+            for change in group:
+                self._fail(change)
+        except Exception:
+            if len(group) == 1:
+                logger.exception("row not written", extra={"prompt_id": str(group[0].id)})
+                group[0].settled.set_exception(JournalUnavailable())
+                return
+            for change in group:  # one row must not take the others down
+                self._commit([change])
+        else:
+            for change in group:
+                change.settled.set_result(None)
+
+    def _fail(self, change: Change) -> None:
+        change.settled.set_exception(JournalUnavailable())
+        if change.result is not None:
+            self._backlog.append(change)
+            if len(self._backlog) > BACKLOG_ROWS:
+                lost = self._backlog.popleft()
+                logger.error("final row lost", extra={"prompt_id": str(lost.id)})
+
+    def _write(self, group: Iterable[Change]) -> None:
+        with transaction.atomic():
+            fresh = [self._row(change.entry) for change in group if change.entry is not None]
+            if fresh:
+                Prompt.objects.bulk_create(fresh)
+            for change in group:
+                if change.result is not None:
+                    self._update(change.id, change.result)
+
+    def _row(self, entry: Entry) -> Prompt:
+        return Prompt(
+            id=entry.id,
+            created_at=entry.created_at,
+            user_id=entry.user_id,
+            instance_id=self.lease.id,
+            request_id=entry.request_id,
+            outcome=Outcome.ACCEPTED,
+            model=entry.model,
+            policy=entry.policy,
+            prompt=entry.prompt,
+            system=entry.system,
+            findings=list(entry.findings),
+            rules=list(rules_of(entry.findings)),
+        )
+
+    @staticmethod
+    def _update(id: UUID, result: Result) -> None:
+        # A row that was taken for interrupted is put right; one that has its outcome keeps it.
+        row = Prompt.objects.filter(id=id, outcome__in=(Outcome.ACCEPTED, Outcome.INTERRUPTED))
+        numbers = {
+            "outcome": result.outcome,
+            "finished_at": Now(),
+            "finish_reason": result.finish_reason,
+            "prompt_tokens": result.prompt_tokens,
+            "completion_tokens": result.completion_tokens,
+            "cached": result.cached,
+            "queue_ms": result.queue_ms,
+            "first_token_ms": result.first_token_ms,
+            "total_ms": result.total_ms,
+        }
+        words = {
+            "response": result.response,
+            "findings": list(result.findings),
+            "rules": list(result.rules),
+        }
+        # One that was erased while it ran gets its numbers and no text.
+        if not row.filter(erased_at=None).update(**numbers, **words):
+            row.update(**numbers)
+
+    # -- between groups --
+
+    def _renew(self) -> None:
+        now = time.monotonic()
+        if now - self._renewed_at < RENEW_SECONDS:
+            return
+        self._renewed_at = now
+        try:
+            self.lease.renew()
+            self.lease.sweep()
+            self._retry_backlog()
+        except AWAY as error:
+            self.lease.unsteady()
+            connection.close()
+            logger.warning("database away", extra={"kind": type(error).__name__})
+
+    def _retry_backlog(self) -> None:
+        while self._backlog:
+            change = self._backlog[0]
+            with transaction.atomic():
+                assert change.result is not None  # only finals are kept
+                self._update(change.id, change.result)
+            self._backlog.popleft()

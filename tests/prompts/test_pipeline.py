@@ -1,0 +1,255 @@
+"""The way of one prompt, with a parrot for a model and a notebook for a book."""
+
+import asyncio
+from contextlib import aclosing
+from uuid import uuid4
+
+import pytest
+
+from inference.errors import DeadlineExceeded, GenerationFailed, QueueFull, UnknownModel
+from prompts.errors import JournalUnavailable, PromptBlocked
+from prompts.journal import Outcome
+from prompts.pipeline import answer
+from prompts.work import Ask, Delta, Done
+from sanitization.chain import Chain
+from sanitization.errors import ScreeningFailed
+from sanitization.policies import Policy
+from tests.fakes import Notebook, Parrot, Shelf, house_of
+
+CARD = "4111 1111 1111 1111"
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----"
+
+
+def ask(prompt, **more):
+    return Ask(user_id=more.pop("user_id", uuid4()), request_id="r", prompt=prompt, **more)
+
+
+async def collect(asked, house):
+    """The deltas' text and the Done."""
+    shown, done = [], None
+    async with aclosing(answer(asked, house)) as events:
+        async for event in events:
+            if isinstance(event, Delta):
+                shown.append(event.text)
+            else:
+                done = event
+    return "".join(shown), done
+
+
+async def test_the_engine_never_sees_what_the_policy_removes():
+    parrot = Parrot()
+    await collect(ask(f"write to ann@corp.com about {CARD}"), house_of(parrot))
+    assert parrot.heard == ["write to [EMAIL_1] about [CREDIT_CARD_1]"]
+
+
+async def test_the_system_prompt_is_sanitized_too():
+    parrot = Parrot()
+    await collect(ask("hello", system="You serve ann@corp.com"), house_of(parrot))
+    assert parrot.heard == ["You serve [EMAIL_1]", "hello"]
+
+
+async def test_the_caller_gets_own_values_back_and_nobody_else_does():
+    notebook = Notebook()
+    shown, done = await collect(ask("write to ann@corp.com"), house_of(Parrot(), journal=notebook))
+    assert shown == done.response == "write to ann@corp.com"
+    assert done.own_emails == ("ann@corp.com",)
+    assert done.prompt_sent == done.result.response == "write to [EMAIL_1]"
+    assert "ann@corp.com" not in notebook.everything()
+
+
+async def test_values_that_the_model_makes_up_reach_nobody():
+    notebook = Notebook()
+    house = house_of(Parrot("call bob@corp.com now"), journal=notebook)
+    shown, done = await collect(ask("hello"), house)
+    assert shown == "call [EMAIL_1] now"
+    assert done.own_emails == ()
+    assert "bob@corp.com" not in notebook.everything()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 5, 8, 100])
+async def test_the_answer_does_not_depend_on_how_the_model_cuts_it(cut):
+    words = f"To bob@corp.com: card {CARD}, <script>x</script> `code` and [EMAIL_1]."
+    shown, done = await collect(ask("I am ann@corp.com"), house_of(Parrot(words, cut=cut)))
+    assert done.result.response == (
+        "To [EMAIL_2]: card [CREDIT_CARD_1], &lt;script>x&lt;/script> `code` and [EMAIL_1]."
+    )
+    assert shown.endswith("and ann@corp.com.")
+
+
+async def test_a_row_is_accepted_before_the_model_hears_anything():
+    notebook = Notebook()
+
+    def reply(heard):
+        assert len(notebook.entries) == 1
+        return heard
+
+    await collect(ask("hello"), house_of(Parrot(reply=reply), journal=notebook))
+    assert notebook.outcomes == [Outcome.ANSWERED]
+
+
+async def test_the_final_row_is_committed_before_the_last_event():
+    notebook = Notebook()
+    async with aclosing(answer(ask("hello there"), house_of(Parrot(), journal=notebook))) as events:
+        async for event in events:
+            if isinstance(event, Done):
+                assert notebook.outcomes == [Outcome.ANSWERED]
+
+
+async def test_no_model_is_called_while_the_book_is_away():
+    notebook, parrot = Notebook(), Parrot()
+    notebook.is_away = True
+    with pytest.raises(JournalUnavailable):
+        await collect(ask("hello"), house_of(parrot, journal=notebook))
+    assert parrot.heard == []
+
+
+async def test_a_stream_whose_final_row_fails_does_not_end_as_if_it_were_written():
+    notebook = Notebook()
+
+    def reply(heard):
+        notebook.is_away = True
+        return heard
+
+    with pytest.raises(JournalUnavailable):
+        await collect(ask("hello"), house_of(Parrot(reply=reply), journal=notebook))
+
+
+async def test_a_blocked_prompt_stands_in_the_book_and_goes_no_further():
+    notebook, parrot = Notebook(), Parrot()
+    house = house_of(parrot, journal=notebook, policy=Policy.build(block=("private_key",)))
+    with pytest.raises(PromptBlocked) as caught:
+        await collect(ask(f"my key: {KEY}"), house)
+    assert caught.value.rules == ("private_key",)
+    assert notebook.outcomes == [Outcome.BLOCKED]
+    assert caught.value.prompt_id in notebook.entries
+    assert parrot.heard == []
+    assert "MIIEow" not in notebook.everything()
+
+
+async def test_an_answer_is_cut_off_at_what_the_policy_blocks():
+    notebook, parrot = Notebook(), Parrot(f"Here it is: {KEY} and more", pause_seconds=0)
+    house = house_of(parrot, journal=notebook, policy=Policy.build(block=("private_key",)))
+    shown, done = await collect(ask("hello"), house)
+    assert "MIIEow" not in shown
+    assert "and more" not in shown
+    assert done.result.finish_reason == "content_filter"
+    assert notebook.outcomes == [Outcome.TRUNCATED]
+    assert parrot.running == 0
+
+
+class BrokenFilter:
+    """Fails on one word, in either direction."""
+
+    rules = ("broken",)
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+
+async def test_a_filter_that_fails_lets_nothing_through_and_the_book_says_so():
+    notebook, parrot = Notebook(), Parrot()
+    house = house_of(parrot, journal=notebook, chain=Chain([BrokenFilter()]))
+    with pytest.raises(ScreeningFailed):
+        await collect(ask("write to ann@corp.com"), house)
+    assert parrot.heard == []
+    assert notebook.outcomes == [Outcome.NOT_SCANNED]
+    assert "ann@" not in notebook.everything()
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (QueueFull(retry_after_seconds=3), Outcome.REFUSED),
+        (DeadlineExceeded(queued=True), Outcome.TIMED_OUT),
+        (GenerationFailed(), Outcome.FAILED),
+        (ZeroDivisionError(), Outcome.FAILED),
+    ],
+)
+async def test_every_failure_of_the_model_leaves_one_final_row(error, outcome):
+    notebook = Notebook()
+    with pytest.raises(type(error)):
+        await collect(ask("hello"), house_of(Parrot("partly", error=error), journal=notebook))
+    assert notebook.outcomes == [outcome]
+    assert len(notebook.entries) == 1
+
+
+async def test_a_caller_who_leaves_frees_the_model_and_is_on_the_book():
+    notebook, parrot = Notebook(), Parrot("a long answer " * 50, pause_seconds=0.01)
+    reading = asyncio.create_task(collect(ask("hello"), house_of(parrot, journal=notebook)))
+    while not parrot.running:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert parrot.running == 0
+    assert parrot.closed_early == 1
+    assert notebook.outcomes == [Outcome.CANCELLED]
+
+
+async def test_a_reader_who_stops_reading_frees_the_model_too():
+    notebook, parrot = Notebook(), Parrot("a long answer " * 50)
+    events = answer(ask("hello"), house_of(parrot, journal=notebook))
+    await anext(events)
+    await events.aclose()
+    assert parrot.running == 0
+    assert notebook.outcomes == [Outcome.CANCELLED]
+
+
+async def test_an_unknown_model_is_a_wrong_request_and_not_a_prompt():
+    notebook = Notebook()
+    with pytest.raises(UnknownModel):
+        await collect(ask("hello", model="gpt-9"), house_of(Parrot(), journal=notebook))
+    assert not notebook.entries
+
+
+async def test_the_same_deterministic_prompt_is_answered_from_the_cache():
+    parrot, shelf, notebook = Parrot(), Shelf(), Notebook()
+    house, asked = house_of(parrot, cache=shelf, journal=notebook), ask("ann@corp.com?", temperature=0)
+    first, _ = await collect(asked, house)
+    second, done = await collect(asked, house)
+    assert first == second == "ann@corp.com?"
+    assert len(parrot.generations) == 1
+    assert done.result.cached
+    assert len(notebook.entries) == 2
+    assert "ann@corp.com" not in repr(shelf.kept)
+
+
+async def test_a_cached_answer_restores_the_values_of_the_one_who_asks_now():
+    parrot, shelf = Parrot(), Shelf()
+    house, user = house_of(parrot, cache=shelf), uuid4()
+    await collect(ask("ann@corp.com?", temperature=0, user_id=user), house)
+    shown, done = await collect(ask("bob@corp.com?", temperature=0, user_id=user), house)
+    assert done.result.cached
+    assert shown == "bob@corp.com?"
+    assert done.own_emails == ("bob@corp.com",)
+
+
+async def test_no_cached_answer_crosses_users():
+    parrot, shelf = Parrot(), Shelf()
+    house = house_of(parrot, cache=shelf)
+    for _ in range(2):
+        await collect(ask("hello", temperature=0, user_id=uuid4()), house)
+    assert len(parrot.generations) == 2
+
+
+@pytest.mark.parametrize("change", [{"max_tokens": 9}, {"system": "be brief"}, {"prompt": "hello!"}])
+async def test_a_cached_answer_serves_only_the_very_same_prompt(change):
+    parrot, user = Parrot(), uuid4()
+    house = house_of(parrot, cache=Shelf())
+    await collect(ask("hello", temperature=0, user_id=user), house)
+    await collect(ask(**{"prompt": "hello", "temperature": 0, "user_id": user} | change), house)
+    assert len(parrot.generations) == 2
+
+
+async def test_an_answer_that_may_differ_each_time_is_not_kept():
+    shelf = Shelf()
+    await collect(ask("hello", temperature=0.5), house_of(Parrot(), cache=shelf))
+    assert not shelf.kept
+
+
+async def test_concurrent_prompts_never_mix():
+    house = house_of(Parrot(cut=1))
+    asked = [f"user{n}@corp.com wrote" for n in range(100)]
+    answers = await asyncio.gather(*(collect(ask(text), house) for text in asked))
+    assert [shown for shown, _ in answers] == asked
