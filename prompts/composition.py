@@ -20,9 +20,23 @@ from sanitization.chain import Chain
 from sanitization.policies import Policy
 
 
-@cache
+_installed: House | None = None
+
+
 def house() -> House:
     """The house that this process's requests go through."""
+    return _installed or built()
+
+
+def install(other: House | None) -> None:
+    """Puts another house in place, for tests; None goes back to the one built from the settings."""
+    global _installed
+    _installed = other
+
+
+@cache
+def built() -> House:
+    """The house that the settings describe."""
     policy = default_policy()
 
     def policy_of(user_id: UUID) -> Policy:

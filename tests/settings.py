@@ -26,3 +26,7 @@ if os.environ.get("STORES") == "real":
     os.environ["REDIS_URL"] = os.environ["TEST_REDIS_URL"]
 
 from gateway.settings import *  # noqa: E402, F403
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
+    # A file, not memory: the journal writes from a thread of its own.
+    DATABASES["default"]["TEST"] = {"NAME": f"{_work}/test.sqlite3"}  # noqa: F405

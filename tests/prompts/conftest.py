@@ -1,0 +1,69 @@
+"""A served house around a parrot, and the callers' clients."""
+
+import json
+
+import pytest
+from django.test import AsyncClient
+
+from prompts import composition
+from prompts.leases import Lease
+from prompts.writer import DatabaseJournal
+from tests.fakes import Parrot, Shelf, house_of
+
+
+@pytest.fixture
+def journal(transactional_db, tmp_path):
+    """The real journal, open, on the test database."""
+    opened = DatabaseJournal(Lease(tmp_path / "instances"))
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def parrot():
+    return Parrot()
+
+
+@pytest.fixture
+def served(parrot, journal):
+    """The house that `/prompt` goes through: a parrot for a model, the real book."""
+    house = house_of(parrot, journal=journal, cache=Shelf())
+    composition.install(house)
+    yield house
+    composition.install(None)
+
+
+class Caller:
+    """One user's client of `/prompt`."""
+
+    def __init__(self, token):
+        self.client = AsyncClient()
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def ask(self, prompt="hello", **more):
+        return await self.post(json.dumps({"prompt": prompt, **more}))
+
+    async def post(self, body, content_type="application/json"):
+        return await self.client.post("/prompt", body, content_type=content_type, headers=self.headers)
+
+    async def get(self, path="/prompt", **query):
+        return await self.client.get(path, query, headers=self.headers)
+
+    async def delete(self, path):
+        return await self.client.delete(path, headers=self.headers)
+
+
+@pytest.fixture
+def as_alice(served, alice, token_of):
+    return Caller(token_of(alice))
+
+
+@pytest.fixture
+def as_bob(served, bob, token_of):
+    return Caller(token_of(bob))
+
+
+@pytest.fixture
+def as_nobody(served):
+    return Caller(None)

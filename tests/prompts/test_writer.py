@@ -1,0 +1,183 @@
+"""The journal in a database: group commit, leases, a database that goes away."""
+
+import asyncio
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import OperationalError
+from django.utils import timezone
+
+from prompts.errors import JournalUnavailable
+from prompts.ids import uuid7
+from prompts.journal import Entry, Outcome, Result
+from prompts.leases import Lease
+from prompts.models import Instance, Prompt
+from prompts.writer import DatabaseJournal
+from sanitization.chain import EMPTY
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def entry(**more):
+    return Entry(
+        **{
+            "id": uuid7(),
+            "created_at": datetime.now(UTC),
+            "user_id": uuid4(),
+            "request_id": "r",
+            "model": "parrot",
+            "policy": "default@1",
+            "prompt": EMPTY,
+            "system": EMPTY,
+            "findings": (),
+        }
+        | more
+    )
+
+
+async def test_a_row_is_committed_when_accept_returns(journal):
+    made = entry()
+    await journal.accept(made)
+    row = await Prompt.objects.aget(id=made.id)
+    assert row.outcome == "accepted"
+    assert row.finished_at is None
+
+
+async def test_many_rows_share_one_transaction(journal, monkeypatch):
+    groups = []
+    write = journal._write
+
+    def slow(group):
+        groups.append(len(group))
+        time.sleep(0.02)
+        write(group)
+
+    monkeypatch.setattr(journal, "_write", slow)
+    await asyncio.gather(*(journal.accept(entry()) for _ in range(100)))
+    assert await Prompt.objects.acount() == 100
+    assert len(groups) < 20
+    assert max(groups) > 1
+
+
+async def test_one_row_that_cannot_be_written_does_not_take_the_others_down(journal):
+    good, bad = [entry() for _ in range(5)], entry(request_id=None)
+    results = await asyncio.gather(
+        *(journal.accept(row) for row in [*good[:2], bad, *good[2:]]), return_exceptions=True
+    )
+    assert [type(result) for result in results].count(JournalUnavailable) == 1
+    assert await Prompt.objects.acount() == 5
+
+
+async def test_a_final_row_keeps_its_outcome(journal):
+    made = entry()
+    await journal.accept(made)
+    await journal.finish(made.id, Result(Outcome.ANSWERED))
+    await journal.finish(made.id, Result(Outcome.FAILED))
+    assert (await Prompt.objects.aget(id=made.id)).outcome == "answered"
+
+
+async def test_a_caller_who_is_cancelled_does_not_cancel_the_row(journal):
+    made = entry()
+    await journal.accept(made)
+    journal.finish(made.id, Result(Outcome.CANCELLED)).cancel()
+    await journal.accept(entry())  # in order: when this is written, the other is
+    assert (await Prompt.objects.aget(id=made.id)).outcome == "cancelled"
+
+
+async def test_a_closed_journal_refuses(journal):
+    await asyncio.to_thread(journal.close)
+    with pytest.raises(JournalUnavailable):
+        await journal.accept(entry())
+
+
+async def test_finals_are_kept_while_the_database_is_away_and_written_when_it_is_back(journal, monkeypatch):
+    made = entry()
+    await journal.accept(made)
+    write = journal._write
+    monkeypatch.setattr(journal, "_write", lambda group: (_ for _ in ()).throw(OperationalError("away")))
+    with pytest.raises(JournalUnavailable):
+        await journal.accept(entry())
+    with pytest.raises(JournalUnavailable):
+        await journal.finish(made.id, Result(Outcome.ANSWERED))
+    monkeypatch.setattr(journal, "_write", write)
+    deadline = time.monotonic() + 10
+    while (await Prompt.objects.aget(id=made.id)).outcome != "answered":
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+    assert await Prompt.objects.acount() == 1
+
+
+@sync_to_async
+def row_of(instance_id, **more):
+    return Prompt.objects.create(
+        **{
+            "created_at": timezone.now(),
+            "instance_id": instance_id,
+            "outcome": "accepted",
+            "model": "parrot",
+            "request_id": "r",
+            "policy": "default@1",
+        }
+        | more
+    )
+
+
+def test_rows_of_a_process_whose_lease_ran_out_are_interrupted(tmp_path):
+    gone = Instance.objects.create(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    alive = Instance.objects.create(lease_expires_at=timezone.now() + timedelta(seconds=60))
+    rows = [row_of.func(gone.id), row_of.func(alive.id), row_of.func(gone.id, outcome="answered")]
+    lease = Lease(None)
+    lease._steady_since -= 60
+    assert lease.sweep() == 1
+    assert [Prompt.objects.get(id=row.id).outcome for row in rows] == ["interrupted", "accepted", "answered"]
+    assert Instance.objects.filter(id=gone.id).count() == 0
+
+
+def test_leases_that_ran_out_while_the_database_was_away_prove_nothing(tmp_path):
+    other = Instance.objects.create(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    row_of.func(other.id)
+    lease = Lease(None)
+    lease._steady_since -= 60
+    lease.unsteady()
+    assert lease.sweep() == 0
+
+
+def test_a_process_that_died_on_this_machine_is_noticed_at_once(tmp_path):
+    other = Instance.objects.create(lease_expires_at=timezone.now() + timedelta(seconds=60))
+    row = row_of.func(other.id)
+    (tmp_path / f"{other.id}.lock").touch()  # nobody holds it
+    assert Lease(tmp_path).sweep() == 1
+    assert Prompt.objects.get(id=row.id).outcome == "interrupted"
+
+
+def test_a_living_process_on_this_machine_keeps_its_rows(tmp_path):
+    living = Lease(tmp_path)
+    living.open()
+    living.renew()
+    row_of.func(living.id)
+    assert Lease(tmp_path).sweep() == 0
+    living.release()
+
+
+def test_a_process_that_was_taken_for_dead_gets_its_lease_back_and_its_rows_right(tmp_path):
+    lease = Lease(None)
+    lease.renew()
+    row = row_of.func(lease.id)
+    Lease(None)._bury(lease.id)
+    lease.renew()
+    assert Instance.objects.filter(id=lease.id).exists()
+    DatabaseJournal._update(row.id, Result(Outcome.ANSWERED))
+    assert Prompt.objects.get(id=row.id).outcome == "answered"
+
+
+async def test_closing_interrupts_what_is_still_in_progress(journal):
+    made = entry()
+    await journal.accept(made)
+    await asyncio.to_thread(journal.close)
+    assert (await Prompt.objects.aget(id=made.id)).outcome == "interrupted"
+    assert await Instance.objects.acount() == 0
+    assert "journal-writer" not in {thread.name for thread in threading.enumerate()}
