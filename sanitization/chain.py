@@ -1,0 +1,120 @@
+"""
+The filter chain: what every prompt and every answer goes through. `sanitization.stream` does the work; this
+module puts filters, policy and placeholders together.
+
+The chain is configured as Django's MIDDLEWARE is, by a list of dotted paths. An operator adds a filter by
+writing a class (`sanitization.filters.Filter`) and naming it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from sanitization.detectors import DETECTORS_VERSION
+from sanitization.errors import ScreeningFailed
+from sanitization.filters import Filter, Scan
+from sanitization.filters import Stage as StageName
+from sanitization.placeholders import Placeholders
+from sanitization.policies import Policy
+from sanitization.spans import Action, Direction, Finding
+from sanitization.stream import NamedScan, Ruling, Stage, StreamSanitizer
+from sanitization.text import EMPTY, Sanitized
+
+__all__ = ["EMPTY", "Chain", "Sanitized", "Screened", "StreamSanitizer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """A prompt after the chain. `texts` has the parts that were given, sanitized also where one blocks."""
+
+    texts: dict[str, Sanitized] = field(repr=False)
+    findings: tuple[Finding, ...]
+    blocked: bool
+    placeholders: Placeholders
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules of all findings, each once, sorted."""
+        return tuple(sorted({finding.rule for finding in self.findings}))
+
+    @property
+    def blocking_rules(self) -> tuple[str, ...]:
+        """The rules for which a prompt is refused."""
+        return tuple(sorted({f.rule for f in self.findings if f.action is Action.BLOCK}))
+
+
+class Chain:
+    """Filters in a row. Serves any number of texts at the same time.
+
+    `version` changes when the detectors of this package or the list of filters change, so that an answer
+    sanitized by other code is not taken for the same. A filter from elsewhere may have a `version` too.
+    """
+
+    def __init__(self, filters: Sequence[Filter]) -> None:
+        self._filters = tuple(filters)
+        names = [f"{_name(one)}:{getattr(one, 'version', '')}" for one in self._filters]
+        content = "\n".join([str(DETECTORS_VERSION), *names])
+        self.version = hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    @classmethod
+    def from_paths(cls, paths: Iterable[str]) -> "Chain":
+        """The chain of these dotted paths; ImportError, AttributeError or TypeError if one is no filter."""
+        return cls([load_filter(path) for path in paths])
+
+    @property
+    def rules(self) -> frozenset[str]:
+        """Every rule that a policy may name."""
+        return frozenset(rule for one in self._filters for rule in one.rules)
+
+    def screen_prompt(self, parts: Mapping[str, str], policy: Policy) -> Screened:
+        """Sanitizes the parts of one prompt, in order; keys are JSON pointers to the fields they came from.
+
+        Raises ScreeningFailed, which holds no text.
+        """
+        placeholders = Placeholders(parts.values())
+        ruling = Ruling("prompt", policy, placeholders, ends_at_block=False)
+        texts: dict[str, Sanitized] = {}
+        findings: list[Finding] = []
+        blocked = False
+        for part, text in parts.items():
+            stream = self._open(ruling, part)
+            texts[part] = stream.whole(text)
+            findings += stream.findings
+            blocked = blocked or stream.blocked
+        return Screened(texts, tuple(findings), blocked, placeholders)
+
+    def open_answer(
+        self, policy: Policy, placeholders: Placeholders, part: str = "/response"
+    ) -> StreamSanitizer:
+        """For one answer to the prompt that these placeholders belong to."""
+        return self._open(Ruling("answer", policy, placeholders.for_answer(), ends_at_block=True), part)
+
+    def _open(self, ruling: Ruling, part: str) -> StreamSanitizer:
+        scans: dict[StageName, list[NamedScan]] = {}
+        for one in self._filters:
+            scan = _scan(one, ruling.direction, ruling.policy)
+            if scan is not None:
+                scans.setdefault(one.stage, []).append(NamedScan(type(one).__name__, scan))
+        return StreamSanitizer([Stage(scans[name], ruling) for name in sorted(scans)], ruling, part=part)
+
+
+def load_filter(path: str) -> Filter:
+    """The filter that this dotted path names."""
+    module, _, name = path.rpartition(".")
+    made: Filter = getattr(import_module(module), name)()
+    for hook in ("rules", "stage", "open_prompt", "open_answer"):
+        getattr(made, hook)
+    return made
+
+
+def _scan(one: Filter, direction: Direction, policy: Policy) -> Scan | None:
+    try:
+        return one.open_prompt(policy) if direction == "prompt" else one.open_answer(policy)
+    except Exception:  # noqa: BLE001  # a filter that cannot begin has scanned nothing
+        failure = ScreeningFailed(type(one).__name__)
+    raise failure
+
+
+def _name(one: Filter) -> str:
+    return f"{type(one).__module__}.{type(one).__qualname__}"

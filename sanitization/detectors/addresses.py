@@ -1,0 +1,65 @@
+"""Addresses of people and machines: e-mail, IPv4, IPv6."""
+
+import ipaddress
+
+from sanitization.detectors.base import PatternDetector
+
+# Letters beyond ASCII, by block, without the punctuation and symbols between them: RE2 knows \pL, but
+# Python's parser, which derives the streaming form of every pattern, does not.
+_LETTERS = "À-ÖØ-öø-ɏͰ-῿Ⰰ-ⷿ぀-퟿豈-﷏"
+_NAME = f"A-Za-z0-9{_LETTERS}"
+
+
+class Email(PatternDetector):
+    """E-mail addresses as people write them: RFC 5321 dot-atoms and internationalized names (RFC 6531).
+
+    Knowingly left out: quoted local parts, comments, and `/` and `=`, which in prose end a path or an
+    assignment. A local part of more than 128 characters loses its front.
+    """
+
+    rule = "email"
+    keywords = ("@",)
+    pattern = (
+        rf"[{_NAME}][{_NAME}_.!#$%&'*+^~-]{{0,127}}@"
+        rf"(?:[{_NAME}][{_NAME}-]*\.)+(?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z{_LETTERS}]{{2,63}})"
+    )
+
+
+class IPv4(PatternDetector):
+    """Dotted quads, with a network's prefix length if it has one. Five numbers, or a letter in front, make a
+    version instead.
+    """
+
+    rule = "ipv4"
+    keywords = (".",)
+    pattern = r"[^A-Za-z0-9.](?P<value>(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?)(?:[^A-Za-z0-9.]|\.(?:\D|$)|$)"
+
+    def accept(self, candidate: str) -> int:
+        return len(candidate) if _is_ip(candidate) else 0
+
+
+class IPv6(PatternDetector):
+    """RFC 4291 addresses in full, shortened and with an IPv4 tail; a zone after `%` belongs to it."""
+
+    rule = "ipv6"
+    keywords = (":",)
+    pattern = (
+        r"[^A-Za-z0-9:.](?P<value>[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}"
+        r"(?:(?:\.\d{1,3}){3})?(?:%[A-Za-z0-9]{1,15})?(?:/\d{1,3})?)(?:[^A-Za-z0-9:.]|\.(?:\D|$)|$)"
+    )
+
+    def accept(self, candidate: str) -> int:
+        address = candidate[:-1] if candidate.endswith(":") and candidate[-2:] != "::" else candidate
+        if not _is_ip(address):
+            return 0
+        # `a::b` is an address to the letter, and a name in several programming languages.
+        telling = any(char.isdigit() for char in address) or address.count(":") > 3
+        return len(address) if telling else 0
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_interface(text)
+    except ValueError:
+        return False
+    return True

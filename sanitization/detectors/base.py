@@ -1,0 +1,87 @@
+"""
+What a detector is. It knows one rule; it does not know policies, streams or what becomes of a finding.
+
+Scanning is greedy and has no state but a position, which is what streaming rests on: look for a match from
+here; an accepted one is a finding and the search goes on behind it; a rejected one is nothing, and the
+search goes on one character further.
+"""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+import re2
+
+from sanitization.partial import beginnings, width
+
+# `accept` looks at a candidate, and a rejected one is searched again from its second character. A bound on
+# candidates keeps that linear.
+MAX_CANDIDATE = 512
+
+
+def compile_pattern(pattern: str) -> Any:
+    """An RE2 pattern with room for its automaton, silent about hostile input; `re2` has no types."""
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    options.log_errors = False
+    return re2.compile(pattern, options)
+
+
+class Detector:
+    """`keywords`, lower case: no match without one of them in the text; empty when there is none to name."""
+
+    rule: ClassVar[str]
+    score: ClassVar[float] = 0.9
+    keywords: ClassVar[tuple[str, ...]] = ()
+
+    def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
+        """The first finding whose match begins in [start, limit)."""
+        raise NotImplementedError
+
+    def hold(self, text: str, start: int) -> int:
+        """The leftmost place from `start` on where more text could still make or change a match."""
+        raise NotImplementedError
+
+
+class PatternDetector(Detector):
+    """One RE2 pattern, in the subset that `partial` reads. A named group is what is found, the rest its
+    context; without one, the whole match is.
+    """
+
+    pattern: ClassVar[str]
+
+    def __init__(self) -> None:
+        longest = width(self.pattern)
+        own = type(self)
+        judged = own.accept is not PatternDetector.accept or own.judge is not PatternDetector.judge
+        if judged and (longest is None or longest > MAX_CANDIDATE):
+            raise TypeError(f"{self.rule}: a pattern whose matches are judged needs an end")
+        self._regex = compile_pattern(self.pattern)
+        self._groups = dict(self._regex.groupindex) or {"": 0}
+
+    @cached_property
+    def _beginnings(self) -> Any:
+        return compile_pattern(rf"(?:{beginnings(self.pattern)})\z")
+
+    def accept(self, candidate: str) -> int:
+        """How many leading characters of the candidate are a finding; 0 for none."""
+        return len(candidate)
+
+    def judge(self, group: str, candidate: str) -> int:
+        """`accept` for patterns with several named groups: which one it was is evidence too."""
+        return self.accept(candidate)
+
+    def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
+        while start < limit:
+            match = self._regex.search(text, start)
+            if match is None or match.start() >= limit:
+                return None
+            # Groups are alternatives; one that was not taken lies at -1.
+            (begin, end), group = max((match.span(group), name) for name, group in self._groups.items())
+            if length := self.judge(group, text[begin:end]):
+                return begin, begin + length
+            start = match.start() + 1
+        return None
+
+    def hold(self, text: str, start: int) -> int:
+        match = self._beginnings.search(text, start)
+        return len(text) if match is None else int(match.start())

@@ -1,0 +1,102 @@
+"""Numbers that move money: payment cards and bank accounts."""
+
+import re
+
+from sanitization.detectors.base import PatternDetector
+
+# Issuer prefixes (ISO/IEC 7812) as ranges of the leading digits, with the lengths they are issued in:
+# UATP, American Express, Diners, JCB, Visa, Mastercard, Maestro, Discover, UnionPay, RuPay, Mir, Troy.
+_ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = tuple(
+    (low, high, frozenset(lengths))
+    for low, high, lengths in (
+        (1, 1, [15]),
+        (34, 34, [15]),
+        (37, 37, [15]),
+        (300, 305, [14, 16, 19]),
+        (309, 309, [14, 16, 19]),
+        (36, 36, [14, 16, 19]),
+        (38, 39, [14, 16, 19]),
+        (3528, 3589, [16, 17, 18, 19]),
+        (1800, 1800, [15]),
+        (2131, 2131, [15]),
+        (4, 4, [13, 16, 19]),
+        (51, 55, [16]),
+        (2221, 2720, [16]),
+        (2200, 2204, [16, 17, 18, 19]),
+        (50, 50, [12, 13, 14, 15, 16, 17, 18, 19]),
+        (56, 58, [12, 13, 14, 15, 16, 17, 18, 19]),
+        (6304, 6304, [12, 13, 14, 15, 16, 17, 18, 19]),
+        (67, 67, [12, 13, 14, 15, 16, 17, 18, 19]),
+        (60, 60, [16, 17, 18, 19]),
+        (62, 62, [16, 17, 18, 19]),
+        (64, 65, [16, 17, 18, 19]),
+        (81, 82, [16]),
+        (9792, 9792, [16]),
+    )
+)
+
+# Country code to length, from the SWIFT IBAN registry (ISO 13616).
+_IBAN_REGISTRY = """
+    AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20
+    EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30
+    KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23
+    PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26
+    UA29 VA22 VG24 XK20 YE30
+"""
+_IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_REGISTRY.split()}
+
+
+def luhn_valid(digits: str) -> bool:
+    """The check digit of ISO/IEC 7812-1 annex B."""
+    doubled = [int(char) * 2 for char in digits[-2::-2]]
+    return (sum(map(int, digits[-1::-2])) + sum(d - 9 if d > 9 else d for d in doubled)) % 10 == 0
+
+
+def issued(digits: str) -> bool:
+    """Whether some issuer's prefix comes in this length."""
+    return any(
+        low <= int(digits[: len(str(low))]) <= high and len(digits) in lengths
+        for low, high, lengths in _ISSUERS
+    )
+
+
+class CreditCard(PatternDetector):
+    """Payment card numbers of 12 to 19 digits: issuer prefix and Luhn check digit.
+
+    Digits may stand in groups. Other groups may follow: the number ends where a group ends, at the
+    longest length that checks out.
+    """
+
+    rule = "credit_card"
+    score = 0.95
+    pattern = r"[^A-Za-z0-9](?P<value>\d(?:[ -]?\d){11,18})(?:[^A-Za-z0-9]|$)"
+
+    def accept(self, candidate: str) -> int:
+        for end in [len(candidate), *(m.start() for m in reversed(list(re.finditer("[ -]", candidate))))]:
+            digits = re.sub("[ -]", "", candidate[:end])
+            if len(digits) >= 12 and issued(digits) and luhn_valid(digits) and len(set(digits)) > 1:
+                return end
+        return 0
+
+
+class Iban(PatternDetector):
+    """International bank account numbers: the country's length and ISO 7064 mod 97-10.
+
+    Printed in groups or not, in either case. Words that follow are not part of it.
+    """
+
+    rule = "iban"
+    score = 0.95
+    pattern = r"[^A-Za-z0-9](?P<value>[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30})"
+
+    def accept(self, candidate: str) -> int:
+        length = _IBAN_LENGTHS.get(candidate[:2].upper())
+        places = [at for at, char in enumerate(candidate) if char.isalnum()]
+        if length is None or len(places) < length:
+            return 0
+        end = places[length - 1] + 1
+        if candidate[end : end + 1].isalnum():
+            return 0
+        account = "".join(candidate[at] for at in places[:length]).upper()
+        rearranged = account[4:] + account[:4]
+        return end if int("".join(str(int(char, 36)) for char in rearranged)) % 97 == 1 else 0

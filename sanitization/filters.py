@@ -1,0 +1,88 @@
+"""
+What a filter is: the protocol an operator implements and names in settings.SANITIZATION_FILTERS.
+
+A filter points at spans; it never rewrites. It reads a text that may arrive in pieces, so it opens a `Scan`
+for each text and keeps all state there; the filter itself is made once, without arguments, and serves many
+texts at the same time.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Protocol
+
+from sanitization.policies import Policy
+from sanitization.spans import Span
+
+
+class Stage(IntEnum):
+    """When a filter reads. Each stage is rewritten once, and the next one reads the result.
+
+    Within a stage the order of filters does not matter. Stages exist because what is safe can only be
+    judged on what will be shown: an address with an escape sequence inside is an address once that is
+    gone, and masking can take away the very fence or quote that made markup harmless.
+    """
+
+    BYTES = 0
+    VALUES = 1
+    MARKUP = 2
+
+
+class Scan(Protocol):
+    """One text's way through one filter. Positions count from the start of that text."""
+
+    @property
+    def settled(self) -> int:
+        """No span that starts before this position is still to come. Never goes back."""
+
+    def feed(self, piece: str, *, last: bool) -> Sequence[Span]:
+        """The spans that have become certain. They must be the same however the text is cut.
+
+        Each starts at or after what `settled` was before. After `last`, all have been given.
+        """
+
+
+class Filter(Protocol):
+    """`rules` are the ids its spans can carry. A hook gives None where there is nothing to look for."""
+
+    @property
+    def rules(self) -> frozenset[str]: ...
+
+    @property
+    def stage(self) -> Stage: ...
+
+    def open_prompt(self, policy: Policy) -> Scan | None: ...
+
+    def open_answer(self, policy: Policy) -> Scan | None: ...
+
+
+class Backlog:
+    """Pieces that wait to be read, so that reading a text costs the same in small pieces as at once.
+
+    While a tail is undecided, every new piece means reading it again. Short tails are read again at once,
+    a long one only after it has grown by a sixteenth: the total stays linear whatever arrives.
+    """
+
+    PATIENCE = 16
+    BLOCK = 4096
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._waiting = 0
+
+    def add(self, piece: str) -> None:
+        self._pieces.append(piece)
+        self._waiting += len(piece)
+
+    def take(self, held: int, *, last: bool) -> str | None:
+        """The next block to read behind a tail of `held` characters, None when it does not pay yet.
+
+        With `last`, all that waits comes out in blocks, then None.
+        """
+        enough = held // self.PATIENCE if held > self.BLOCK // 4 else 1
+        if not self._waiting or (self._waiting < enough and not last):
+            return None
+        waiting = "".join(self._pieces)
+        size = max(self.BLOCK, enough)
+        self._pieces = [waiting[size:]] if len(waiting) > size else []
+        self._waiting = max(0, len(waiting) - size)
+        return waiting[:size]

@@ -1,0 +1,79 @@
+"""
+What filters say about a text, and what is kept of it: positions, never the text itself.
+
+All positions are code points. A `Span` counts in the text that its filter was given; a `Finding` counts in
+the original and in the sanitized text, and may be logged and stored.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+Direction = Literal["prompt", "answer"]
+
+
+class Action(Enum):
+    """What happens to a finding, weakest first: where findings overlap, the strongest wins.
+
+    off: not looked for. flag: reported, the text stays. mask: a placeholder takes its place. remove: it
+    goes, or what its filter names takes its place (cleaned markup). block: the prompt is refused, the
+    answer ends before it.
+    """
+
+    OFF = "off"
+    FLAG = "flag"
+    MASK = "mask"
+    REMOVE = "remove"
+    BLOCK = "block"
+
+    @property
+    def strength(self) -> int:
+        return _STRENGTH[self]
+
+
+_STRENGTH = {action: strength for strength, action in enumerate(Action)}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One thing a filter points at. `score` is its confidence, 0 to 1.
+
+    `action` overrides the policy's for this span; None, the usual, leaves it to the policy. `replacement`
+    is what a removal leaves in its place.
+    """
+
+    start: int
+    end: int
+    rule: str
+    score: float
+    action: Action | None = None
+    replacement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found and what was done. `part` is a JSON pointer to the field the text came from."""
+
+    rule: str
+    direction: Direction
+    part: str
+    start: int
+    end: int
+    output_start: int
+    output_end: int
+    action: Action
+    score: float
+
+    def as_dict(self) -> dict[str, str | int | float]:
+        """For the journal and the API; the keys are public vocabulary."""
+        return {
+            "rule": self.rule,
+            "direction": self.direction,
+            "part": self.part,
+            "start": self.start,
+            "end": self.end,
+            "output_start": self.output_start,
+            "output_end": self.output_end,
+            "action": self.action.value,
+            "score": self.score,
+        }

@@ -1,0 +1,242 @@
+"""
+Sanitizes a text while it arrives: what leaves is byte for byte what the whole text at once would give.
+
+    piece ──► BYTES ──► VALUES ──► MARKUP ──► out         each stage: scans point, one rewrite
+
+A stage knows from its scans up to where every span is final (the least `settled`). It lets text out up to
+there, but never cuts a group of overlapping spans: what will be one placeholder stays together. What it lets
+out therefore depends on the text alone, not on how it was cut, and so does what the next stage is given.
+
+This is the only place that turns text into `Sanitized`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sanitization.errors import ScreeningFailed
+from sanitization.filters import Scan
+from sanitization.placeholders import Placeholders
+from sanitization.policies import Policy
+from sanitization.positions import Edits
+from sanitization.spans import Action, Direction, Finding, Span
+from sanitization.text import EMPTY, Sanitized
+
+
+@dataclass(frozen=True, slots=True)
+class NamedScan:
+    """A scan, and its filter's name for the error message."""
+
+    name: str
+    scan: Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of the findings of one text. `ends_at_block`: nothing follows a blocked finding."""
+
+    direction: Direction
+    policy: Policy
+    placeholders: Placeholders
+    ends_at_block: bool
+
+    def action(self, span: Span) -> Action:
+        return span.action or self.policy.action(self.direction, span.rule)
+
+    def rewrite(self, group: Sequence[Span], original: str) -> str:
+        """What stands in the place of a group of overlapping spans; `original` is their union."""
+        strongest = max(group, key=lambda span: (self.action(span).strength, *_weight(span)))
+        removed = self.action(strongest) is Action.REMOVE
+        if removed and (len(group) == 1 or not any(span.replacement for span in group)):
+            return strongest.replacement
+        # One span's replacement does not speak for the union: it may repeat what another one hides.
+        return self.placeholders.mint(strongest.rule, original)
+
+
+def _weight(span: Span) -> tuple[float, int, str]:
+    """The better evidence, then the longer span, names the placeholder; the rest is only for order."""
+    return span.score, span.end - span.start, span.rule
+
+
+class Stage:
+    """One rewrite of one text. Positions count from its start, in what this stage is given."""
+
+    def __init__(self, scans: Sequence[NamedScan], ruling: Ruling) -> None:
+        self._scans = scans
+        self._ruling = ruling
+        self._held: list[str] = []  # what has been given and not let out, from position `consumed` on
+        self._given = 0
+        self._spans: list[Span] = []
+        self._flagged: list[Span] = []
+        self.consumed = 0
+        self._emitted = 0
+        self.edits = Edits()
+        self.found: list[tuple[Span, Action]] = []
+        self.blocked = False
+
+    def feed(self, piece: str, *, last: bool) -> str:
+        """What is final now. After a block that ends the text, nothing more."""
+        self._held.append(piece)
+        self._given += len(piece)
+        frontier = self._given
+        for named in self._scans:
+            frontier = min(frontier, self._ask(named, piece, last=last))
+        if last:
+            frontier = self._given
+        return "".join(self._advance(frontier)) if frontier > self.consumed else ""
+
+    def _ask(self, named: NamedScan, piece: str, *, last: bool) -> int:
+        """Takes a scan's new spans; returns up to where it is done."""
+        try:
+            for span in named.scan.feed(piece, last=last):
+                if not self.consumed <= span.start < span.end <= self._given:
+                    raise ValueError("a span outside of what is open")
+                action = self._ruling.action(span)
+                if action is Action.FLAG:
+                    self._flagged.append(span)
+                elif action is not Action.OFF:
+                    self._spans.append(span)
+            return named.scan.settled
+        except Exception:  # noqa: BLE001  # whatever a filter raises may carry the text
+            failure = ScreeningFailed(named.name)
+        raise failure
+
+    def _advance(self, frontier: int) -> Iterator[str]:
+        """Lets out what lies before `frontier` and belongs to no group that reaches across it."""
+        text = "".join(self._held)
+        base = self.consumed
+        self._spans.sort(key=lambda span: (span.start, span.end, span.rule))
+        done = 0
+        for first, group, end in _groups(self._spans):
+            start = self._spans[first].start
+            if start >= frontier:
+                break
+            if end > frontier:
+                frontier = start
+                break
+            yield self._copy(text[self.consumed - base : start - base])
+            if self._blocks(group):
+                self._close(group, start)
+                return
+            yield self._rewrite(group, start, text[start - base : end - base])
+            done = first + len(group)
+        yield self._copy(text[self.consumed - base : frontier - base])
+        self._spans = self._spans[done:]
+        self._held = [text[frontier - base :]]
+        self._keep_flags(frontier)
+
+    def _copy(self, text: str) -> str:
+        self.consumed += len(text)
+        self._emitted += len(text)
+        return text
+
+    def _rewrite(self, group: Sequence[Span], start: int, original: str) -> str:
+        self._record(group)
+        new = self._ruling.rewrite(group, original)
+        self.edits.add(
+            start, start + len(original), out_start=self._emitted, out_end=self._emitted + len(new)
+        )
+        self.consumed += len(original)
+        self._emitted += len(new)
+        return new
+
+    def _blocks(self, group: Sequence[Span]) -> bool:
+        found = any(self._ruling.action(span) is Action.BLOCK for span in group)
+        self.blocked = self.blocked or found
+        return found and self._ruling.ends_at_block
+
+    def _close(self, group: Sequence[Span], start: int) -> None:
+        """The text ends before this group."""
+        self._record(group)
+        end = max(span.end for span in group)
+        self.edits.add(start, end, out_start=self._emitted, out_end=self._emitted)
+        self._keep_flags(start)
+        self._scans, self._spans, self._held = (), [], []
+
+    def _keep_flags(self, frontier: int) -> None:
+        self._record([span for span in self._flagged if span.start < frontier])
+        self._flagged = [span for span in self._flagged if span.start >= frontier]
+
+    def _record(self, spans: Sequence[Span]) -> None:
+        self.found += [(span, self._ruling.action(span)) for span in spans]
+
+
+def _groups(spans: Sequence[Span]) -> Iterator[tuple[int, Sequence[Span], int]]:
+    """Runs of overlapping spans in a sorted list: index of the first, the spans, the end of their union."""
+    first = 0
+    while first < len(spans):
+        after, end = first + 1, spans[first].end
+        while after < len(spans) and spans[after].start < end:
+            end = max(end, spans[after].end)
+            after += 1
+        yield first, spans[first:after], end
+        first = after
+
+
+class StreamSanitizer:
+    """One text on its way through all stages. Whole is `feed(text)` and `finish()`.
+
+    `blocked`: a finding blocks. Where `Ruling.ends_at_block`, the text ends before it and nothing follows.
+    After ScreeningFailed every further call raises it again: what was not scanned is withheld.
+    """
+
+    def __init__(self, stages: Sequence[Stage], ruling: Ruling, *, part: str) -> None:
+        self._stages = stages
+        self._ruling = ruling
+        self._part = part
+        self._failed: str | None = None
+        self._closed = False
+
+    @property
+    def blocked(self) -> bool:
+        return any(stage.blocked for stage in self._stages)
+
+    def feed(self, text: str) -> Sanitized:
+        """What of the text so far may leave now."""
+        return self._pass(text, last=False)
+
+    def finish(self) -> Sanitized:
+        """The rest."""
+        return self._pass("", last=True)
+
+    def whole(self, text: str) -> Sanitized:
+        """All of a text that is here already."""
+        return Sanitized(self.feed(text) + self.finish())
+
+    def _pass(self, text: str, *, last: bool) -> Sanitized:
+        if self._failed is not None:
+            raise ScreeningFailed(self._failed)
+        if self._closed:
+            return EMPTY
+        try:
+            for stage in self._stages:
+                text = stage.feed(text, last=last)
+                last = last or (stage.blocked and self._ruling.ends_at_block)
+        except ScreeningFailed as error:
+            self._failed = error.filter_name
+            raise
+        self._closed = last
+        return Sanitized(text)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Those whose place in the sanitized text is certain, in order of it."""
+        located = [
+            finding
+            for number, stage in enumerate(self._stages)
+            for span, action in stage.found
+            if (finding := self._locate(number, span, action))
+        ]
+        return tuple(sorted(located, key=lambda f: (f.start, f.end, f.rule)))
+
+    def _locate(self, number: int, span: Span, action: Action) -> Finding | None:
+        start, end = span.start, span.end
+        for stage in reversed(self._stages[:number]):
+            start, end = stage.edits.back(start, end)
+        out_start, out_end = self._stages[number].edits.forward(span.start, span.end)
+        for stage in self._stages[number + 1 :]:
+            if out_end > stage.consumed:
+                return None
+            out_start, out_end = stage.edits.forward(out_start, out_end)
+        return Finding(
+            span.rule, self._ruling.direction, self._part, start, end, out_start, out_end, action, span.score
+        )
