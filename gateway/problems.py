@@ -44,6 +44,9 @@ TABLE: dict[type[Exception], Row] = {
     accounts.NotAuthenticated: Row(
         401, "not-authenticated", "Send a valid access token: Authorization: Bearer <access_token>."
     ),
+    accounts.WrongCredentials: Row(401, "wrong-credentials", "E-mail and password do not belong together."),
+    accounts.EmailTaken: Row(409, "email-taken", "An account with this e-mail exists. Log in instead."),
+    accounts.Busy: Row(503, "busy", "Too many people are logging in at this moment. Try again shortly."),
     prompts.PromptBlocked: Row(
         422, "prompt-blocked", lambda e: f"The policy refuses prompts with: {', '.join(e.rules)}."
     ),

@@ -22,6 +22,14 @@ PROBLEM = {
 }
 
 
+def one_address_each(endpoints: list[Any], **kwargs: Any) -> list[Any]:
+    """Leaves out the twins with a trailing slash: they are the same calls."""
+    paths = {path for path, *_ in endpoints}
+    return [
+        endpoint for endpoint in endpoints if not (endpoint[0].endswith("/") and endpoint[0][:-1] in paths)
+    ]
+
+
 def describe_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Adds a `default` response to every operation, and 401 where a token is needed."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM

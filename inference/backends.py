@@ -5,7 +5,7 @@ Generic in the type of its text: the pipeline holds a `Backend[Sanitized]`, so t
 every text that has not been through the chain, and this package need not know that type.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -76,7 +76,7 @@ class ModelCard:
 class Backend(Protocol[TextIn]):
     """Something that answers. Implementations: `inference.local.LocalBackend`, `tests.fakes.Parrot`."""
 
-    def answer(self, generation: Generation[TextIn]) -> AsyncIterator[Piece | Ending]:
+    def answer(self, generation: Generation[TextIn]) -> AsyncGenerator[Piece | Ending, None]:
         """Yields pieces, then exactly one ending. Raises `InferenceError`s.
 
         Closing the iterator (or cancelling the task that reads it) gives up the job: the model is free

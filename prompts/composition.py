@@ -11,14 +11,13 @@ from uuid import UUID
 from django.conf import settings
 from django.core.cache import cache as store
 
-from inference import apps as inference
+from inference import composition as inference
 from prompts.cache import AnswerCache, NoCache, StoredCache
 from prompts.leases import Lease
 from prompts.work import House
 from prompts.writer import DatabaseJournal
 from sanitization.chain import Chain
 from sanitization.policies import Policy
-
 
 _installed: House | None = None
 

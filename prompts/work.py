@@ -24,6 +24,7 @@ from sanitization.chain import EMPTY, Chain, Sanitized, Screened
 from sanitization.errors import ScreeningFailed
 from sanitization.policies import Policy
 from sanitization.restore import Restorer
+from sanitization.text import join
 
 logger = logging.getLogger("prompts.pipeline")
 
@@ -219,7 +220,7 @@ class Work:
 
     def _to_keep(self) -> CachedAnswer:
         return CachedAnswer(
-            response=self.house.chain.join(self.sanitized),
+            response=join(self.sanitized),
             findings=self.answer_findings,
             finish_reason=self.finish_reason,
             prompt_tokens=self.tokens[0],
@@ -257,7 +258,7 @@ class Work:
     def _conclude(self, outcome: Outcome) -> Result:
         self.result = Result(
             outcome=outcome,
-            response=self.house.chain.join(self.sanitized),
+            response=join(self.sanitized),
             findings=self.prompt_findings + self.answer_findings,
             finish_reason=self.finish_reason,
             prompt_tokens=self.tokens[0],

@@ -8,7 +8,7 @@ Stand-ins that implement our protocols, for tests that need no model and no data
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +46,7 @@ class Parrot:
         self.closed_early = 0
         self.running = 0
 
-    async def answer(self, generation: Generation[str]) -> AsyncIterator[Piece | Ending]:
+    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | Ending, None]:
         self.generations.append(generation)
         self.heard += [message.content for message in generation.messages]
         self.running += 1

@@ -1,0 +1,11 @@
+"""Who may come in."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    verbose_name = "Accounts"
+
+    def ready(self) -> None:
+        from accounts import checks, schema  # noqa: F401  (both register themselves)
