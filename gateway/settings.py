@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
 from gateway import env
 
+django_stubs_ext.monkeypatch()  # so that `ModelAdmin[User]` is an expression at run time too
 env.load_dotenv()
 
 BASE_DIR = env.BASE_DIR
@@ -56,11 +58,6 @@ if len(JWT_CONSTANT.encode()) < 32:
 
 # -- The project --
 INSTALLED_APPS = [
-    "accounts",
-    "sanitization",
-    "inference",
-    "prompts",
-    "gateway",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -71,6 +68,11 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "accounts",
+    "sanitization",
+    "inference",
+    "prompts",
+    "gateway",
 ]
 MIDDLEWARE = [
     "gateway.middleware.RequestId",

@@ -1,0 +1,50 @@
+"""
+How gunicorn serves: one asynchronous worker, which owns the local model.
+
+Settings come from the declared environment; the request log is ours (`gateway.middleware.RequestId`).
+"""
+
+from typing import Any
+
+from gateway import env
+
+env.load_dotenv()
+
+worker_class = "asgi"
+workers = env.read("WEB_WORKERS")
+bind = f"{env.read('BIND')}:{env.read('PORT')}"
+# Only a server loads the model; `migrate`, `shell` and tests do not see this.
+raw_env = ["LLM_AUTOSTART=true"]
+# A thread that is started before a fork is not alive in the child, and two processes cannot share a model.
+preload_app = False
+# Otherwise gunicorn opens a socket in the home directory.
+control_socket_disable = True
+# How long a stopping worker lets answers finish; the model itself stops within one step.
+graceful_timeout = 20
+# The asgi worker answers from the event loop; this only catches a loop that is stuck.
+timeout = 60
+keepalive = 75
+limit_request_line = 8190
+limit_request_fields = 64
+limit_request_field_size = 16_384
+accesslog = None
+logconfig_dict: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "gateway.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "gunicorn.access": {"handlers": [], "level": "CRITICAL", "propagate": False},
+    },
+}
+
+
+def on_starting(server: Any) -> None:
+    """Refuses what would load two models, before a worker is made."""
+    if server.cfg.workers > 1 or server.cfg.preload_app:
+        raise SystemExit(
+            "More than one worker (or preloading) would load the local model more than once. Set "
+            "WEB_WORKERS=1: one asynchronous worker carries hundreds of requests a second."
+        )

@@ -1,0 +1,59 @@
+"""The cast, and what every test may use."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.models import User
+
+PASSWORD = "Str0ng!pass-word"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of a store that this pass does not run on are skipped; scripts/test makes another pass."""
+    on_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
+    for item in items:
+        if item.get_closest_marker("postgres") and not on_postgres:
+            item.add_marker(pytest.mark.skip(reason="this pass runs on SQLite"))
+        if item.get_closest_marker("redis") and not settings.REDIS_URL:
+            item.add_marker(pytest.mark.skip(reason="this pass runs without Redis"))
+
+
+def make_user(email, **fields):
+    return User.objects.create_user(email, PASSWORD, first_name="A", last_name="B", **fields)
+
+
+@pytest.fixture
+def alice(db):
+    """Asks."""
+    return make_user("alice@example.org")
+
+
+@pytest.fixture
+def bob(db):
+    """Another user."""
+    return make_user("bob@example.org")
+
+
+@pytest.fixture
+def root(db):
+    """Sees the book."""
+    return make_user("root@example.org", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def token_of():
+    """Makes a user's access token."""
+    return lambda user: str(AccessToken.for_user(user))
+
+
+@pytest.fixture(scope="session")
+def default_model_path():
+    """The default model: the one in data/models of this checkout, fetched there if it is not."""
+    from inference.catalogue import find
+    from inference.download import fetch
+
+    return fetch(find("smollm2-135m"), ROOT / "data" / "models")
