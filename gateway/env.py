@@ -297,6 +297,12 @@ def read(name: str) -> Any:
         raise ImproperlyConfigured(f"{name}: {shown} cannot be read: {error}.") from error
 
 
+def is_set(name: str) -> bool:
+    """Whether the environment, rather than the default, gives the value."""
+    sources = (name, f"{name}_FILE") if DECLARED[name].secret else (name,)
+    return any(os.environ.get(source, "").strip() for source in sources)
+
+
 def load_dotenv() -> None:
     """Takes ENV_FILE (`.env`) into the environment; what is set there already wins."""
     path = Path(read("ENV_FILE"))

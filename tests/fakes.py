@@ -2,6 +2,7 @@
 Stand-ins that implement our protocols, for tests that need no model and no database.
 
     Parrot      a Backend that remembers what it heard and says what it is told to
+    ScriptedRunner   a Runner without a model: it spells an answer
     Notebook    a Journal in a list
     Shelf       an AnswerCache in a dict
     house_of    a House of these, around the real chain
@@ -77,6 +78,59 @@ class Parrot:
 
     def status(self) -> Status:
         return Status("ready")
+
+
+class ScriptedRunner:
+    """A model that spells `script`, a byte a token, after any prompt; a token of text is one byte too.
+
+    `before_step` runs before each decode and may raise, wait, or look at `held`.
+    """
+
+    END = 256
+
+    def __init__(
+        self,
+        script: str = "hello",
+        *,
+        context_tokens: int = 2048,
+        before_step: Callable[["ScriptedRunner"], None] = lambda runner: None,
+    ) -> None:
+        self.script = [*script.encode(), self.END]
+        self.context_tokens = context_tokens
+        self.before_step = before_step
+        self.held: list[int] = []
+        self.steps: list[int] = []
+        self.spoken = 0
+        self.is_closed = False
+
+    def tokens_of(self, messages: Sequence[Any]) -> list[int]:
+        return list("".join(f"{message.role}:{message.content};" for message in messages).encode())
+
+    def keep(self, count: int) -> int:
+        self.held = self.held[:count]
+        return len(self.held)
+
+    def decode(self, tokens: Sequence[int]) -> None:
+        self.before_step(self)
+        self.steps.append(len(tokens))
+        self.held += tokens
+
+    def begin(self, sampling: Any) -> None:
+        self.spoken = 0
+
+    def sample(self) -> int:
+        token = self.script[self.spoken]
+        self.spoken += 1
+        return token
+
+    def is_end(self, token: int) -> bool:
+        return token == self.END
+
+    def piece(self, token: int) -> bytes:
+        return bytes([token])
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class Notebook:
