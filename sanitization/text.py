@@ -6,8 +6,14 @@ Only `stream` makes one from text, and `prompts.cache` when it reads back what w
 walks the source and lists the places.
 """
 
+from collections.abc import Iterable
 from typing import NewType
 
 Sanitized = NewType("Sanitized", str)
 
 EMPTY = Sanitized("")
+
+
+def join(texts: Iterable[Sanitized]) -> Sanitized:
+    """The pieces of one sanitized text, put together again."""
+    return Sanitized("".join(texts))

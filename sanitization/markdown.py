@@ -1,0 +1,214 @@
+"""
+Says what of a Markdown text is code for certain, while the text arrives. Refuses to guess.
+
+In code `<script>` is something to read; outside it is something that runs. Whoever takes for code what a
+renderer does not, lets it run. So this is no Markdown parser: it follows the few constructs in which all
+readings of CommonMark 0.31 (and of GitHub's dialect) agree, and where they could differ nothing is code.
+
+    PLAIN ── a fence at column 0 ──► FENCE ── its closing line ──► PLAIN
+      │
+      └── a line that may be a fence to somebody ──► MAYBE ── proof that none is open ──► PLAIN
+                                                       └── no more proof possible ──► LOST, for good
+
+A fence at column 0 closes every container and interrupts every paragraph, so all agree on it, unless an HTML
+block is open. Those begin with a tag and end at a blank line: between the two nothing is code, and a fence
+there is LOST. A fence that is indented or stands behind `>`, `-` or `1.` is MAYBE: proof that it is closed is
+a closing line with its own indentation and nothing less indented in between, or, where it can only be
+inside a container, any line at column 0, which ends the container.
+
+A code span counts if its backticks pair up on one line, with no `|` between (a table would split it), no
+backslash before, and no unpaired backticks earlier in the paragraph that could pair with these instead.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from sanitization.detectors.base import compile_pattern
+from sanitization.partial import beginnings
+
+# Any line that some container could make a fence: marks and blanks, list numbers, then the run.
+_FENCE = r"(?:[^A-Za-z0-9`~<\r\n]|\d{1,9}[.)])*(?:```|~~~)"
+_FENCE_LINE = compile_pattern(_FENCE)
+_FENCE_BEGINNING = compile_pattern(rf"(?:{beginnings(_FENCE)})\z")
+_FENCE_PARTS = re.compile(r"([^`~]*)(`{3,}|~{3,})(.*)", re.DOTALL)
+_PERHAPS_CLOSING = re.compile(r" {0,3}(?:`*|~*)[ \t]*")
+_LINE_END = re.compile(r"[\r\n]")
+_EVENT = re.compile(r"[<`\r\n]")
+_BACKTICKS = re.compile(r"`+")
+
+
+class _State(Enum):
+    PLAIN = "nothing is open"
+    FENCE = "a fenced block is open"
+    MAYBE = "a fenced block may be open"
+    LOST = "nobody can tell any more"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    """A line that opens or closes a block to somebody. `indent` counts spaces, None behind anything else."""
+
+    indent: int | None
+    char: str
+    length: int
+    info: str
+
+    @classmethod
+    def read(cls, line: str) -> "_Fence | None":
+        parts = _FENCE_PARTS.match(line) if _FENCE_LINE.match(line) else None
+        if parts is None or (parts[2][0] == "`" and "`" in parts[3]):
+            return None  # backticks behind backticks: a code span, wherever the line stands
+        indent = len(parts[1]) if not parts[1].strip(" ") else None
+        return cls(indent, parts[2][0], len(parts[2]), parts[3].strip(" \t"))
+
+    @property
+    def contained(self) -> bool:
+        """Whether this can only be a fence inside a list item or a quotation."""
+        return self.indent is None or self.indent > 3
+
+    def closes(self, opening: "_Fence") -> bool:
+        return self.char == opening.char and self.length >= opening.length and not self.info
+
+
+class CodeReader:
+    """Reads one text. `previous` is the character before the text that is given next."""
+
+    def __init__(self) -> None:
+        self.previous = "\n"
+        self._state = _State.PLAIN
+        self._open = _Fence(0, "`", 3, "")  # what FENCE and MAYBE are about
+        self._at_line_start = True
+        self._blank = True  # nothing but blanks in this line so far
+        self._unpaired = False  # backticks earlier in this paragraph
+        self._tags = False  # since the last blank line
+
+    @property
+    def links(self) -> bool:
+        """Whether `<https://…>` is a link here: in an HTML block it would be a tag of that name."""
+        return not self._tags
+
+    def tag_kept(self) -> None:
+        """A tag that stays markup has been read: an HTML block may have begun."""
+        self._tags = True
+
+    def skip(self, text: str, at: int, *, last: bool) -> tuple[int, bool]:
+        """Goes over text and code from `at` to the next `<` that is not in code.
+
+        Returns where it came to, and whether it is there; if not, more text must decide, or there is none.
+        """
+        while at < len(text):
+            if self._at_line_start:
+                here = self._line(text, at, last=last)
+            elif self._state is _State.FENCE:
+                end = _LINE_END.search(text, at)
+                here = self._line_end(text, end.start(), last=last) if end else len(text)
+            elif text[at] == "<":
+                self._blank = False
+                return at, True
+            else:
+                here = self._inline(text, at, last=last)
+            if here is None:
+                break
+            at = here
+        return at, False
+
+    def _line(self, text: str, at: int, *, last: bool) -> int | None:
+        """Decides what kind of line begins here; None where more text must. Goes over certain fences."""
+        end = _LINE_END.search(text, at)
+        line = text[at : end.start() if end else len(text)]
+        if end is None and not last and self._undecided(line):
+            return None
+        fence = _Fence.read(line)
+        self._at_line_start, self._blank = False, True
+        if self._state is _State.FENCE:
+            if fence is None or fence.indent is None or fence.contained or not fence.closes(self._open):
+                return at
+            self._state, self._blank = _State.PLAIN, False
+            return at + len(line)
+        if self._state is _State.MAYBE:
+            self._weigh(line, fence)
+        elif self._state is _State.PLAIN and fence is not None:
+            self._begin(line, fence)
+        return at + len(line) if self._in_fence() else at
+
+    def _in_fence(self) -> bool:
+        return self._state is _State.FENCE
+
+    def _undecided(self, line: str) -> bool:
+        """Whether the rest of this line matters to what kind of line it is."""
+        if self._state is _State.FENCE:
+            return _PERHAPS_CLOSING.fullmatch(line) is not None
+        return _FENCE_LINE.match(line) is not None or _FENCE_BEGINNING.match(line) is not None
+
+    def _begin(self, line: str, fence: _Fence) -> None:
+        """A line that may be a fence, while nothing is open."""
+        self._open = fence
+        odd_blanks = any(char.isspace() and char not in " \t" for char in line.partition(fence.char)[0])
+        if self._tags or odd_blanks or (fence.indent == 0 and "<" in fence.info):
+            self._state = _State.LOST
+        elif fence.indent == 0:
+            self._state, self._unpaired = _State.FENCE, False
+        else:
+            self._state = _State.MAYBE
+
+    def _weigh(self, line: str, fence: _Fence | None) -> None:
+        """A line behind what may be a fence: proves it closed, makes the proof harder, or says nothing."""
+        known = self._open
+        if not line.strip(" \t"):
+            return
+        same_indent = fence is not None and fence.indent is not None and fence.indent == known.indent
+        if fence is not None and same_indent and fence.closes(known):
+            # If it never was one, these backticks belong to a paragraph.
+            self._state, self._unpaired = _State.PLAIN, True
+        elif known.contained and not line[0].isspace() and line[0] != ">":
+            self._state = _State.PLAIN
+            if fence is not None:
+                self._begin(line, fence)
+        elif fence is not None or (known.indent is not None and _spaces(line) < known.indent):
+            both = known.contained and (fence is None or fence.contained)
+            self._open = replace(known, indent=None)
+            self._state = _State.MAYBE if both else _State.LOST
+
+    def _inline(self, text: str, at: int, *, last: bool) -> int | None:
+        """Goes to the next `<`, or over the next backticks or line end; None where more text must decide."""
+        event = _EVENT.search(text, at)
+        to = event.start() if event else len(text)
+        if to > at:
+            self._blank = self._blank and not text[at:to].strip(" \t")
+            return to
+        if text[at] in "\r\n":
+            return self._line_end(text, at, last=last)
+        self._blank = False
+        return self._backticks(text, at, last=last)
+
+    def _line_end(self, text: str, at: int, *, last: bool) -> int | None:
+        if text[at] == "\r":
+            if at + 1 == len(text) and not last:
+                return None  # half of \r\n perhaps
+            at += text[at + 1 : at + 2] == "\n"
+        self._at_line_start = True
+        if self._blank and self._state is not _State.FENCE:
+            self._unpaired = self._tags = False
+        return at + 1
+
+    def _backticks(self, text: str, at: int, *, last: bool) -> int | None:
+        """Over a code span, or over backticks that are none."""
+        end = _LINE_END.search(text, at)
+        line_end = end.start() if end else len(text)
+        runs = _BACKTICKS.finditer(text, at, line_end)
+        length = len(next(runs).group())
+        before = text[at - 1] if at else self.previous
+        closing = next((run for run in runs if len(run.group()) == length), None)
+        open_ended = end is None and not last
+        if open_ended and (closing is None or closing.end() == len(text)):
+            return None
+        certain = self._state is _State.PLAIN and not self._unpaired and not self._tags and before != "\\"
+        if certain and closing and "|" not in text[at : closing.start()]:
+            return closing.end()
+        self._unpaired = True
+        return at + length
+
+
+def _spaces(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
