@@ -1,9 +1,8 @@
 """Users in the admin. Tokens stay out of it: the blacklist is machinery, not evidence."""
 
-from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import ReadOnlyPasswordHashField, SetPasswordMixin
+from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
@@ -14,10 +13,8 @@ for _model in (BlacklistedToken, OutstandingToken):
     admin.site.unregister(_model)
 
 
-class NewUserForm(SetPasswordMixin, forms.ModelForm[User]):
+class NewUserForm(BaseUserCreationForm[User]):
     """E-mail, names, and a password that keeps the rule."""
-
-    password1, password2 = SetPasswordMixin.create_password_fields()
 
     class Meta:
         model = User
@@ -26,29 +23,13 @@ class NewUserForm(SetPasswordMixin, forms.ModelForm[User]):
     def clean_email(self) -> str:
         return UserManager.normalize_email(self.cleaned_data["email"])
 
-    def clean(self) -> dict[str, object]:
-        self.validate_passwords("password1", "password2")
-        return super().clean() or self.cleaned_data
 
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]  # Django's own hook for checks that need the instance
-        self.validate_password_for_user(self.instance, "password2")
-
-    def save(self, commit: bool = True) -> User:
-        user: User = super().save(commit=False)
-        return self.set_password_and_save(user, "password1", commit=commit)
-
-
-class UserForm(forms.ModelForm[User]):
-    """A user without the password, which has a form of its own."""
-
-    password = ReadOnlyPasswordHashField(
-        label="Password", help_text="Stored as a hash. <a href='../password/'>Set another one</a>."
-    )
+class UserForm(UserChangeForm[User]):
+    """A user; the password has a form of its own."""
 
     class Meta:
         model = User
-        fields = "__all__"
+        fields = ("email", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
 
     def clean_email(self) -> str:
         return UserManager.normalize_email(self.cleaned_data["email"])
@@ -82,5 +63,5 @@ class UserAdmin(DjangoUserAdmin[User]):
     @admin.action(description="Deactivate the selected users", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Their tokens are dead at once: every request looks the user up. Never oneself."""
-        count = queryset.exclude(pk=request.user.pk).update(is_active=False)
+        count = queryset.exclude(email=request.user.get_username()).update(is_active=False)
         self.message_user(request, f"{count} users may no longer log in.")

@@ -1,7 +1,7 @@
 """
 Who is asking: one function for DRF's views and for the asynchronous ones.
 
-    Authorization: Bearer <access token> ─► read_bearer (no database) ─► the user, who must exist and be active
+    Authorization: Bearer <access token> ─► read_bearer (no database) ─► the user: exists, is active
 
 Every refusal is the same NotAuthenticated: what exactly was wrong is nobody's business. A database that is
 away is no refusal: its error passes through, and becomes 503.

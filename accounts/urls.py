@@ -1,6 +1,7 @@
 """`/user/…` and `/auth/…`, with and without a trailing slash."""
 
 from django.urls import URLPattern, path
+from rest_framework.views import APIView
 
 from accounts import views
 
@@ -13,7 +14,7 @@ DOORS = {
 }
 
 
-def _both(address: str, view: type[views.APIView]) -> list[URLPattern]:
+def _both(address: str, view: type[APIView]) -> list[URLPattern]:
     return [path(address, view.as_view()), path(f"{address}/", view.as_view())]
 
 

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import services
+from accounts.models import User
 from accounts.serializers import (
     LoginSerializer,
     PairSerializer,
@@ -68,4 +69,5 @@ class ProfileView(APIView):
     @extend_schema(operation_id="auth_profile", responses={200: UserSerializer})
     def get(self, request: Request) -> Response:
         """Says who you are."""
+        assert isinstance(request.user, User)  # IsAuthenticated let only users in
         return Response(UserSerializer(request.user).data)

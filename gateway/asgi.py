@@ -15,12 +15,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
 from django.core.asgi import get_asgi_application
 
-django_application = get_asgi_application()
+django_application: Any = get_asgi_application()
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from starlette.staticfiles import StaticFiles
 
-from gateway.problems import MEDIA_TYPE, TABLE, RequestDataTooBig, document
+from gateway.problems import MEDIA_TYPE, TABLE, document
 from prompts import composition
 
 Scope = MutableMapping[str, Any]

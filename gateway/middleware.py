@@ -36,6 +36,12 @@ def is_page(path: str) -> bool:
     return path == "/" or path.startswith("/admin")
 
 
+async def following(middleware: MiddlewareMixin, request: HttpRequest) -> HttpResponseBase:
+    """The rest of the chain; on the event loop Django's `get_response` is a coroutine function."""
+    response: HttpResponseBase = await middleware.get_response(request)  # type: ignore[misc]
+    return response
+
+
 class Inline(MiddlewareMixin):
     """For hooks that only compute: run them where the request is, not in a thread."""
 
@@ -44,7 +50,7 @@ class Inline(MiddlewareMixin):
         if hasattr(self, "process_request"):
             response = self.process_request(request)
         if response is None:
-            response = await self.get_response(request)  # type: ignore[misc]  # a coroutine in this mode
+            response = await following(self, request)
         if hasattr(self, "process_response"):
             response = self.process_response(request, response)
         return response
@@ -55,9 +61,9 @@ class PageOnly(MiddlewareMixin):
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         if is_page(request.path):
-            response: HttpResponseBase = await super().__acall__(request)  # type: ignore[misc]
+            response: HttpResponseBase = await super().__acall__(request)
             return response
-        return await self.get_response(request)  # type: ignore[misc]
+        return await following(self, request)
 
 
 class RequestId(Inline):

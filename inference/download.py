@@ -149,10 +149,11 @@ def from_huggingface(model: Model, part: Path, progress: Progress) -> None:
     """A file of a Hugging Face repository; HF_ENDPOINT and HF_TOKEN are honoured."""
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils._headers import build_hf_headers
 
     try:
         address = huggingface_hub.hf_hub_url(model.repository, model.file)
-        headers = huggingface_hub.utils.build_hf_headers()
+        headers = build_hf_headers()
     except (HfHubHTTPError, ValueError) as error:
         raise DownloadError(f"{model.repository}: {type(error).__name__}.") from error
     download(address, part, progress, headers=headers)

@@ -43,7 +43,10 @@ class LlamaRunner:
     """One GGUF file in memory, one sequence. `threads` compute; they spin, so leave the web side a core."""
 
     def __init__(self, path: Path, *, context_tokens: int, threads: int) -> None:
-        self._model = self._context = self._sampler = None
+        self._model: Any = None  # pointers of the C library
+        self._context: Any = None
+        self._sampler: Any = None
+        self._batch: Any = None
         if "AMX_INT8 = 1" in system_info():
             raise ModelBroken(
                 "llama-cpp-python was built for this machine's AMX, which crashes. Reinstall it with the "
@@ -183,8 +186,9 @@ class LlamaRunner:
     def close(self) -> None:
         self._end_sampler()
         if self._context:
-            C.llama_batch_free(self._batch) if hasattr(self, "_batch") else None
             C.llama_free(self._context)
+        if self._batch is not None:
+            C.llama_batch_free(self._batch)
         if self._model:
             C.llama_model_free(self._model)
-        self._context = self._model = None
+        self._context = self._model = self._batch = None

@@ -22,6 +22,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from prompts import book
 from prompts.ids import floor
 from prompts.models import Prompt
 
@@ -87,7 +88,7 @@ class Rule(admin.SimpleListFilter):
         return [(rule, rule) for rule in house().chain.rules]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> QuerySet[Prompt]:
-        return queryset.filter(rules__has=self.value()) if self.value() else queryset
+        return book.narrow(queryset, rule=self.value())
 
 
 def highlighted(text: str, findings: list[dict[str, Any]], part: str) -> SafeString:
@@ -149,10 +150,10 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     def may_read(request: HttpRequest) -> bool:
         return request.user.has_perm("prompts.read_text")
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         return [name for name in self.list_display if name != "preview" or self.may_read(request)]
 
-    def get_fields(self, request: HttpRequest, obj: Prompt | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Prompt | None = None) -> Any:
         return [name for name in self.fields if name not in self.text_fields or self.may_read(request)]
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:

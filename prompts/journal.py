@@ -7,6 +7,7 @@ What the book keeps of a prompt, and the promise that the pipeline relies on.
 Knows no database: `prompts.writer` keeps these rows in one, `tests.fakes.Notebook` in a list.
 """
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,7 +86,7 @@ class Journal(Protocol):
         """Returns once the row is committed as in progress."""
         ...
 
-    def finish(self, id: UUID, result: Result) -> Awaitable[None]:
-        """Returns once the final row is committed. The row is on its way as soon as this is called,
+    def finish(self, id: UUID, result: Result) -> "asyncio.Future[None]":
+        """Done once the final row is committed. The row is on its way as soon as this is called,
         awaited or not: a cancelled task need not stay for it."""
         ...

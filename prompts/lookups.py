@@ -17,14 +17,11 @@ class RulesField(models.JSONField):
 
 
 @RulesField.register_lookup
-class Has(models.Lookup[list[str]]):
+class Has(models.Lookup[str]):
     """Takes one rule id."""
 
     lookup_name = "has"
     prepare_rhs = False
-
-    def get_db_prep_lookup(self, value: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
-        return "%s", [str(value)]
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper

@@ -33,7 +33,7 @@ async def answer(ask: Ask, house: House) -> AsyncGenerator[Delta | Done, None]:
                     yield Delta(shown)
         await work.finish()  # 7
     except BaseException as error:
-        work.give_up(error)
+        await work.give_up(error)
         raise
     if shown := work.restore_rest():  # 8
         yield Delta(shown)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -26,6 +27,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import aidentify
+from accounts.models import User
 from accounts.strict import parse_strictly
 from prompts import book
 from prompts.composition import house
@@ -89,7 +91,7 @@ class PromptViewSet(GenericViewSet[Prompt]):
         """Your own prompts, newest first, as the book keeps them."""
         query = BookQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        rows = book.narrow(book.of_user(request.user.pk), **query.validated_data)
+        rows = book.narrow(book.of_user(caller_id(request)), **query.validated_data)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(PromptSerializer(page, many=True).data)
 
@@ -105,10 +107,16 @@ class PromptViewSet(GenericViewSet[Prompt]):
         return Response(status=204)
 
     def _own(self, request: Request, pk: Any) -> Prompt:
-        self.queryset = book.of_user(request.user.pk)
+        self.queryset = book.of_user(caller_id(request))
         self.kwargs = {"pk": pk}
         row: Prompt = self.get_object()
         return row
+
+
+def caller_id(request: Request) -> UUID:
+    """The id of a caller who has been let in."""
+    assert isinstance(request.user, User)
+    return request.user.id
 
 
 async def read_ask(request: HttpRequest) -> tuple[Ask, bool]:
@@ -161,7 +169,8 @@ def server_sent(name: str, data: Any) -> bytes:
 
 def problem_of(error: Exception) -> Response | None:
     """The problem table's answer; None for a bug."""
-    problem: Response | None = api_settings.EXCEPTION_HANDLER(error, {})
+    handle: Any = api_settings.EXCEPTION_HANDLER  # by now the function that the setting names
+    problem: Response | None = handle(error, {})
     return problem
 
 

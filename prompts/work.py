@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -247,12 +247,16 @@ class Work:
         """Commits the final row."""
         await self.house.journal.finish(self.id, self._conclude(self.outcome))
 
-    def give_up(self, error: BaseException) -> None:
-        """Sends the final row on its way without waiting: the task that would wait may be cancelled."""
+    async def give_up(self, error: BaseException) -> None:
+        """Commits the row of a prompt that failed. Where the caller left, the row is sent on its way and
+        not waited for: this task has been told to end."""
         if isinstance(error, JournalUnavailable):
             return  # the journal itself keeps what it could not commit
         settled = self.house.journal.finish(self.id, self._conclude(outcome_of(error)))
-        if isinstance(settled, asyncio.Future):
+        if isinstance(error, Exception):
+            with suppress(JournalUnavailable):  # what the caller is told is the first error
+                await settled
+        else:
             settled.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     def _conclude(self, outcome: Outcome) -> Result:

@@ -48,7 +48,10 @@ def test_a_plain_question_gets_a_sensible_sentence(server, alice):
 
 
 def test_private_values_reach_neither_the_model_nor_any_file(server, alice):
-    text = "Repeat this sentence: write to {email} about card {credit_card}, account {iban}, key {aws_access_key} and SSN {us_ssn}."
+    text = (
+        "Repeat this sentence: write to {email} about card {credit_card}, account {iban}, "
+        "key {aws_access_key} and SSN {us_ssn}."
+    )
     status, body = server.post(
         "/prompt", {"prompt": text.format(**VALUES), "max_tokens": 80, "temperature": 0}, token=alice
     )

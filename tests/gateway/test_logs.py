@@ -14,6 +14,7 @@ def line(message="event", *args, name="prompts", exc_info=None, **extra):
 
 
 def test_a_line_is_json_with_time_level_event_and_fields():
+    request_id.set(None)
     written = line("prompt", outcome="answered", total_ms=3.5)
     assert written["event"] == "prompt"
     assert written["outcome"] == "answered"

@@ -76,7 +76,7 @@ async def test_a_stream_ends_with_the_full_object(as_alice):
 
 
 async def test_a_stream_that_breaks_ends_with_an_error_and_never_with_done(as_alice, parrot):
-    parrot.error = GenerationFailed()
+    parrot.words, parrot.error = "Some plain words. " * 20, GenerationFailed()
     events = [event async for event in events_of(await as_alice.ask(TEXT, stream=True))]
     assert events[-1][0] == "error"
     assert events[-1][1]["code"] == "generation-failed"
@@ -84,7 +84,7 @@ async def test_a_stream_that_breaks_ends_with_an_error_and_never_with_done(as_al
 
 
 async def test_a_bug_in_a_stream_shows_nothing_of_itself(as_alice, parrot):
-    parrot.error = ZeroDivisionError("secret of ann@corp.com")
+    parrot.words, parrot.error = "Plain words. " * 20, ZeroDivisionError("secret of ann@corp.com")
     events = [event async for event in events_of(await as_alice.ask("hi", stream=True))]
     assert events[-1][0] == "error"
     assert "ann@" not in json.dumps(events[-1])
@@ -130,7 +130,7 @@ async def test_a_book_that_cannot_be_written_answers_503_and_asks_no_model(as_al
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ("", 400),
+        ("  ", 400),
         ("{", 400),
         ("[]", 400),
         ("null", 400),

@@ -13,6 +13,7 @@ from prompts.pipeline import answer
 from prompts.work import Ask, Delta, Done
 from sanitization.chain import Chain
 from sanitization.errors import ScreeningFailed
+from sanitization.filters import Stage
 from sanitization.policies import Policy
 from tests.fakes import Notebook, Parrot, Shelf, house_of
 
@@ -138,12 +139,40 @@ async def test_an_answer_is_cut_off_at_what_the_policy_blocks():
 
 
 class BrokenFilter:
-    """Fails on one word, in either direction."""
+    """Cannot even begin."""
 
-    rules = ("broken",)
+    rules = frozenset({"broken"})
+    stage = Stage.VALUES
 
-    def __getattr__(self, name):
-        raise RuntimeError(name)
+    def open_prompt(self, policy):
+        raise RuntimeError("ann@corp.com")
+
+    open_answer = open_prompt
+
+
+class BreaksOnAnswers(BrokenFilter):
+    """Lets prompts pass and breaks in the middle of an answer."""
+
+    settled = 0
+
+    def open_prompt(self, policy):
+        return None
+
+    def open_answer(self, policy):
+        return self
+
+    def feed(self, piece, *, last):
+        raise RuntimeError(piece)
+
+
+async def test_a_filter_that_fails_on_an_answer_withholds_it():
+    notebook, parrot = Notebook(), Parrot("call bob@corp.com")
+    house = house_of(parrot, journal=notebook, chain=Chain([BreaksOnAnswers()]))
+    with pytest.raises(ScreeningFailed):
+        await collect(ask("hello"), house)
+    assert notebook.outcomes == [Outcome.NOT_SCANNED]
+    assert "bob@" not in notebook.everything()
+    assert parrot.running == 0
 
 
 async def test_a_filter_that_fails_lets_nothing_through_and_the_book_says_so():
