@@ -6,9 +6,11 @@ The ASGI application: static files, a bound on request bodies, Django, and an or
                  └─ the rest ─► BoundedBody ─► Django
 """
 
+import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
@@ -21,7 +23,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from starlette.staticfiles import StaticFiles
 
-from gateway.problems import MEDIA_TYPE, TABLE, document
+from gateway.problems import MEDIA_TYPE, TABLE, Row, document
 from prompts import composition
 
 Scope = MutableMapping[str, Any]
@@ -30,31 +32,46 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+DRAIN_BYTES = 64 << 20
+DRAIN_SECONDS = 10
+TOO_SLOW = Row(408, "body-too-slow", "The request body did not come in time. Send it in one go.")
+
+
 class BodyTooLarge(Exception):
     """Raised into the application's `receive` when the body passes the bound."""
 
 
 class BoundedBody:
-    """Refuses request bodies over `limit` bytes: by their Content-Length before a byte is read, and by
-    counting where there is none. Django itself would first spool all of it to disk."""
+    """Refuses request bodies over `limit` bytes: by their Content-Length before the application sees them,
+    and by counting where there is none. Django itself would first spool all of it to disk.
 
-    def __init__(self, application: Application, *, limit: int) -> None:
+    What a refused caller is still sending is read and dropped, up to `DRAIN_BYTES`: most clients look for
+    an answer only when they have sent everything, and would see a broken pipe instead of the 413.
+    """
+
+    def __init__(self, application: Application, *, limit: int, idle_seconds: float = 30) -> None:
         self.application = application
         self.limit = limit
+        self.idle_seconds = idle_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self.limit:
-            await self._refuse(send)
+            if declared.isdigit() and int(declared) <= DRAIN_BYTES:
+                await drain(receive)
+            await self._refuse(send, TABLE[RequestDataTooBig])
             return
         seen = 0
-        started = False
+        is_whole = started = False
 
         async def counted() -> MutableMapping[str, Any]:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, is_whole
+            # Once the body is there, Django waits here for as long as it works, to see the caller leave.
+            async with asyncio.timeout(None if is_whole else self.idle_seconds):
+                message = await receive()
             seen += len(message.get("body", b""))
+            is_whole = not message.get("more_body")
             if seen > self.limit:
                 raise BodyTooLarge
             return message
@@ -68,18 +85,36 @@ class BoundedBody:
             await self.application(scope, counted, watched)
         except BodyTooLarge:
             if not started:
-                await self._refuse(send)
+                if not is_whole:
+                    await drain(receive)
+                await self._refuse(send, TABLE[RequestDataTooBig])
+        except TimeoutError:
+            if is_whole:
+                raise
+            await self._refuse(send, TOO_SLOW)
 
     @staticmethod
-    async def _refuse(send: Send) -> None:
-        body = json.dumps(document(TABLE[RequestDataTooBig])).encode()
+    async def _refuse(send: Send, row: Row) -> None:
+        body = json.dumps(document(row)).encode()
         headers = [
             (b"content-type", MEDIA_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
         ]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.start", "status": row.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+async def drain(receive: Receive) -> None:
+    """Reads and drops what is left of a request's body."""
+    dropped = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while dropped < DRAIN_BYTES:
+                message = await receive()
+                dropped += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
 
 
 async def lifespan(receive: Receive, send: Send) -> None:

@@ -42,8 +42,15 @@ class JsonFormatter(logging.Formatter):
     def _event(record: logging.LogRecord) -> str:
         # Django's own request log formats the path into its message, and a path can carry anything.
         if record.name.startswith(("django.request", "django.security", "django.server")):
-            return str(record.msg) if "%" in str(record.msg) else record.name
+            return "unhandled error" if record.exc_info else record.name
         return record.getMessage()
+
+
+class OnlyBroken(logging.Filter):
+    """Lets through what carries an exception. Django also logs every 4xx and 5xx answer as such."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.exc_info is not None
 
 
 def describe(error: BaseException) -> list[str]:
@@ -66,11 +73,12 @@ def configure(options: dict[str, Any]) -> None:
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"json": {"()": JsonFormatter}},
+            "filters": {"broken": {"()": OnlyBroken}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
             "root": {"handlers": ["stderr"], "level": max_level(level, "INFO")},
             "loggers": {
-                # Every request has its line from gateway.requests; Django's repeats the raw path.
-                "django.request": {"level": "ERROR"},
+                # Every request has its line from gateway.requests; of Django's own, what broke.
+                "django.request": {"level": "ERROR", "filters": ["broken"]},
                 # Libraries never get to DEBUG: httpx and the database log what passes through them.
                 **{
                     name: {"level": level}

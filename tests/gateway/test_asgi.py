@@ -1,5 +1,6 @@
 """The composition: bounded bodies, static files, lifespan."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from gateway.asgi import BoundedBody
 
 
-async def call(application, *, headers=(), chunks=(b"",)):
+async def call(application, *, headers=(), chunks=(b"",), stalls=False):
     """The messages an ASGI application sends for one POST."""
     waiting = [
         {"type": "http.request", "body": chunk, "more_body": at < len(chunks) - 1}
@@ -16,7 +17,9 @@ async def call(application, *, headers=(), chunks=(b"",)):
     sent = []
 
     async def receive():
-        return waiting.pop(0)
+        if stalls and len(waiting) == 1:
+            await asyncio.sleep(60)
+        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
 
     async def send(message):
         sent.append(message)
@@ -60,3 +63,26 @@ async def test_a_body_that_grows_after_the_answer_began_ends_the_exchange_quietl
 
     sent = await call(BoundedBody(eager, limit=3), chunks=[b"12", b"34", b"5"])
     assert [message["type"] for message in sent] == ["http.response.start"]
+
+
+async def test_a_body_that_stalls_is_given_up():
+    application = BoundedBody(swallow, limit=100, idle_seconds=0.01)
+    sent = await call(application, chunks=[b"12", b"34"], stalls=True)
+    assert sent[0]["status"] == 408
+
+
+async def test_what_a_refused_caller_still_sends_is_read_so_that_the_answer_is_seen():
+    left = [b"12345"] * 4
+    sent = await call(BoundedBody(swallow, limit=10), headers=[(b"content-length", b"20")], chunks=left)
+    assert sent[0]["status"] == 413
+
+
+async def test_an_application_may_wait_for_the_caller_to_leave_as_long_as_it_likes():
+    async def waits(scope, receive, send):
+        await receive()
+        await asyncio.sleep(0.05)
+        assert (await receive())["type"] == "http.disconnect"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    sent = await call(BoundedBody(waits, limit=10, idle_seconds=0.01), chunks=[b"12"])
+    assert sent[0]["status"] == 200
