@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.conf import settings
+from django.db import connections
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
@@ -20,6 +22,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="this pass runs on SQLite"))
         if item.get_closest_marker("redis") and not settings.REDIS_URL:
             item.add_marker(pytest.mark.skip(reason="this pass runs without Redis"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """Asynchronous tests query from asgiref's thread; PostgreSQL drops no database that one is still in."""
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 
 
 def make_user(email, **fields):
