@@ -16,7 +16,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """`additionalProperties: false` for every `StrictSerializer`."""
+    """`additionalProperties: false` for every `StrictSerializer`, and no NUL in its texts."""
 
     target_class = "accounts.strict.StrictSerializer"
     match_subclasses = True
@@ -24,4 +24,7 @@ class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
         mapped = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         mapped["additionalProperties"] = False
+        for field in mapped["properties"].values():
+            if field.get("type") == "string" and "format" not in field:
+                field["pattern"] = r"^[^\u0000]*$"
         return mapped

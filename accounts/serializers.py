@@ -1,5 +1,6 @@
 """The shapes of accounts on the wire. The names come from the service that this one succeeds."""
 
+import unicodedata
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -16,8 +17,8 @@ class StrictEmailField(StrictCharField, serializers.EmailField):
 
 
 def one_line(value: str) -> None:
-    """A name is one line without control characters."""
-    if any(not character.isprintable() for character in value):
+    """A name is one line without control characters. Joiners, which many scripts need, are none."""
+    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in value):
         raise serializers.ValidationError("Control characters are not allowed.")
 
 
@@ -47,14 +48,14 @@ class RegisterSerializer(StrictSerializer):
 class LoginSerializer(StrictSerializer):
     """What `POST /auth/login` takes. Nothing here tells which of the two was wrong."""
 
-    email = StrictCharField(max_length=254)
+    email = StrictCharField(max_length=254, trim_whitespace=False)
     password = StrictCharField(max_length=LONGEST, trim_whitespace=False)
 
 
 class RefreshSerializer(StrictSerializer):
     """What `POST /auth/refresh` and `POST /auth/logout` take."""
 
-    refresh_token = StrictCharField(max_length=4096)
+    refresh_token = StrictCharField(max_length=4096, trim_whitespace=False)
 
 
 class UserSerializer(serializers.Serializer[User]):
@@ -80,6 +81,6 @@ class PairSerializer(serializers.Serializer[Any]):
 
     access_token = serializers.CharField(source="access")
     refresh_token = serializers.CharField(source="refresh")
-    token_type = serializers.ReadOnlyField(default="Bearer")
+    token_type = serializers.CharField(default="Bearer", read_only=True)
     expires_in = serializers.IntegerField(source="expires_in_seconds")
     userId = serializers.UUIDField(source="user_id")

@@ -91,10 +91,11 @@ class StrictCharField(serializers.CharField):
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """A JSON integer: no "5", no 5.0, no true."""
+    """A JSON integer: no "5", no true. 5.0 is one (JSON Schema 2020-12, 6.1.1)."""
 
     def to_internal_value(self, data: Any) -> int:
-        if not isinstance(data, int) or isinstance(data, bool):
+        is_whole = isinstance(data, float) and data.is_integer()
+        if isinstance(data, bool) or not (isinstance(data, int) or is_whole):
             self.fail("invalid")
         return int(data)
 

@@ -129,8 +129,8 @@ declare(
     _S,
     "MAX_BODY_BYTES",
     positive,
-    1_048_576,
-    "The largest request body, in bytes; a larger one gets 413.",
+    4 << 20,
+    "The largest request body, in bytes; a larger one gets 413. JSON may need 12 bytes for a character.",
 )
 
 _S = "Secrets"
@@ -194,7 +194,7 @@ declare(
     _S,
     "PROMPT_MAX_CHARS",
     positive,
-    200_000,
+    100_000,
     "The longest prompt, in characters; a longer one gets 400.",
 )
 declare(

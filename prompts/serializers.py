@@ -20,6 +20,8 @@ from accounts.strict import (
 from prompts.journal import Outcome
 from prompts.work import Done
 
+PAGE_ROWS = 20
+
 
 class AskSerializer(StrictSerializer):
     """What `POST /prompt` takes."""
@@ -112,6 +114,8 @@ def fields_of(done: Done, *, request_id: str) -> dict[str, Any]:
 
 class BookQuerySerializer(serializers.Serializer[Any]):
     """The filters of `GET /prompt`."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_ROWS, help_text="Rows a page.")
 
     since = serializers.DateTimeField(required=False, help_text="At or after this instant.")
     until = serializers.DateTimeField(required=False, help_text="Before this instant.")

@@ -16,7 +16,6 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.pagination import CursorPagination
@@ -33,19 +32,44 @@ from prompts import book
 from prompts.composition import house
 from prompts.models import Prompt
 from prompts.pipeline import answer
-from prompts.serializers import AskSerializer, BookQuerySerializer, PromptSerializer, fields_of
+from prompts.serializers import (
+    PAGE_ROWS,
+    AskSerializer,
+    BookQuerySerializer,
+    PromptSerializer,
+    fields_of,
+)
 from prompts.work import Ask, Delta, Done
 
 logger = logging.getLogger("prompts.views")
+
+
+def event_schema(name: str, data: dict[str, Any]) -> dict[str, Any]:
+    """One kind of server-sent event, as JSON Schema 2020-12 describes JSON inside a string."""
+    return {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"const": name},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
+        },
+    }
+
+
+STREAM_EVENT = {
+    "oneOf": [
+        event_schema("delta", {"type": "object", "properties": {"text": {"type": "string"}}}),
+        event_schema("done", {"$ref": "#/components/schemas/Prompt"}),
+        event_schema("error", {"$ref": "#/components/schemas/Problem"}),
+    ]
+}
 
 
 class NewestFirst(CursorPagination):
     """By position, never by number: page 1,000 costs what page 1 costs."""
 
     ordering = "-id"
-    page_size = 20
-    page_size_query_param = "limit"
-    max_page_size = 100
+    page_size = PAGE_ROWS
 
 
 class PromptViewSet(GenericViewSet[Prompt]):
@@ -62,7 +86,7 @@ class PromptViewSet(GenericViewSet[Prompt]):
         responses={
             201: PromptSerializer,
             (200, "text/event-stream"): OpenApiResponse(
-                OpenApiTypes.STR,
+                STREAM_EVENT,
                 description="With `stream: true`: events `delta` {text}, then `done` (the object that 201 "
                 "describes) or `error` (a problem document).",
             ),
@@ -91,7 +115,10 @@ class PromptViewSet(GenericViewSet[Prompt]):
         """Your own prompts, newest first, as the book keeps them."""
         query = BookQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        rows = book.narrow(book.of_user(caller_id(request)), **query.validated_data)
+        wanted = dict(query.validated_data)
+        assert isinstance(self.paginator, NewestFirst)
+        self.paginator.page_size = wanted.pop("limit")
+        rows = book.narrow(book.of_user(caller_id(request)), **wanted)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(PromptSerializer(page, many=True).data)
 

@@ -1,0 +1,97 @@
+"""The published OpenAPI schema, and the service held against it."""
+
+import json
+
+import pytest
+import schemathesis
+from django.test import Client
+from drf_spectacular.validation import validate_schema
+from hypothesis import HealthCheck, given, settings
+from rest_framework_simplejwt.tokens import AccessToken
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from gateway.asgi import application
+from prompts import composition
+from prompts.leases import Lease
+from prompts.writer import DatabaseJournal
+from tests.fakes import Parrot, Shelf, house_of
+
+CALLS = {
+    ("post", "/user/register"),
+    ("post", "/auth/login"),
+    ("post", "/auth/refresh"),
+    ("post", "/auth/logout"),
+    ("get", "/auth/profile"),
+    ("post", "/prompt"),
+    ("get", "/prompt"),
+    ("get", "/prompt/{id}"),
+    ("delete", "/prompt/{id}"),
+}
+
+
+@pytest.fixture
+def published():
+    return json.loads(Client().get("/api/schema/", headers={"Accept": "application/json"}).content)
+
+
+def test_the_schema_is_valid_openapi_3_1_and_names_every_call_once(published):
+    validate_schema(published)
+    assert published["openapi"].startswith("3.1")
+    found = {(method, path) for path, calls in published["paths"].items() for method in calls}
+    assert found == CALLS
+
+
+def test_the_schema_says_which_calls_need_a_token(published):
+    for path, calls in published["paths"].items():
+        for method, call in calls.items():
+            needs = path.startswith("/prompt") or path == "/auth/profile"
+            assert ("bearer" in json.dumps(call.get("security", []))) is needs, (method, path)
+
+
+def test_the_schema_describes_a_prompts_answer(published):
+    answer = published["paths"]["/prompt"]["post"]["responses"]
+    assert set(answer) >= {"200", "201", "401", "default"}
+    fields = published["components"]["schemas"]["Prompt"]["properties"]
+    assert {"response", "sanitizedPrompt", "promptSent", "emailsSanitized", "findings"} <= set(fields)
+
+
+def test_the_schema_refuses_unknown_fields_as_the_service_does(published):
+    for name in ("AskRequest", "RegisterRequest", "LoginRequest", "RefreshRequest"):
+        assert published["components"]["schemas"][name]["additionalProperties"] is False
+
+
+def test_the_docs_page_loads_nothing_from_elsewhere():
+    page = Client().get("/api/docs/").content.decode()
+    assert "swagger-ui" in page
+    assert "https://" not in page
+    assert "//cdn" not in page
+
+
+@pytest.fixture
+def service(transactional_db, tmp_path, alice):
+    """The ASGI application around a parrot, as schemathesis wants it."""
+    journal = DatabaseJournal(Lease(tmp_path))
+    journal.open()
+    composition.install(house_of(Parrot(), journal=journal, cache=Shelf()))
+    yield schemathesis.openapi.from_asgi("/api/schema/?format=json", application)
+    composition.install(None)
+    journal.close()
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize(("method", "path"), sorted(CALLS))
+def test_the_service_keeps_to_its_schema(service, alice, method, path, mode):
+    """No 5xx, no undocumented status or shape, whether what is sent is right or wrong."""
+    headers = {"Authorization": f"Bearer {AccessToken.for_user(alice)}"}
+
+    # That a password is common, or like the e-mail, is no matter of shape: such a request fits the schema and
+    # is refused all the same.
+    excluded = [positive_data_acceptance] if path == "/user/register" else []
+
+    @given(case=service[path][method].as_strategy(generation_mode=mode))
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    def holds(case):
+        case.call_and_validate(headers=headers, excluded_checks=excluded)
+
+    holds()
