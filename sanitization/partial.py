@@ -14,6 +14,10 @@ match, and every complete match that more text could still change: by making it 
     P(x y …)       P(x) | x P(y …)
     P(\b), P($)    nothing, but "x P(\b)" keeps the x before it
 
+A repeat of more than LOOSE is written without its limits. That holds a longer tail than necessary where a run
+is longer than any match, which is rare and safe; exact counts would make an automaton that knows for every
+character of a word all the counts it might be at, which costs milliseconds a word.
+
 Python's own parser reads the pattern; the result is written for RE2. The subset is what both understand in
 the same way: no look-around, no back-references, and no `^`: a pattern that cares what stands before it
 names that character, and every text is given one to start with.
@@ -40,6 +44,8 @@ _ANCHORS = {
     _c.AT_BOUNDARY: r"\b",
     _c.AT_NON_BOUNDARY: r"\B",
 }
+
+LOOSE = 32
 
 Node = tuple[Any, Any]
 
@@ -83,8 +89,7 @@ def _begin(node: Node) -> str:
     if kind in (_c.MAX_REPEAT, _c.MIN_REPEAT):
         _, most, inner = value
         whole = _whole_all(list(inner))
-        before = "*" if most is _c.MAXREPEAT else f"{{0,{most - 1}}}"
-        return f"(?:{whole}){before}{_begin_all(list(inner))}"
+        return f"(?:{whole}){_times(0, most if most > LOOSE else most - 1)}{_begin_all(list(inner))}"
     raise ValueError(f"{kind} cannot be streamed")
 
 
@@ -111,9 +116,15 @@ def _whole(node: Node) -> str:
         return _flagged(value, _whole_all(list(value[3])))
     if kind in (_c.MAX_REPEAT, _c.MIN_REPEAT):
         least, most, inner = value
-        upto = "" if most is _c.MAXREPEAT else str(most)
-        return f"(?:{_whole_all(list(inner))}){{{least},{upto}}}"
+        return f"(?:{_whole_all(list(inner))}){_times(least, most)}"
     raise ValueError(f"{kind} cannot be streamed")
+
+
+def _times(least: int, most: Any) -> str:
+    """The count of a repeat, loosened where it is long."""
+    if most > LOOSE:
+        return f"{{{least if least <= LOOSE else 1},}}"
+    return f"{{{least},{most}}}"
 
 
 def _flagged(value: Any, body: str) -> str:

@@ -62,7 +62,7 @@ class DetectorScan:
         """The findings that begin before `limit`; then lets go of the text before it."""
         copy, spans = self._copy, []
         lowered = copy.text.lower()
-        for number, detector in enumerate(self._detectors):
+        for number, detector in enumerate(self._detectors if limit > self._decided else ()):
             start = self._positions[number]
             if not detector.keywords or any(keyword in lowered for keyword in detector.keywords):
                 while found := detector.find(copy.text, start, limit):

@@ -16,6 +16,8 @@ from sanitization.partial import beginnings, width
 # `accept` looks at a candidate, and a rejected one is searched again from its second character. A bound on
 # candidates keeps that linear.
 MAX_CANDIDATE = 512
+# Every search costs what it is given, match or not, so such a search is given a window at a time.
+WINDOW = 8 * MAX_CANDIDATE
 
 
 def compile_pattern(pattern: str) -> Any:
@@ -52,8 +54,8 @@ class PatternDetector(Detector):
     def __init__(self) -> None:
         longest = width(self.pattern)
         own = type(self)
-        judged = own.accept is not PatternDetector.accept or own.judge is not PatternDetector.judge
-        if judged and (longest is None or longest > MAX_CANDIDATE):
+        self._judged = own.accept is not PatternDetector.accept or own.judge is not PatternDetector.judge
+        if self._judged and (longest is None or longest > MAX_CANDIDATE):
             raise TypeError(f"{self.rule}: a pattern whose matches are judged needs an end")
         self._regex = compile_pattern(self.pattern)
         self._groups = dict(self._regex.groupindex) or {"": 0}
@@ -72,14 +74,22 @@ class PatternDetector(Detector):
 
     def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
         while start < limit:
-            match = self._regex.search(text, start)
-            if match is None or match.start() >= limit:
-                return None
+            base = max(0, start - 1)  # one character for what a pattern asks about its left side
+            window = text[base : base + WINDOW] if self._judged else text[base:]
+            rest = base + len(window) == len(text)
+            # What begins behind this could reach out of the window.
+            certain = len(text) if rest else base + len(window) - MAX_CANDIDATE - 1
+            match = self._regex.search(window, start - base)
+            if match is None or base + match.start() >= min(certain, limit):
+                if rest or certain >= limit:
+                    return None
+                start = certain
+                continue
             # Groups are alternatives; one that was not taken lies at -1.
             (begin, end), group = max((match.span(group), name) for name, group in self._groups.items())
-            if length := self.judge(group, text[begin:end]):
-                return begin, begin + length
-            start = match.start() + 1
+            if length := self.judge(group, window[begin:end]):
+                return base + begin, base + begin + length
+            start = base + match.start() + 1
         return None
 
     def hold(self, text: str, start: int) -> int:

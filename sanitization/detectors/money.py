@@ -1,41 +1,42 @@
 """Numbers that move money: payment cards and bank accounts."""
 
 import re
+from collections.abc import Iterable
 
 from sanitization.detectors.base import PatternDetector
 
+_MAESTRO = range(12, 20)
 # Issuer prefixes (ISO/IEC 7812) as ranges of the leading digits, with the lengths they are issued in:
 # UATP, American Express, Diners, JCB, Visa, Mastercard, Maestro, Discover, UnionPay, RuPay, Mir, Troy.
-_ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = tuple(
-    (low, high, frozenset(lengths))
-    for low, high, lengths in (
-        (1, 1, [15]),
-        (34, 34, [15]),
-        (37, 37, [15]),
-        (300, 305, [14, 16, 19]),
-        (309, 309, [14, 16, 19]),
-        (36, 36, [14, 16, 19]),
-        (38, 39, [14, 16, 19]),
-        (3528, 3589, [16, 17, 18, 19]),
-        (1800, 1800, [15]),
-        (2131, 2131, [15]),
-        (4, 4, [13, 16, 19]),
-        (51, 55, [16]),
-        (2221, 2720, [16]),
-        (2200, 2204, [16, 17, 18, 19]),
-        (50, 50, [12, 13, 14, 15, 16, 17, 18, 19]),
-        (56, 58, [12, 13, 14, 15, 16, 17, 18, 19]),
-        (6304, 6304, [12, 13, 14, 15, 16, 17, 18, 19]),
-        (67, 67, [12, 13, 14, 15, 16, 17, 18, 19]),
-        (60, 60, [16, 17, 18, 19]),
-        (62, 62, [16, 17, 18, 19]),
-        (64, 65, [16, 17, 18, 19]),
-        (81, 82, [16]),
-        (9792, 9792, [16]),
-    )
+_ISSUERS: tuple[tuple[range, Iterable[int]], ...] = (
+    (range(1, 2), (15,)),
+    (range(34, 35), (15,)),
+    (range(37, 38), (15,)),
+    (range(300, 306), (14, 16, 19)),
+    (range(309, 310), (14, 16, 19)),
+    (range(36, 37), (14, 16, 19)),
+    (range(38, 40), (14, 16, 19)),
+    (range(3528, 3590), range(16, 20)),
+    (range(1800, 1801), (15,)),
+    (range(2131, 2132), (15,)),
+    (range(4, 5), (13, 16, 19)),
+    (range(51, 56), (16,)),
+    (range(2221, 2721), (16,)),
+    (range(2200, 2205), range(16, 20)),
+    (range(50, 51), _MAESTRO),
+    (range(56, 59), _MAESTRO),
+    (range(6304, 6305), _MAESTRO),
+    (range(67, 68), _MAESTRO),
+    (range(60, 61), range(16, 20)),
+    (range(62, 63), range(16, 20)),
+    (range(64, 66), range(16, 20)),
+    (range(81, 83), (16,)),
+    (range(9792, 9793), (16,)),
 )
+_LENGTHS: dict[str, frozenset[int]] = {
+    str(prefix): frozenset(lengths) for prefixes, lengths in _ISSUERS for prefix in prefixes
+}
 
-# Country code to length, from the SWIFT IBAN registry (ISO 13616).
 _IBAN_REGISTRY = """
     AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20
     EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30
@@ -52,12 +53,9 @@ def luhn_valid(digits: str) -> bool:
     return (sum(map(int, digits[-1::-2])) + sum(d - 9 if d > 9 else d for d in doubled)) % 10 == 0
 
 
-def issued(digits: str) -> bool:
-    """Whether some issuer's prefix comes in this length."""
-    return any(
-        low <= int(digits[: len(str(low))]) <= high and len(digits) in lengths
-        for low, high, lengths in _ISSUERS
-    )
+def issued_lengths(digits: str) -> set[int]:
+    """The lengths in which some issuer gives out numbers that begin like this."""
+    return {length for size in range(1, 5) for length in _LENGTHS.get(digits[:size], ())}
 
 
 class CreditCard(PatternDetector):
@@ -72,9 +70,15 @@ class CreditCard(PatternDetector):
     pattern = r"[^A-Za-z0-9](?P<value>\d(?:[ -]?\d){11,18})(?:[^A-Za-z0-9]|$)"
 
     def accept(self, candidate: str) -> int:
-        for end in [len(candidate), *(m.start() for m in reversed(list(re.finditer("[ -]", candidate))))]:
-            digits = re.sub("[ -]", "", candidate[:end])
-            if len(digits) >= 12 and issued(digits) and luhn_valid(digits) and len(set(digits)) > 1:
+        digits = candidate.replace(" ", "").replace("-", "")
+        lengths = issued_lengths(digits)
+        if not lengths or len(set(digits)) == 1:
+            return 0
+        ends = [len(candidate), *(m.start() for m in reversed(list(re.finditer("[ -]", candidate))))]
+        for end in ends:
+            number = candidate[:end].replace(" ", "").replace("-", "")
+            # Three groups of four are a part of something longer more often than a short card.
+            if len(number) in lengths and luhn_valid(number) and (len(number) > 13 or len(number) == end):
                 return end
         return 0
 

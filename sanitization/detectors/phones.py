@@ -53,7 +53,12 @@ _TELLS = r"[ \t-]{0,2}[(-]?(?i:office|fax|mobile|cell|home|work|phone|tel)"
 _EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?\d{1,6}$", re.IGNORECASE)
 _DATE = re.compile(r"(?:\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})|\d{4}([./-])\d{1,2}\2\d{1,2})(?:[ T].*)?")
 _SSN = re.compile(r"\d{3}-\d{2}-\d{4}")
-_AMERICAN = re.compile(r"(?:\+?0{0,2}1[ .-])?(?:\(\d{3}\)[ -]?\d{3}[ .-]|\d{3}([.-])\d{3}\1)\d{4}")
+_AMERICAN = re.compile(
+    r"(?:\+?0{0,2}1[ .-])?(?:\(\d{3}\)[ -]?\d{3}[ .-]|\d{3}([.-])\d{3}\1)\d{4}"
+    r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
+)
+_GAP = re.compile(r"[ ()./-]+")
+MAX_GROUPS = 8
 _AREA_CODE = re.compile(r"\(\d{1,5}\) ?\d[\d -]{5,9}")
 _KINDS = (
     "fixed_line",
@@ -78,10 +83,15 @@ class Phone(PatternDetector):
     )
 
     def judge(self, group: str, candidate: str) -> int:
-        ends = [len(candidate), *(m.start() for m in reversed(list(re.finditer(r"[ ()./-]+", candidate))))]
+        if group == "alone" and candidate[0] in "123456789":
+            american = _AMERICAN.match(candidate)
+            return american.end() if american and _ends_number(candidate, american.end()) else 0
+        ends = [match.start() for match in _GAP.finditer(candidate)][:MAX_GROUPS]
+        if len(ends) < MAX_GROUPS:
+            ends.append(len(candidate))
         if group == "tells":  # the word stands right behind the number, so it is the whole of it
-            ends = ends[:1]
-        for end in ends:
+            ends = [len(candidate)]
+        for end in reversed(ends):
             if end and self._is_phone(candidate[:end], told=group != "alone"):
                 return end
         return 0
@@ -101,6 +111,10 @@ class Phone(PatternDetector):
         if number.startswith("("):
             return 8 <= len(digits) <= 12 and _AREA_CODE.fullmatch(number) is not None
         return grouped and len(digits) >= 9 and digits.startswith("0") and _national(digits)
+
+
+def _ends_number(text: str, end: int) -> bool:
+    return not text[end : end + 1].isdigit()
 
 
 def _international(digits: str) -> bool:

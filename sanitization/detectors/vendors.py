@@ -52,7 +52,7 @@ class SlackToken(PatternDetector):
     rule = "slack_token"
     keywords = ("xox", "xapp-", "hooks.slack.com")
     pattern = (
-        rf"{_LEFT}(?P<value>xox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{{10,250}}|xapp-\d-[A-Za-z0-9-]{{10,250}}"
+        rf"{_LEFT}(?P<value>xox(?:[abepr](?:\.xox[bp])?-|[os]-\d)[A-Za-z0-9-]{{10,250}}|xapp-\d-[A-Za-z0-9-]{{10,250}}"
         r"|(?:https?://)?hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,80})"
     )
 

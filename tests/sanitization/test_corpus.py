@@ -16,7 +16,9 @@ from sanitization.patterns import DetectorScan
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 CASES = [
-    pytest.param(path.stem, "".join(case["text"]), [tuple(span) for span in case["found"]], id=f"{path.stem}-{n}")
+    pytest.param(
+        path.stem, "".join(case["text"]), [tuple(span) for span in case["found"]], id=f"{path.stem}-{n}"
+    )
     for path in sorted(CORPUS.glob("*.jsonl"))
     for n, case in enumerate(map(json.loads, path.read_text(encoding="utf-8").splitlines()), start=1)
 ]
