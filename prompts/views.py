@@ -113,7 +113,7 @@ class PromptViewSet(GenericViewSet[Prompt]):
     @extend_schema(operation_id="prompt_list", parameters=[BookQuerySerializer])
     def list(self, request: Request) -> Response:
         """Your own prompts, newest first, as the book keeps them."""
-        query = BookQuerySerializer(data=request.query_params)
+        query = BookQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         wanted = dict(query.validated_data)
         assert isinstance(self.paginator, NewestFirst)
