@@ -75,11 +75,11 @@ def configure(options: dict[str, Any]) -> None:
             "formatters": {"json": {"()": JsonFormatter}},
             "filters": {"broken": {"()": OnlyBroken}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-            "root": {"handlers": ["stderr"], "level": max_level(level, "INFO")},
+            # Libraries never get below WARNING: an HTTP client logs addresses, a database client what it sends.
+            "root": {"handlers": ["stderr"], "level": "WARNING"},
             "loggers": {
                 # Every request has its line from gateway.requests; of Django's own, what broke.
                 "django.request": {"level": "ERROR", "filters": ["broken"]},
-                # Libraries never get to DEBUG: httpx and the database log what passes through them.
                 **{
                     name: {"level": level}
                     for name in ("gateway", "accounts", "prompts", "inference", "sanitization")
@@ -87,9 +87,3 @@ def configure(options: dict[str, Any]) -> None:
             },
         }
     )
-
-
-def max_level(first: str, second: str) -> str:
-    """The quieter of two level names."""
-    numbers = logging.getLevelNamesMapping()
-    return first if numbers[first] >= numbers[second] else second
