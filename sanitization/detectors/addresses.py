@@ -14,14 +14,16 @@ class Email(PatternDetector):
     """E-mail addresses as people write them: RFC 5321 dot-atoms and internationalized names (RFC 6531).
 
     Knowingly left out: quoted local parts, comments, and `/` and `=`, which in prose end a path or an
-    assignment. A local part of more than 128 characters loses its front.
+    assignment. What is glued to the end goes with the address. A local part of more than 128 characters
+    loses its front.
     """
 
     rule = "email"
     keywords = ("@",)
     pattern = (
         rf"[{_NAME}][{_NAME}_.!#$%&'*+^~-]{{0,127}}@"
-        rf"(?:[{_NAME}][{_NAME}-]*\.)+(?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z{_LETTERS}]{{2,63}})"
+        rf"(?:[{_NAME}][{_NAME}-]*\.)+"
+        rf"(?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z{_LETTERS}]{{2,63}}[{_NAME}]*)"
     )
 
 
@@ -44,7 +46,7 @@ class IPv6(PatternDetector):
     rule = "ipv6"
     keywords = (":",)
     pattern = (
-        r"[^A-Za-z0-9:.](?P<value>[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}"
+        r"[^A-Za-z0-9:.\]](?P<value>[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}"
         r"(?:(?:\.\d{1,3}){3})?(?:%[A-Za-z0-9]{1,15})?(?:/\d{1,3})?)(?:[^A-Za-z0-9:.]|\.(?:\D|$)|$)"
     )
 

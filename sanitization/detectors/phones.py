@@ -42,6 +42,7 @@ REGIONS = (
 )
 
 _NUMBER = r"[+(]{0,2}\d(?:[ ()./-]{0,3}\d){5,16}(?: ?(?i:x|ext\.?|extension) ?\d{1,6})?"
+_LED = r"[+(]" + _NUMBER  # such a mark needs no blank before it
 _TOLD = (
     r"(?i:phones?|telephone|tel|mobile|cell|cellphone|landline|hotline|call|ring|dial|fax|sms|text|whatsapp|"
     r"contact|reach|answering)"
@@ -78,7 +79,8 @@ class Phone(PatternDetector):
     rule = "phone"
     score = 0.75
     pattern = (
-        rf"[^A-Za-z0-9.](?:{_TOLD}(?P<told>{_NUMBER})|(?P<tells>{_NUMBER}){_TELLS}|(?P<alone>{_NUMBER}))"
+        rf"(?:[^A-Za-z0-9.+(](?:{_TOLD}(?P<told>{_NUMBER})|(?P<tells>{_NUMBER}){_TELLS}|(?P<alone>{_NUMBER}))"
+        rf"|(?P<led>{_LED}))"
         r"(?:[^A-Za-z0-9]|$)"
     )
 
@@ -92,7 +94,7 @@ class Phone(PatternDetector):
         if group == "tells":  # the word stands right behind the number, so it is the whole of it
             ends = [len(candidate)]
         for end in reversed(ends):
-            if end and self._is_phone(candidate[:end], told=group != "alone"):
+            if end and self._is_phone(candidate[:end], told=group in ("told", "tells")):
                 return end
         return 0
 

@@ -52,7 +52,7 @@ class SlackToken(PatternDetector):
     rule = "slack_token"
     keywords = ("xox", "xapp-", "hooks.slack.com")
     pattern = (
-        rf"{_LEFT}(?P<value>xox(?:[abepr](?:\.xox[bp])?-|[os]-\d)[A-Za-z0-9-]{{10,250}}|xapp-\d-[A-Za-z0-9-]{{10,250}}"
+        rf"{_LEFT}(?P<value>xox(?:[abepr](?:\.xox[bp])?-|[os]-\d)[A-Za-z0-9-]{{10,}}|xapp-\d-[A-Za-z0-9-]{{10,}}"
         r"|(?:https?://)?hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,80})"
     )
 
@@ -62,7 +62,7 @@ class StripeKey(PatternDetector):
 
     rule = "stripe_key"
     keywords = ("sk_", "rk_", "whsec_")
-    pattern = rf"{_LEFT}(?P<value>[sr]k_(?:live|test|prod)_[A-Za-z0-9]{{10,247}}|whsec_[A-Za-z0-9]{{32,64}})"
+    pattern = rf"{_LEFT}(?P<value>[sr]k_(?:live|test|prod)_[A-Za-z0-9]{{10,}}|whsec_[A-Za-z0-9]{{32,}})"
 
 
 class GoogleKey(_VendorKey):
@@ -71,7 +71,8 @@ class GoogleKey(_VendorKey):
     rule = "google_key"
     keywords = ("aiza", "gocspx-", "ya29.")
     pattern = (
-        rf"{_LEFT}(?P<value>AIza[A-Za-z0-9_-]{{35}}|GOCSPX-[A-Za-z0-9_-]{{28}}|ya29\.[A-Za-z0-9_-]{{20,400}})"
+        rf"{_LEFT}(?P<value>AIza[A-Za-z0-9_-]{{35,60}}|GOCSPX-[A-Za-z0-9_-]{{28,60}}"
+        r"|ya29\.[A-Za-z0-9_-]{20,400})"
     )
 
 
@@ -94,7 +95,7 @@ class AnthropicKey(PatternDetector):
 
     rule = "anthropic_key"
     keywords = ("sk-ant-",)
-    pattern = rf"{_LEFT}(?P<value>sk-ant-[a-z]{{2,12}}\d{{0,4}}-[A-Za-z0-9_-]{{20,250}})"
+    pattern = rf"{_LEFT}(?P<value>sk-ant-[a-z]{{2,12}}\d{{0,4}}-[A-Za-z0-9_-]{{20,}})"
 
 
 class HuggingFaceToken(_VendorKey):
@@ -126,7 +127,7 @@ class SendGridKey(PatternDetector):
 
     rule = "sendgrid_key"
     keywords = ("sg.",)
-    pattern = rf"{_LEFT}(?P<value>SG\.[A-Za-z0-9_=.-]{{60,80}})"
+    pattern = rf"{_LEFT}(?P<value>SG\.[A-Za-z0-9_=.-]{{60,}})"
 
 
 class TwilioKey(PatternDetector):
@@ -151,8 +152,8 @@ class DiscordToken(PatternDetector):
     rule = "discord_token"
     keywords = (".", "discord")
     pattern = (
-        rf"{_LEFT}(?P<value>[MNO][A-Za-z0-9_-]{{23,27}}\.[A-Za-z0-9_-]{{6}}\.[A-Za-z0-9_-]{{27,38}}"
-        r"|https://(?:canary\.|ptb\.)?discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,80})"
+        rf"{_LEFT}(?P<value>[MNO][A-Za-z0-9_-]{{23,27}}\.[A-Za-z0-9_-]{{6}}\.[A-Za-z0-9_-]{{27,80}}"
+        r"|https://(?:canary\.|ptb\.)?discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,})"
     )
 
 
