@@ -3,6 +3,7 @@
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="${VENV:-$ROOT/.venv}"
+PIP_VERSION=26.3
 cd "$ROOT"
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
@@ -67,7 +68,7 @@ slowly() {
 
 # What the environment was made from. Another Python or another line in a requirements file makes it stale.
 stamp() {
-    { "$PYTHON" -c 'import sys; print(sys.version)'; cat "$@"; } | "$PYTHON" -c \
+    { "$PYTHON" -c 'import sys; print(sys.version)'; cat "$@" scripts/lib.sh; } | "$PYTHON" -c \
         'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
 }
 
@@ -84,6 +85,8 @@ install() {
     "$PYTHON" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' # held by this shell until it closes 9
     if [ "$(cat "$VENV/.stamp-$1" 2>/dev/null)" != "$wanted" ]; then
         [ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
+        # Debian 12's own pip does not read build options in a requirements file.
+        "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "pip==$PIP_VERSION"
         slowly "Installing $1; the build of llama.cpp takes some minutes the first time" pip.log \
             "$VENV/bin/python" -m pip install --disable-pip-version-check -r "$1"
         check_llama
