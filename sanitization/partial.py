@@ -52,15 +52,22 @@ Node = tuple[Any, Any]
 
 def beginnings(pattern: str) -> str:
     """The RE2 expression, without its final anchor. ValueError if the pattern leaves the subset."""
-    tree = _parser.parse(pattern, re.ASCII)
+    tree = _parsed(pattern)
     body = _begin_all(list(tree))
     return f"(?{_letters(tree.state.flags)}:{body})" if _letters(tree.state.flags) else body
 
 
 def width(pattern: str) -> int | None:
     """The most characters a match can have, None without a limit."""
-    longest = int(_parser.parse(pattern, re.ASCII).getwidth()[1])
+    longest = int(_parsed(pattern).getwidth()[1])
     return None if longest >= int(_c.MAXREPEAT) else longest
+
+
+def _parsed(pattern: str) -> Any:
+    try:
+        return _parser.parse(pattern, re.ASCII)
+    except re.error as error:
+        raise ValueError(f"{error} in a pattern, so it cannot be streamed") from error
 
 
 def _letters(flags: int) -> str:
@@ -130,7 +137,7 @@ def _times(least: int, most: Any) -> str:
 def _flagged(value: Any, body: str) -> str:
     _, added, removed, _ = value
     if removed:
-        raise ValueError("flags cannot be switched off inside a pattern")
+        raise ValueError("a pattern that switches flags off inside cannot be streamed")
     return f"(?{_letters(added)}:{body})"
 
 
