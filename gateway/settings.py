@@ -124,8 +124,15 @@ else:
     _database["CONN_HEALTH_CHECKS"] = True
     _database["OPTIONS"] = {
         **_database.get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": env.read("DATABASE_POOL"), "timeout": 5},
-        "connect_timeout": 5,
+        # A short patience with a database that is away: the next request tries again at once, where the
+        # pool's own tries would be minutes apart by then.
+        "pool": {
+            "min_size": 1,
+            "max_size": env.read("DATABASE_POOL"),
+            "timeout": 3,
+            "reconnect_timeout": 2,
+        },
+        "connect_timeout": 3,
     }
 DATABASES = {"default": _database}
 REDIS_URL = env.read("REDIS_URL")
