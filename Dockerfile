@@ -21,7 +21,7 @@ FROM python:3.11-slim-bookworm
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libgomp1 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin gateway \
+ && useradd --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin gateway \
  && install -d -o gateway -g gateway /data
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
