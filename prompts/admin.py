@@ -26,7 +26,7 @@ from prompts import book
 from prompts.ids import floor
 from prompts.models import Prompt
 
-SEARCH_ROWS = 100_000
+SEARCH_ROWS = 50_000
 EXPORT_ROWS = 10_000
 PREVIEW_CHARS = 80
 MASKING = {"mask", "block", "hash", "remove"}

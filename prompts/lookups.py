@@ -1,7 +1,7 @@
 """
 `rules__has="email"`: whether the array of rules holds one, on both databases.
 
-PostgreSQL answers from a GIN index (migration 0002); SQLite unfolds the JSON.
+PostgreSQL answers from a GIN index (migration 0002); SQLite looks through the text.
 """
 
 import json
@@ -31,5 +31,6 @@ class Has(models.Lookup[str]):
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         column, parameters = self.process_lhs(compiler, connection)
-        found = f"EXISTS (SELECT 1 FROM json_each({column}) WHERE json_each.value = %s)"  # noqa: S608
-        return found, (*parameters, str(self.rhs))
+        # In the stored text each rule stands in quotes, and no rule id holds one; several times faster than
+        # unfolding the JSON.
+        return f"INSTR({column}, %s) > 0", (*parameters, json.dumps(str(self.rhs)))
