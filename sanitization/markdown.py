@@ -159,8 +159,7 @@ class CodeReader:
             return
         same_indent = fence is not None and fence.indent is not None and fence.indent == known.indent
         if fence is not None and same_indent and fence.closes(known):
-            # If it never was one, these backticks belong to a paragraph.
-            self._state, self._unpaired = _State.PLAIN, True
+            self._state = _State.PLAIN
         elif known.contained and not line[0].isspace() and line[0] != ">":
             self._state = _State.PLAIN
             if fence is not None:

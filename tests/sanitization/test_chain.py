@@ -3,6 +3,7 @@ import traceback
 import pytest
 
 from sanitization.chain import Chain, load_filter
+from sanitization.detectors.base import Detector
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Stage
 from sanitization.patterns import DetectorScan, PatternDetector, PatternFilter
@@ -93,6 +94,11 @@ def test_a_finding_has_positions_in_the_original_and_in_the_result():
         "action": "mask",
         "score": 0.9,
     }
+
+
+def test_what_is_invisible_inside_a_value_goes_with_it_and_what_follows_stays():
+    screened = CHAIN.screen_prompt({"/prompt": "\u200bann\u200b@example.com\u200b!"}, Policy())
+    assert screened.texts["/prompt"] == "\u200b[EMAIL_1]\u200b!"
 
 
 def test_findings_of_early_and_late_stages_share_one_pair_of_texts():
@@ -243,18 +249,20 @@ def test_reprs_show_no_values():
 def test_a_long_undecided_tail_is_read_a_bounded_number_of_times():
     read = 0
 
-    class Counting(Ticket):
-        def hold(self, text, start):
-            return 0
+    class Undecided(Detector):
+        rule = "undecided"
 
-        def find(self, text, start, limit):
+        def hold(self, text, start):
             nonlocal read
             read += len(text)
+            return start
 
-    scan = DetectorScan([Counting()])
-    scan._own_hold, scan._beginning = scan._detectors, None
+        def find(self, text, start, limit):
+            return None
+
+    scan = DetectorScan([Undecided()])
     size = 100_000
     for _ in range(size // 4):
         scan.feed("aaaa", last=False)
     scan.feed("", last=True)
-    assert read < 64 * size
+    assert size < read < 32 * size

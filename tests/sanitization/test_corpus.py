@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from sanitization.detectors import BY_RULE, collect
-from sanitization.detectors.base import PatternDetector
+from sanitization.detectors.base import MAX_CANDIDATE, WINDOW, PatternDetector
 from sanitization.patterns import DetectorScan
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -41,6 +41,16 @@ def test_a_detector_finds_what_its_table_says_and_nothing_else(rule, text, found
 def test_a_value_is_found_wherever_the_stream_is_cut(rule, text, found):
     for cut in range(len(text) + 1):
         assert find(rule, text[:cut], text[cut:]) == found, cut
+
+
+@pytest.mark.parametrize(
+    "before",
+    [*range(WINDOW - MAX_CANDIDATE - 30, WINDOW - MAX_CANDIDATE + 2), *range(WINDOW - 40, WINDOW + 2)],
+)
+def test_a_value_is_found_wherever_the_window_of_a_search_ends(before):
+    text = "." * before + " 4111 1111 1111 1111" + " 12" * 4
+    assert BY_RULE["credit_card"]().find(text, 0, len(text)) == (before + 1, before + 20)
+    assert find("credit_card", text) == [(before + 1, before + 20)]
 
 
 def test_every_rule_has_positive_and_negative_cases_and_every_table_a_rule():

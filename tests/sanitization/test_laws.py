@@ -42,6 +42,8 @@ def test_every_way_of_cutting_a_stream_gives_the_same_text_and_findings(policy, 
 
 @settings(max_examples=25, deadline=None)
 @given(text=EVERYTHING)
+@example(text="`a\r\nb` <script> `c`")
+@example(text="<b>\r\n`<script>`")
 def test_every_cut_in_two_and_one_character_at_a_time_give_the_same(text):
     whole = screen(text)
     assert screen(*text) == whole

@@ -195,6 +195,10 @@ def test_code_is_left_alone_in_markdown_and_cleaned_in_html(code):
     assert screen(code, policy=HTML)[0] != code
 
 
+def test_after_a_line_that_only_some_take_for_a_fence_nothing_is_code():
+    assert screen("\u00a0```\na\n\n`<x>`")[0] == "\u00a0```\na\n\n`&lt;x>`"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -31,6 +31,7 @@ def restore(text, mode="markdown"):
         ("[[EMAIL_1]] ([EMAIL_2])", "[ann_smith@x.io] (bob@x.io)"),
         ("[EMAIL_1]: yes", "ann_smith@x.io: yes"),
         ("- [EMAIL_1]: yes [EMAIL_2]", "- ann_smith@x.io: yes bob@x.io"),
+        ("list[0]: [EMAIL_1]", "list[0]: ann_smith@x.io"),
         ("[EMAIL_1](x)", "ann_smith@x.io(x)"),
         ("mailto:[EMAIL_1]", "mailto:ann_smith@x.io"),
         ("a < b [EMAIL_1]", "a < b ann_smith@x.io"),
