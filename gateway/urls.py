@@ -12,6 +12,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from gateway import health, pages
 
+admin.site.site_header = admin.site.site_title = "LLM Gateway"
+admin.site.index_title = "Users and the book of prompts"
+
 urlpatterns = [
     path("", pages.front, name="front"),
     re_path(r"^problems/?$", pages.problems, name="problems"),

@@ -7,6 +7,7 @@ search looks through the newest `SEARCH_ROWS` rows and says so.
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +30,7 @@ from prompts.models import Prompt
 SEARCH_ROWS = 50_000
 EXPORT_ROWS = 10_000
 PREVIEW_CHARS = 80
-MASKING = {"mask", "block", "hash", "remove"}
+PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*_[0-9]+\]")
 
 
 class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
@@ -85,27 +86,28 @@ class Rule(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         from prompts.composition import house
 
-        return [(rule, rule) for rule in house().chain.rules]
+        return [(rule, rule) for rule in sorted(house().chain.rules)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> QuerySet[Prompt]:
         return book.narrow(queryset, rule=self.value())
 
 
 def highlighted(text: str, findings: list[dict[str, Any]], part: str) -> SafeString:
-    """The text, escaped, with what the chain put in marked and labelled by its rule."""
+    """The text, escaped, with what the chain put in marked: by its findings, and in answers by the
+    placeholders that the model took over from the prompt."""
+    marks = [
+        (finding["output_start"], finding["output_end"], f"{finding['rule']} ({finding['action']})")
+        for finding in findings
+        if finding.get("part") == part and finding.get("output_end", 0) > finding.get("output_start", 0)
+    ]
+    marks += [(*found.span(), "placeholder") for found in PLACEHOLDER.finditer(text)]
     pieces: list[tuple[str]] = []
     position = 0
-    here = [
-        f for f in findings if f.get("part") == part and f.get("output_end", 0) > f.get("output_start", 0)
-    ]
-    for finding in sorted(here, key=lambda f: (f["output_start"], -f["output_end"])):
-        start, end = finding["output_start"], finding["output_end"]
+    for start, end, label in sorted(marks, key=lambda mark: (mark[0], -mark[1])):
         if start < position or end > len(text):
             continue
-        mark = format_html(
-            '<mark title="{} ({})">{}</mark>', finding["rule"], finding["action"], text[start:end]
-        )
-        pieces += [(format_html("{}", text[position:start]),), (mark,)]
+        pieces.append((format_html("{}", text[position:start]),))
+        pieces.append((format_html('<mark title="{}">{}</mark>', label, text[start:end]),))
         position = end
     pieces.append((format_html("{}", text[position:]),))
     body = format_html_join("", "{}", pieces)
@@ -125,6 +127,7 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     sortable_by = ()
     paginator = EstimatingPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would count the table
     search_fields = ("prompt", "response")
     search_help_text = f"Searches the sanitized text of the newest {SEARCH_ROWS:,} rows, or a request id."
     actions = ("export_csv",)

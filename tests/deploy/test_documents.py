@@ -59,7 +59,7 @@ def test_every_requirement_is_pinned_and_constrained():
     }
     for name in ("requirements.txt", "requirements-dev.txt"):
         for line in (ROOT / name).read_text().splitlines():
-            if found := re.match(r"([A-Za-z0-9-]+)", line):
+            if found := re.match(r"([A-Za-z0-9]\S*?)(?:\[|==| )", line):
                 assert "==" in line, line
                 if found.group(1).lower() != "llama-cpp-python":  # built here, with options
                     assert found.group(1).lower() in constrained, line

@@ -19,8 +19,15 @@ from tests.conftest import make_user
 pytestmark = pytest.mark.django_db
 MASKED = "write to [EMAIL_1] & <b>go</b>"
 FINDING = {
-    **{"rule": "email", "direction": "prompt", "part": "/prompt", "start": 9, "end": 21},
-    **{"output_start": 9, "output_end": 18, "action": "mask", "score": 1.0},
+    "rule": "email",
+    "direction": "prompt",
+    "part": "/prompt",
+    "start": 9,
+    "end": 21,
+    "output_start": 9,
+    "output_end": 18,
+    "action": "mask",
+    "score": 1.0,
 }
 
 
@@ -71,6 +78,12 @@ def test_a_row_shows_its_text_escaped_with_what_was_masked_marked(root, alice):
     assert '<mark title="email (mask)">[EMAIL_1]</mark>' in page
     assert "&lt;b&gt;go&lt;/b&gt;" in page
     assert "<b>go</b>" not in page
+
+
+def test_a_placeholder_that_the_model_took_over_is_marked_in_the_answer(root, alice):
+    row = make_row(alice, response="I wrote to [EMAIL_1].")
+    page = client_of(root).get(f"{LIST}{row.pk}/change/").content.decode()
+    assert 'I wrote to <mark title="placeholder">[EMAIL_1]</mark>.' in page
 
 
 def test_a_row_cannot_be_changed_added_or_deleted(root, alice):
