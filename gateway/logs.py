@@ -75,7 +75,7 @@ def configure(options: dict[str, Any]) -> None:
             "formatters": {"json": {"()": JsonFormatter}},
             "filters": {"broken": {"()": OnlyBroken}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-            # Libraries never get below WARNING: an HTTP client logs addresses, a database client what it sends.
+            # Libraries stay at WARNING: an HTTP client logs addresses, a database client what it sends.
             "root": {"handlers": ["stderr"], "level": "WARNING"},
             "loggers": {
                 # Every request has its line from gateway.requests; of Django's own, what broke.
