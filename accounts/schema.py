@@ -25,6 +25,6 @@ class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         mapped = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         mapped["additionalProperties"] = False
         for field in mapped["properties"].values():
-            if field.get("type") == "string" and "format" not in field:
+            if field.get("type") == "string" and not {"format", "pattern", "enum"} & field.keys():
                 field["pattern"] = r"^[^\u0000]*$"
         return mapped

@@ -112,7 +112,7 @@ def fields_of(done: Done, *, request_id: str) -> dict[str, Any]:
     }
 
 
-class BookQuerySerializer(serializers.Serializer[Any]):
+class BookQuerySerializer(StrictSerializer):
     """The filters of `GET /prompt`."""
 
     limit = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_ROWS, help_text="Rows a page.")

@@ -113,7 +113,9 @@ class PromptViewSet(GenericViewSet[Prompt]):
     @extend_schema(operation_id="prompt_list", parameters=[BookQuerySerializer])
     def list(self, request: Request) -> Response:
         """Your own prompts, newest first, as the book keeps them."""
-        query = BookQuerySerializer(data=request.query_params.dict())
+        asked = request.query_params.dict()
+        asked.pop("cursor", None)  # the paginator's own
+        query = BookQuerySerializer(data=asked)
         query.is_valid(raise_exception=True)
         wanted = dict(query.validated_data)
         assert isinstance(self.paginator, NewestFirst)

@@ -90,7 +90,7 @@ def test_the_service_keeps_to_its_schema(service, alice, method, path, mode):
     excluded = [positive_data_acceptance] if path == "/user/register" else []
 
     @given(case=service[path][method].as_strategy(generation_mode=mode))
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     def holds(case):
         case.call_and_validate(headers=headers, excluded_checks=excluded)
 

@@ -1,0 +1,82 @@
+"""Alive, and ready or why not."""
+
+import pytest
+from django.test import AsyncClient
+
+from gateway import checks, health
+from inference.backends import Status
+from prompts import composition
+from tests.fakes import Notebook, Parrot, house_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def house():
+    """A house whose parts can be broken."""
+    made = house_of(Parrot(), journal=Notebook())
+    composition.install(made)
+    yield made
+    composition.install(None)
+
+
+async def ready():
+    response = await AsyncClient().get("/readyz")
+    return response.status_code, response.json()
+
+
+async def test_a_service_that_would_answer_is_ready(house):
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "ready")
+    assert {component["state"] for component in body["components"].values()} == {"ready"}
+
+
+async def test_a_loading_model_is_said_to_load(house, monkeypatch):
+    monkeypatch.setattr(house.backend, "status", lambda: Status("loading"))
+    status, body = await ready()
+    assert (status, body["status"]) == (503, "loading")
+
+
+async def test_a_model_that_is_down_says_why(house, monkeypatch):
+    monkeypatch.setattr(house.backend, "status", lambda: Status("down", "The model is not downloaded."))
+    status, body = await ready()
+    assert (status, body["status"]) == (503, "down")
+    assert body["components"]["model"]["reason"] == "The model is not downloaded."
+    assert (await AsyncClient().get("/healthz")).status_code == 200
+
+
+async def test_a_book_that_cannot_be_written_is_not_ready(house):
+    house.journal.is_open = False
+    status, body = await ready()
+    assert status == 503
+    assert body["components"]["journal"]["state"] == "down"
+
+
+def broken():
+    raise ConnectionError("redis://user:secret@host")
+
+
+async def test_a_cache_that_is_away_is_reported_and_costs_no_readiness(house, monkeypatch):
+    monkeypatch.setattr(health, "_cache", broken)
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "degraded")
+    assert "secret" not in str(body)
+
+
+async def test_a_database_that_is_away_is_not_ready(house, monkeypatch):
+    monkeypatch.setattr(health, "_database", broken)
+    status, body = await ready()
+    assert status == 503
+    assert body["components"]["database"]["state"] == "down"
+
+
+def test_several_workers_with_a_local_model_are_refused(monkeypatch):
+    assert checks.one_local_model() == []
+    monkeypatch.setenv("WEB_WORKERS", "2")
+    assert [found.id for found in checks.one_local_model()] == ["gateway.E001"]
+
+
+def test_debug_in_public_is_told(settings):
+    assert checks.no_debug_in_public() == []
+    settings.DEBUG, settings.HTTPS = True, True
+    assert [found.id for found in checks.no_debug_in_public()] == ["gateway.W001"]
