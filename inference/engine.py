@@ -31,6 +31,9 @@ from inference.waiting import Job, WaitingLine
 logger = logging.getLogger("inference.engine")
 
 STOPPING = "The service is shutting down."
+FAULT = "The engine stopped on a fault; the log says where. Restart the service."
+# llama.cpp takes the seed 2**32 - 1 for "choose one".
+SEEDS = 2**32 - 1
 # How much the newest job counts in the measured time of a job.
 NEWEST_SHARE = 0.2
 
@@ -86,7 +89,8 @@ class Engine:
                 raise ModelUnavailable(self._status.reason or "The model is loading. Try again shortly.")
             if self._line.is_full:
                 raise QueueFull(retry_after_seconds=max(1, math.ceil(self._job_seconds)))
-            start_by, finish_by = now + self._queue_seconds, now + self._timeout_seconds
+            finish_by = now + self._timeout_seconds
+            start_by = min(now + self._queue_seconds, finish_by)
             job = Job(generation, deliver, queued_at=now, start_by=start_by, finish_by=finish_by)
             self._line.put(job)
             self._changed.notify()
@@ -126,11 +130,13 @@ class Engine:
         try:
             while (job := self._next()) is not None:
                 self._serve(runner, job)
+            self._down(STOPPING)
         except ModelBroken as broken:
             self._down(broken.reason)
-        finally:
-            self._tell_waiting(ModelUnavailable(self._status.reason or STOPPING))
-            runner.close()
+        except Exception:  # whatever ends this thread must show: behind a dead one, callers wait for ever
+            logger.exception("engine stopped")
+            self._down(FAULT)
+        runner.close()
 
     def _next(self) -> Job | None:
         """The next job that is still wanted; None at the end."""
@@ -156,8 +162,8 @@ class Engine:
             raise
         except Exception:
             logger.exception("job failed", extra={"prompt_request_id": job.generation.request_id})
-            self._held = self._held[: runner.keep(0)]
             self._deliver(job, GenerationFailed())
+            self._held = self._held[: runner.keep(0)]  # a model that cannot even forget ends the loop
         seconds = self._clock() - started
         self._job_seconds += NEWEST_SHARE * (seconds - self._job_seconds)
 
@@ -169,16 +175,31 @@ class Engine:
         if room < 1:
             raise PromptTooLong(tokens=len(prompt), limit=runner.context_tokens - 1)
         self._compute_prompt(runner, job, prompt)
-        seed = secrets.randbits(32) if generation.seed is None else generation.seed % 2**32
+        seed = secrets.randbelow(SEEDS) if generation.seed is None else generation.seed % SEEDS
         runner.begin(Sampling(generation.temperature, seed))
-        transcript = Transcript(generation.stop)
+        finish, count, first_at = self._speak(runner, job, most=min(generation.max_tokens, room))
+        self._deliver(
+            job,
+            Ending(
+                finish_reason=finish,
+                prompt_tokens=len(prompt),
+                completion_tokens=count,
+                queue_ms=(started - job.queued_at) * 1000,
+                first_token_ms=(first_at - job.queued_at) * 1000,
+            ),
+        )
+
+    def _speak(self, runner: Runner, job: Job, *, most: int) -> tuple[FinishReason, int, float]:
+        """Delivers the pieces of an answer of at most `most` tokens: why it ended, its tokens, and the
+        instant of the first."""
+        transcript = Transcript(job.generation.stop)
         first_at: float | None = None
         finish: FinishReason = "length"
         count = 0
-        while count < min(generation.max_tokens, room):
+        while count < most:
             token = runner.sample()
             count += 1
-            first_at = first_at or self._clock()
+            first_at = self._clock() if first_at is None else first_at
             if runner.is_end(token):
                 finish = "stop"
                 break
@@ -188,20 +209,11 @@ class Engine:
                 finish = "stop"
                 break
             self._check(job)
-            if count < min(generation.max_tokens, room):
+            if count < most:
                 self._decode(runner, [token])
         if shown := transcript.finish():
             self._deliver(job, Piece(shown))
-        self._deliver(
-            job,
-            Ending(
-                finish_reason=finish,
-                prompt_tokens=len(prompt),
-                completion_tokens=count,
-                queue_ms=(started - job.queued_at) * 1000,
-                first_token_ms=((first_at or self._clock()) - job.queued_at) * 1000,
-            ),
-        )
+        return finish, count, self._clock() if first_at is None else first_at
 
     def _compute_prompt(self, runner: Runner, job: Job, prompt: list[int]) -> None:
         """Computes what the model does not hold already, in steps."""
@@ -238,6 +250,8 @@ class Engine:
             self._deliver(job, DeadlineExceeded(queued=True))
 
     def _down(self, reason: str) -> None:
+        if reason != STOPPING:
+            logger.error("model down: %s", reason)
         self._status = Status("down", reason)
         self._tell_waiting(ModelUnavailable(reason))
 

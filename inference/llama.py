@@ -59,9 +59,12 @@ class LlamaRunner:
         self._memory = C.llama_get_memory(self._context)
         self._batch = C.llama_batch_init(STEP_TOKENS, 0, 1)
         self._position = 0
-        self._template = ChatTemplate(
-            self._template_source(), bos=self._text(C.llama_vocab_bos), eos=self._text(C.llama_vocab_eos)
-        )
+        bos, eos = self._text(C.llama_vocab_bos), self._text(C.llama_vocab_eos)
+        try:
+            self._template = ChatTemplate(self._template_source(), bos=bos, eos=eos)
+        except ModelBroken:
+            self.close()  # the engine never gets this runner to close it
+            raise
 
     def _load(self, path: Path, context_tokens: int, threads: int) -> None:
         options = C.llama_model_default_params()

@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from inference.backends import Message
 from inference.errors import GenerationFailed
+from inference.runner import ModelBroken
 
 # For files without a template of their own: what most small instruct models were trained with.
 CHATML = (
@@ -45,7 +46,8 @@ class GenerationTag(Extension):
 
 
 class ChatTemplate:
-    """A Jinja template out of a model file, run in a sandbox: a model file is data from somewhere."""
+    """A Jinja template out of a model file, run in a sandbox: a model file is data from somewhere. Raises
+    ModelBroken if it is no template."""
 
     def __init__(self, source: str, *, bos: str, eos: str) -> None:
         environment = ImmutableSandboxedEnvironment(
@@ -54,7 +56,10 @@ class ChatTemplate:
         environment.filters["tojson"] = lambda value, **options: json.dumps(
             value, ensure_ascii=False, **options
         )
-        self._template = environment.from_string(source or CHATML)
+        try:
+            self._template = environment.from_string(source or CHATML)
+        except jinja2.TemplateError:
+            raise ModelBroken("The chat template in the model file cannot be read.") from None
         self._tokens = {"bos_token": bos, "eos_token": eos}
 
     def render(self, messages: Sequence[Message[str]]) -> list[Segment]:

@@ -27,10 +27,12 @@ class Transcript:
         if self.stopped:
             return ""
         self._held += text
-        found = [at for stop in self._stop if (at := self._held.find(stop)) >= 0]
+        # The one that is complete first wins, as if the text came a character at a time: how it was cut
+        # into pieces must not decide.
+        found = [(at + len(stop), at) for stop in self._stop if (at := self._held.find(stop)) >= 0]
         if found:
             self.stopped = True
-            return self._held[: min(found)]
+            return self._held[: min(found)[1]]
         kept = 0 if is_last else max((_overlap(self._held, stop) for stop in self._stop), default=0)
         cut = len(self._held) - kept
         shown, self._held = self._held[:cut], self._held[cut:]

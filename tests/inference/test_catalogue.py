@@ -26,6 +26,7 @@ def test_every_entry_is_complete():
         ("SmolLM2-135M", "smollm2-135m"),
         ("Meta-Llama-3.1-8B-Instruct.Q4_K_M.gguf", "llama-3.1-8b"),
         ("meta-llama-3.1-8b-instruct", "llama-3.1-8b"),
+        ("MaziyarPanahi/Meta-Llama-3.1-8B-Instruct-GGUF", "llama-3.1-8b"),
     ],
 )
 def test_a_model_is_found_by_name_alias_and_file(name, found):

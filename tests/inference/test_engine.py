@@ -282,6 +282,66 @@ def test_a_broken_model_takes_the_engine_down_and_tells_everybody(engine_of):
     assert runner.is_closed
 
 
+class Stuck(ScriptedRunner):
+    """Fails in a step, and then cannot forget what it holds."""
+
+    def decode(self, tokens):
+        self.before_step(self)
+        raise RuntimeError("the step")
+
+    def keep(self, count):
+        if count == 0 and self.is_used:
+            raise OSError("beyond use")
+        self.is_used = True
+        return super().keep(count)
+
+    is_used = False
+
+
+def test_a_fault_that_ends_the_loop_shows_and_leaves_nobody_waiting(engine_of):
+    gate = Gate()
+    runner = Stuck(before_step=gate)
+    engine = engine_of(runner)
+    first, second = Heard(), Heard()
+    engine.submit(generation(), first)
+    gate.reached.wait(5)
+    engine.submit(generation(), second)
+    gate.open.set()
+    assert isinstance(first.wait(), GenerationFailed)
+    assert isinstance(second.wait(), ModelUnavailable)
+    assert engine.status().state == "down"
+    with pytest.raises(ModelUnavailable, match="fault"):
+        engine.submit(generation(), Heard())
+    engine.close()
+    assert runner.is_closed
+
+
+def test_nobody_waits_for_the_model_longer_than_a_prompt_may_take(engine_of):
+    clock = [0.0]
+    gate = Gate()
+
+    def step(runner):
+        clock[0] += 1  # the first job answers for 40 s of its 60
+        if runner.spoken == 35:
+            gate(runner)
+
+    engine = engine_of(
+        ScriptedRunner("x" * 40, before_step=step),
+        queue_seconds=1000,
+        timeout_seconds=60,
+        clock=lambda: clock[0],
+    )
+    engine.submit(generation(), first := Heard())
+    engine.submit(generation(caller="bob"), second := Heard())
+    gate.reached.wait(5)
+    clock[0] = 59.5
+    gate.open.set()
+    error = second.wait()
+    assert isinstance(error, DeadlineExceeded)
+    assert error.queued
+    assert isinstance(first.wait(), DeadlineExceeded)
+
+
 def test_a_prompt_that_comes_while_the_model_loads_is_refused_at_once(engine_of):
     loading = threading.Event()
 

@@ -51,6 +51,18 @@ async def test_many_at_once_each_get_their_own(backend_of):
     assert all(isinstance(events[-1], Ending) for events in answers)
 
 
+async def test_callers_on_different_loops_share_the_model(backend_of):
+    backend = await backend_of(ScriptedRunner("hello"))
+
+    def elsewhere(name):
+        return asyncio.run(collect(backend, generation(name, name)))
+
+    answers = await asyncio.gather(
+        *(asyncio.to_thread(elsewhere, name) for name in ("bob", "carol")), collect(backend, generation())
+    )
+    assert all(isinstance(events[-1], Ending) for events in answers)
+
+
 @pytest.mark.parametrize("way", ["cancel", "close"])
 async def test_a_caller_who_leaves_frees_the_model(backend_of, way):
     runner = ScriptedRunner("x" * 100_000, context_tokens=200_000)

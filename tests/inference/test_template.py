@@ -4,6 +4,7 @@ import pytest
 
 from inference.backends import Message
 from inference.errors import GenerationFailed
+from inference.runner import ModelBroken
 from inference.template import CHATML, ChatTemplate
 
 
@@ -48,6 +49,11 @@ def test_a_system_message_that_the_template_refuses_comes_before_the_question():
 def test_a_template_that_cannot_take_the_conversation_fails_the_job_only(source):
     with pytest.raises(GenerationFailed):
         rendered(source, ("user", "hi"))
+
+
+def test_a_file_whose_template_is_none_is_refused_when_it_is_loaded():
+    with pytest.raises(ModelBroken, match="template"):
+        rendered("{% for", ("user", "hi"))
 
 
 def test_a_template_cannot_reach_out_of_its_sandbox():

@@ -29,6 +29,11 @@ def test_what_only_looked_like_a_stop_string_is_shown():
     assert shown([b"one tw", b"ig"], ["two"]) == ["one ", "twig", ""]
 
 
+def test_the_stop_string_that_is_complete_first_ends_the_text():
+    assert "".join(shown([b"xabcd"], ["abcd", "bc"])) == "xa"
+    assert "".join(shown([b"xab", b"cd"], ["abcd", "bc"])) == "xa"
+
+
 def test_nothing_is_shown_after_a_stop():
     transcript = Transcript(["."])
     assert transcript.feed(b"end. more") == "end"
@@ -41,6 +46,8 @@ def test_how_the_bytes_are_cut_never_matters(text, stop, data):
     raw = text.encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=8)))
     pieces = [raw[a:b] for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
-    first = min((at for each in stop if (at := text.find(each)) >= 0), default=len(text))
-    if len(stop) < 2:  # which of two overlapping stop strings comes first depends on where the text ends
-        assert "".join(shown(pieces, stop)) == text[:first]
+    ends = [end for end in range(len(text) + 1) if text[:end].endswith(tuple(stop))]
+    expected = text
+    if ends:
+        expected = min((text[: ends[0]].removesuffix(each) for each in stop), key=len)
+    assert "".join(shown(pieces, stop)) == expected
