@@ -27,20 +27,23 @@ class Command(BaseCommand):
             self._list(directory)
             return
         if name is None and settings.LLM_MODEL_PATH:
-            self.stderr.write("LLM_MODEL_PATH names a file of your own: nothing to download.")
+            self._say("LLM_MODEL_PATH names a file of your own: nothing to download.")
             return
         model = catalogue.find(name or settings.LLM_NAME)
         if model is None:
             if name is None and (directory / settings.LLM_NAME).is_file():
-                self.stderr.write(f"{settings.LLM_NAME} is a file of your own: nothing to download.")
+                self._say(f"{settings.LLM_NAME} is a file of your own: nothing to download.")
                 return
             known = ", ".join(model.name for model in catalogue.models())
             raise CommandError(f"{name or settings.LLM_NAME} is not in the catalogue: {known}.", returncode=2)
         self.stdout.write(str(self._fetch(model, directory, force=force)))
 
+    def _say(self, line: str) -> None:
+        self.stderr.write(line, str)  # plain: by itself, Django paints what goes here as an error
+
     def _fetch(self, model: catalogue.Model, directory: Path, *, force: bool) -> Path:
         if force or not is_complete(directory / model.file, model):
-            self.stderr.write(f"Downloading {model.name} from {model.origin}")
+            self._say(f"Downloading {model.name} from {model.origin}")
         with tqdm(
             total=model.size_bytes,
             unit="B",
@@ -56,7 +59,7 @@ class Command(BaseCommand):
             except DownloadError as error:
                 raise CommandError(str(error), returncode=1) from None
             except KeyboardInterrupt:
-                raise CommandError("Interrupted.", returncode=1) from None
+                raise CommandError("Interrupted. Run the command again.", returncode=1) from None
 
     def _list(self, directory: Path) -> None:
         rows = [("NAME", "SIZE", "CONTEXT", "LICENCE", "HERE", "DESCRIPTION")]
