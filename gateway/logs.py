@@ -43,6 +43,9 @@ class JsonFormatter(logging.Formatter):
         # Django's own request log formats the path into its message, and a path can carry anything.
         if record.name.startswith(("django.request", "django.security", "django.server")):
             return "unhandled error" if record.exc_info else record.name
+        if record.exc_info or record.name == "asyncio":
+            # The arguments, or asyncio's further lines, would repeat the exception's message.
+            return str(record.msg).split("\n")[0]
         return record.getMessage()
 
 

@@ -62,3 +62,17 @@ def test_a_long_chain_of_causes_is_cut():
 
 def test_what_json_cannot_hold_is_named_by_type():
     assert line(thing=object())["thing"] == "object"
+
+
+def test_a_task_that_failed_unseen_is_logged_without_its_message():
+    said = "Task exception was never retrieved\nfuture: <Task exception=ValueError('4111 1111 1111 1111')>"
+    assert line(said, name="asyncio")["event"] == "Task exception was never retrieved"
+
+
+def test_an_exception_among_the_arguments_is_not_quoted():
+    try:
+        raise ValueError("4111 1111 1111 1111")
+    except ValueError as error:
+        written = line("Error handling connection: %s", error, name="gunicorn.error", exc_info=sys.exc_info())
+    assert written["event"] == "Error handling connection: %s"
+    assert "4111" not in json.dumps(written)
