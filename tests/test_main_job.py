@@ -24,7 +24,6 @@ VALUES = {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, default_model_path):
     with Server(tmp_path_factory.mktemp("served"), LLM_MODEL_PATH=str(default_model_path)) as served:
-        served.start_wait = None
         deadline = time.monotonic() + 60
         while served.get("/readyz")[0] != 200:
             assert time.monotonic() < deadline, served.get("/readyz")

@@ -299,3 +299,11 @@ async def test_reading_the_list_costs_two_queries(as_alice, django_assert_num_qu
             return Client().get("/prompt", headers=as_alice.headers)
 
     assert (await sync_to_async(read)()).status_code == 200
+
+
+async def test_a_wrong_method_says_which_are_right(as_alice):
+    refused = await as_alice.client.put("/prompt", headers=as_alice.headers)
+    assert refused.status_code == 405
+    asked = await as_alice.client.options("/prompt", headers=as_alice.headers)
+    for response in (refused, asked):
+        assert {"GET", "POST"} <= set(response["Allow"].split(", "))
