@@ -21,6 +21,9 @@ django_application: Any = get_asgi_application()
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.http import Http404
+from rest_framework.exceptions import MethodNotAllowed
+from starlette.exceptions import HTTPException as StaticError
 from starlette.staticfiles import StaticFiles
 
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document
@@ -60,7 +63,7 @@ class BoundedBody:
         if not declared.isdigit() or int(declared) > self.limit:
             if declared.isdigit() and int(declared) <= DRAIN_BYTES:
                 await drain(receive)
-            await self._refuse(send, TABLE[RequestDataTooBig])
+            await refuse(send, TABLE[RequestDataTooBig])
             return
         seen = 0
         is_whole = started = False
@@ -87,22 +90,23 @@ class BoundedBody:
             if not started:
                 if not is_whole:
                     await drain(receive)
-                await self._refuse(send, TABLE[RequestDataTooBig])
+                await refuse(send, TABLE[RequestDataTooBig])
         except TimeoutError:
             if is_whole:
                 raise
-            await self._refuse(send, TOO_SLOW)
+            await refuse(send, TOO_SLOW)
 
-    @staticmethod
-    async def _refuse(send: Send, row: Row) -> None:
-        body = json.dumps(document(row)).encode()
-        headers = [
-            (b"content-type", MEDIA_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        await send({"type": "http.response.start", "status": row.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+
+async def refuse(send: Send, row: Row) -> None:
+    """Answers with a problem document before Django is asked."""
+    body = json.dumps(document(row)).encode()
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": row.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def drain(receive: Receive) -> None:
@@ -141,6 +145,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await lifespan(receive, send)
     elif scope["type"] == "http" and scope["path"].startswith(STATIC_PREFIX):
         mounted = {**scope, "root_path": scope.get("root_path", "") + STATIC_PREFIX.rstrip("/")}
-        await static_files(mounted, receive, send)
+        try:
+            await static_files(mounted, receive, send)
+        except StaticError as error:  # no such file, or another method than GET
+            missing = error.status_code == 404
+            await refuse(send, TABLE[Http404] if missing else TABLE[MethodNotAllowed])
     else:
         await api(scope, receive, send)

@@ -1,13 +1,16 @@
 """
-inference.E001   LLM_NAME is neither in the catalogue nor a file in the models' folder
-inference.E002   LLM_MODEL_PATH is not a GGUF file
-inference.I001   the model is not downloaded: the service starts, and prompts get 503
+What would otherwise be found when the model is loaded. None of it stops the start: without a model everything
+but answering works, and /readyz says why.
+
+    inference.W001   LLM_NAME is neither in the catalogue nor a file in the models' folder
+    inference.W002   LLM_MODEL_PATH is not a GGUF file
+    inference.I001   the model is not downloaded: prompts get 503
 """
 
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Tags, register
+from django.core.checks import CheckMessage, Info, Tags, Warning, register
 
 from inference import catalogue
 from inference.composition import model_path
@@ -21,10 +24,10 @@ def a_model_is_named(**kwargs: Any) -> list[CheckMessage]:
         if is_gguf(path):
             return []
         hint = "Point it at a .gguf file, or unset it and use LLM_NAME."
-        return [Error("LLM_MODEL_PATH is not a GGUF file.", hint=hint, id="inference.E002")]
+        return [Warning("LLM_MODEL_PATH is not a GGUF file.", hint=hint, id="inference.W002")]
     if catalogue.find(settings.LLM_NAME) is None and not is_gguf(path):
         hint = "See manage.py download_model --list, or set LLM_MODEL_PATH to a file."
-        return [Error("LLM_NAME is not in the catalogue.", hint=hint, id="inference.E001")]
+        return [Warning("LLM_NAME is not in the catalogue.", hint=hint, id="inference.W001")]
     return []
 
 

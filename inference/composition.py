@@ -30,7 +30,11 @@ def start() -> None:
     global _started
     path, card = model_path(), model_card()
     if not path.is_file():
-        reason = f"The model {card.name} is not downloaded. The operator runs: manage.py download_model"
+        reason = (
+            "The file that LLM_MODEL_PATH names is not there. The operator corrects it."
+            if settings.LLM_MODEL_PATH
+            else f"The model {card.name} is not downloaded. The operator runs: manage.py download_model"
+        )
         _started = LocalBackend(None, card, reason=reason)
         return
 

@@ -40,18 +40,18 @@ def test_a_core_is_left_to_the_web_side(settings, monkeypatch):
     assert composition.threads() == 7
 
 
-def test_a_name_that_means_nothing_stops_the_start(settings, tmp_path):
+def test_a_name_that_means_nothing_is_told_before_the_start(settings, tmp_path):
     settings.LLM_MODELS_DIR, settings.LLM_NAME = tmp_path, "gpt-9"
-    assert ids(checks.a_model_is_named()) == ["inference.E001"]
+    assert ids(checks.a_model_is_named()) == ["inference.W001"]
     (tmp_path / "gpt-9").write_bytes(b"GGUF")
     assert checks.a_model_is_named() == []
 
 
-def test_a_path_that_is_no_model_stops_the_start(settings, tmp_path):
+def test_a_path_that_is_no_model_is_told_before_the_start(settings, tmp_path):
     settings.LLM_MODEL_PATH = str(tmp_path / "notes.txt")
-    assert ids(checks.a_model_is_named()) == ["inference.E002"]
+    assert ids(checks.a_model_is_named()) == ["inference.W002"]
     (tmp_path / "notes.txt").write_bytes(b"hello")
-    assert ids(checks.a_model_is_named()) == ["inference.E002"]
+    assert ids(checks.a_model_is_named()) == ["inference.W002"]
     (tmp_path / "notes.txt").write_bytes(b"GGUF")
     assert checks.a_model_is_named() == []
 
