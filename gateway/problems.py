@@ -56,6 +56,7 @@ TABLE: dict[type[Exception], Row] = {
         "screening-failed",
         "The text could not be checked, so it went nowhere. Try again or tell the operator.",
     ),
+    sanitization.PolicyInvalid: Row(400, "policy-invalid", "This policy cannot be used; see errors."),
     inference.ModelUnavailable: Row(503, "model-unavailable", lambda e: e.reason),
     inference.UnknownModel: Row(
         404, "unknown-model", lambda e: f"This model is not served. Served: {', '.join(e.served)}."
@@ -123,6 +124,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     more: dict[str, Any] = {}
     if isinstance(error, drf.ValidationError):
         more["errors"] = error.detail
+    if isinstance(error, sanitization.PolicyInvalid):
+        more["errors"] = error.problems
     if isinstance(error, prompts.PromptBlocked):
         more |= {"id": str(error.prompt_id), "rules": list(error.rules)}
     headers: dict[str, str] = {}

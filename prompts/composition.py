@@ -45,7 +45,7 @@ def built() -> House:
     if settings.PROMPT_CACHE_SECONDS:
         answers = StoredCache(store, keep_seconds=settings.PROMPT_CACHE_SECONDS)
     return House(
-        chain=Chain.from_paths(settings.SANITIZATION_FILTERS),
+        chain=Chain.from_paths(settings.SANITIZATION_FILTERS, key=settings.SECRET_KEY.encode()),
         policy_of=policy_of,
         backend=inference.backend(),
         journal=journal(),

@@ -7,6 +7,7 @@ writing a class (`sanitization.filters.Filter`) and naming it.
 """
 
 import hashlib
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -15,8 +16,10 @@ from sanitization.detectors import DETECTORS_VERSION
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Filter, Scan
 from sanitization.filters import Stage as StageName
+from sanitization.fingerprints import Fingerprints
 from sanitization.placeholders import Placeholders
 from sanitization.policies import Policy
+from sanitization.rules import version_of
 from sanitization.spans import Action, Direction, Finding
 from sanitization.stream import NamedScan, Ruling, Stage, StreamSanitizer
 from sanitization.text import EMPTY, Sanitized
@@ -49,18 +52,21 @@ class Chain:
 
     `version` changes when the detectors of this package or the list of filters change, so that an answer
     sanitized by other code is not taken for the same. A filter from elsewhere may have a `version` too.
+    `key` makes fingerprints and hashes this service's own; without one they last as long as this object.
     """
 
-    def __init__(self, filters: Sequence[Filter]) -> None:
+    def __init__(self, filters: Sequence[Filter], *, key: bytes = b"") -> None:
         self._filters = tuple(filters)
+        self._fingerprints = Fingerprints(key or secrets.token_bytes(32))
         names = [f"{_name(one)}:{getattr(one, 'version', '')}" for one in self._filters]
-        content = "\n".join([str(DETECTORS_VERSION), *names])
+        rules = [f"{rule}:{version_of(rule)}" for rule in sorted(self.rules)]
+        content = "\n".join([str(DETECTORS_VERSION), *names, *rules])
         self.version = hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @classmethod
-    def from_paths(cls, paths: Iterable[str]) -> "Chain":
+    def from_paths(cls, paths: Iterable[str], *, key: bytes = b"") -> "Chain":
         """The chain of these dotted paths; ImportError, AttributeError or TypeError if one is no filter."""
-        return cls([load_filter(path) for path in paths])
+        return cls([load_filter(path) for path in paths], key=key)
 
     @property
     def rules(self) -> frozenset[str]:
@@ -73,7 +79,7 @@ class Chain:
         Raises ScreeningFailed, which holds no text.
         """
         placeholders = Placeholders(parts.values())
-        ruling = Ruling("prompt", policy, placeholders, ends_at_block=False)
+        ruling = Ruling("prompt", policy, placeholders, self._fingerprints, ends_at_block=False)
         texts: dict[str, Sanitized] = {}
         findings: list[Finding] = []
         blocked = False
@@ -88,7 +94,8 @@ class Chain:
         self, policy: Policy, placeholders: Placeholders, part: str = "/response"
     ) -> StreamSanitizer:
         """For one answer to the prompt that these placeholders belong to."""
-        return self._open(Ruling("answer", policy, placeholders.for_answer(), ends_at_block=True), part)
+        later = placeholders.for_answer()
+        return self._open(Ruling("answer", policy, later, self._fingerprints, ends_at_block=True), part)
 
     def _open(self, ruling: Ruling, part: str) -> StreamSanitizer:
         scans: dict[StageName, list[NamedScan]] = {}

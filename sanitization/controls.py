@@ -6,11 +6,14 @@ ones. They are bounded; of one that is longer or never ends, only the control by
 Half surrogate pairs, which are no characters and cannot be sent, go the same way.
 """
 
+from dataclasses import replace
+
 from sanitization.detectors.base import PatternDetector
 from sanitization.filters import Stage
 from sanitization.normalize import Normalized
 from sanitization.patterns import DetectorScan
 from sanitization.policies import Policy
+from sanitization.rules import Category, declare
 from sanitization.spans import Action
 
 _CSI = r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]"
@@ -20,7 +23,11 @@ _BYTE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 
 
 class _ControlBytes(PatternDetector):
+    """Escape sequences and control bytes that a terminal would obey."""
+
     rule = "control_bytes"
+    category = Category.ANSWER
+    default = Action.REMOVE
     score = 1.0
     pattern = f"{_CSI}|{_STRING}|{_SHORT}|{_BYTE}"
 
@@ -31,6 +38,9 @@ def _readable(text: str) -> tuple[str, None]:
 
 
 _HALVES = dict.fromkeys(range(0xD800, 0xE000), "\0")
+
+
+declare(replace(_ControlBytes.as_rule(), prompt=Action.OFF))
 
 
 class ControlFilter:

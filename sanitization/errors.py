@@ -2,8 +2,11 @@
 What can go wrong while text is screened. No HTTP here; `gateway.problems` gives each a status.
 
     SanitizationError
-    └── ScreeningFailed     a filter broke or exceeded its ceiling: the text was not scanned and goes nowhere
+    ├── ScreeningFailed     a filter broke or exceeded its ceiling: the text was not scanned and goes nowhere
+    └── PolicyInvalid       a policy document says something that cannot be done
 """
+
+from collections.abc import Mapping
 
 
 class SanitizationError(Exception):
@@ -16,3 +19,11 @@ class ScreeningFailed(SanitizationError):
     def __init__(self, filter_name: str) -> None:
         super().__init__(f"{filter_name} failed")
         self.filter_name = filter_name
+
+
+class PolicyInvalid(SanitizationError):
+    """`problems` has a sentence for each wrong field, by its JSON pointer (RFC 6901)."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{pointer or '/'}: {sentence}" for pointer, sentence in problems.items()))
+        self.problems = dict(problems)

@@ -20,6 +20,7 @@ from sanitization.filters import Backlog, Stage
 from sanitization.markdown import CodeReader
 from sanitization.partial import beginnings
 from sanitization.policies import Policy
+from sanitization.rules import Category, Rule, declare
 from sanitization.spans import Action, Span
 
 RULE = "markup"
@@ -47,6 +48,17 @@ _WHOLE_LINK = compile_pattern(_AUTOLINK)
 _TAG_BEGINNING = compile_pattern(rf"(?:{beginnings(_TAG)})\z")
 _LINK_BEGINNING = compile_pattern(rf"(?:{beginnings(_AUTOLINK)})\z")
 _CLEAN = re.compile(r'<([a-z][a-z0-9]*)(?: href="[^"<>`\s]*")?>|</([a-z][a-z0-9]*)>')
+
+
+declare(
+    Rule(
+        RULE,
+        Category.ANSWER,
+        "HTML tags and attributes that are not on the allow-list.",
+        prompt=Action.OFF,
+        answer=Action.REMOVE,
+    )
+)
 
 
 class MarkupScan:

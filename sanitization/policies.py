@@ -1,5 +1,8 @@
 """
 A policy: what is done about each rule's findings. It knows nothing of how they are found.
+
+`sanitization.documents` reads one from JSON and says what is wrong with it; what is made here by code is only
+checked for what would make no sense at all.
 """
 
 import hashlib
@@ -7,39 +10,91 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from sanitization.rules import default_action
 from sanitization.spans import Action, Direction
 
 HtmlMode = Literal["markdown", "html", "off"]
 HTML_MODES: tuple[HtmlMode, ...] = get_args(HtmlMode)
+Reach = Literal["any", "listed"]
+REACHES: tuple[Reach, ...] = get_args(Reach)
+CustomKind = Literal["word", "phrase", "pattern"]
+CUSTOM_KINDS: tuple[CustomKind, ...] = get_args(CustomKind)
+CustomDirection = Literal["prompt", "answer", "both"]
+CUSTOM_DIRECTIONS: tuple[CustomDirection, ...] = get_args(CustomDirection)
 
-# Values are masked unless a policy says otherwise. These are not values: a placeholder in their place
-# would tell a reader nothing.
-CLEANED = frozenset({"control_bytes", "markup"})
+EVERY_RULE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomRule:
+    """What an operator wants found: a word, a phrase or an RE2 pattern. Its rule id is `custom_<id>`."""
+
+    id: str
+    kind: CustomKind
+    text: str
+    action: Action = Action.MASK
+    direction: CustomDirection = "both"
+    ignore_case: bool = True
+
+    @property
+    def rule(self) -> str:
+        return f"custom_{self.id}"
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "text": self.text,
+            "action": self.action.value,
+            "direction": self.direction,
+            "ignore_case": self.ignore_case,
+        }
 
 
 @dataclass(frozen=True)
 class Policy:
-    """`prompt` and `answer` name the rules that are not treated by default. `html` says how answers are
-    shown, so how their markup is cleaned; `restore` whether callers get their own values back.
+    """Two policies with the same content have the same `revision`, so it may stand in cache keys.
 
-    `revision` follows from the content, so it may stand in cache keys.
+    prompt, answer   rule to action, for the rules that are not treated by their own default
+    thresholds       rule to the least score (0 to 1) that makes a span a finding
+    allow            rule, or `*` for all, to values that are never findings. They are compared folded and
+                     without case; one that begins or ends with `*` matches any value that ends or begins so
+    custom           the operator's own rules
+    html             how answers are shown, so how their markup is cleaned
+    restore          whether callers get their own values back; not those of the rules in `unrestored`
+    origins          where links and images of an answer may point: `https://example.org`,
+                     `https://*.example.org`. `links` and `images` say whether that list binds them
+    tools            tool to the arguments in which values may be restored
+    system_prompt    the operator's own, which answers must not repeat
     """
 
     slug: str = "default"
     prompt: Mapping[str, Action] = field(default_factory=dict)
     answer: Mapping[str, Action] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    allow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    custom: tuple[CustomRule, ...] = ()
     html: HtmlMode = "markdown"
     restore: bool = True
+    unrestored: frozenset[str] = frozenset()
+    origins: tuple[str, ...] = ()
+    links: Reach = "any"
+    images: Reach = "listed"
+    tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    system_prompt: str = field(default="", repr=False)
     revision: str = field(init=False)
 
     def __post_init__(self) -> None:
         if self.html not in HTML_MODES:
             raise ValueError(f"html must be one of {', '.join(HTML_MODES)}")
-        for direction in ("prompt", "answer"):
-            object.__setattr__(self, direction, MappingProxyType(dict(getattr(self, direction))))
-        object.__setattr__(self, "revision", self._digest())
+        for name in ("prompt", "answer", "thresholds", "allow", "tools"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        own = {one.rule: one for one in self.custom}
+        object.__setattr__(self, "_custom", own)
+        content = json.dumps(self.as_document(), sort_keys=True).encode()
+        object.__setattr__(self, "revision", hashlib.sha256(content).hexdigest()[:16])
 
     @classmethod
     def build(
@@ -59,14 +114,32 @@ class Policy:
         return cls(slug=slug, prompt=actions, answer=actions, html=html, restore=restore)
 
     def action(self, direction: Direction, rule: str) -> Action:
-        default = Action.REMOVE if rule in CLEANED else Action.MASK
-        return (self.prompt if direction == "prompt" else self.answer).get(rule, default)
+        """What is done about this rule's findings: as listed, else as the rule itself says."""
+        listed = (self.prompt if direction == "prompt" else self.answer).get(rule)
+        if listed is not None:
+            return listed
+        own: CustomRule | None = self._custom.get(rule)  # type: ignore[attr-defined]
+        if own is None:
+            return default_action(direction, rule)
+        return own.action if own.direction in (direction, "both") else Action.OFF
 
-    def _digest(self) -> str:
-        content = {
+    def threshold(self, rule: str) -> float:
+        return self.thresholds.get(rule, 0.0)
+
+    def as_document(self) -> dict[str, Any]:
+        """The content as JSON, without the slug; `documents.read` makes the same policy of it."""
+        return {
             "prompt": {rule: action.value for rule, action in self.prompt.items()},
             "answer": {rule: action.value for rule, action in self.answer.items()},
+            "thresholds": dict(self.thresholds),
+            "allow": {rule: list(values) for rule, values in self.allow.items()},
+            "custom": [one.as_document() for one in self.custom],
             "html": self.html,
             "restore": self.restore,
+            "unrestored": sorted(self.unrestored),
+            "origins": list(self.origins),
+            "links": self.links,
+            "images": self.images,
+            "tools": {tool: list(arguments) for tool, arguments in self.tools.items()},
+            "system_prompt": self.system_prompt,
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

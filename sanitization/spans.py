@@ -15,14 +15,16 @@ Direction = Literal["prompt", "answer"]
 class Action(Enum):
     """What happens to a finding, weakest first: where findings overlap, the strongest wins.
 
-    off: not looked for. flag: reported, the text stays. mask: a placeholder takes its place. remove: it
-    goes, or what its filter names takes its place (cleaned markup). block: the prompt is refused, the
-    answer ends before it.
+    off: not looked for. flag: reported, the text stays. mask: a placeholder takes its place, which the
+    caller's copy turns back. hash: a keyed hash takes its place, the same for the same value in every text,
+    and nothing turns it back. remove: it goes, or what its filter names takes its place (cleaned markup).
+    block: the prompt is refused, the answer ends before it.
     """
 
     OFF = "off"
     FLAG = "flag"
     MASK = "mask"
+    HASH = "hash"
     REMOVE = "remove"
     BLOCK = "block"
 
@@ -52,7 +54,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found and what was done. `part` is a JSON pointer to the field the text came from."""
+    """What was found and what was done. `part` is a JSON pointer to the field the text came from.
+
+    `version` is the rule's. `fingerprint` is a keyed hash of rule and value (16 hexadecimal digits), equal
+    for equal values so that repeats can be counted; empty for what is no value (cleaned markup).
+    """
 
     rule: str
     direction: Direction
@@ -63,6 +69,8 @@ class Finding:
     output_end: int
     action: Action
     score: float
+    version: int = 1
+    fingerprint: str = ""
 
     def as_dict(self) -> dict[str, str | int | float]:
         """For the journal and the API; the keys are public vocabulary."""
@@ -76,4 +84,6 @@ class Finding:
             "output_end": self.output_end,
             "action": self.action.value,
             "score": self.score,
+            "version": self.version,
+            "fingerprint": self.fingerprint,
         }

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Scan
+from sanitization.fingerprints import Fingerprints
+from sanitization.normalize import fold
 from sanitization.placeholders import Placeholders
-from sanitization.policies import Policy
+from sanitization.policies import EVERY_RULE, Policy
 from sanitization.positions import Edits
+from sanitization.rules import is_cleaned, version_of
 from sanitization.spans import Action, Direction, Finding, Span
 from sanitization.text import EMPTY, Sanitized
 
@@ -37,24 +40,57 @@ class Ruling:
     direction: Direction
     policy: Policy
     placeholders: Placeholders
+    fingerprints: Fingerprints
     ends_at_block: bool
 
     def action(self, span: Span) -> Action:
         return span.action or self.policy.action(self.direction, span.rule)
 
-    def rewrite(self, group: Sequence[Span], original: str) -> str:
+    def counts(self, span: Span, value: str) -> bool:
+        """Whether this span is a finding: sure enough, and not a value that the policy allows."""
+        if span.score < self.policy.threshold(span.rule):
+            return False
+        if not self.policy.allow:
+            return True
+        read = fold(value)[0].casefold()
+        entries = self.policy.allow.get(span.rule, ()) + self.policy.allow.get(EVERY_RULE, ())
+        return not any(_allows(fold(entry)[0].casefold(), read) for entry in entries)
+
+    def fingerprint(self, span: Span, value: str) -> str:
+        """Empty for what is cleaned: markup is no value."""
+        return "" if is_cleaned(span.rule) else self.fingerprints.of(span.rule, value)
+
+    def rewrite(self, group: Sequence["Found"], original: str) -> str:
         """What stands in the place of a group of overlapping spans; `original` is their union."""
-        strongest = max(group, key=lambda span: (self.action(span).strength, *_weight(span)))
-        removed = self.action(strongest) is Action.REMOVE
-        if removed and (len(group) == 1 or not any(span.replacement for span in group)):
+        best = max(group, key=lambda one: (one.action.strength, *_weight(one.span)))
+        strongest, replaced = best.span, any(one.span.replacement for one in group)
+        if best.action is Action.REMOVE and (len(group) == 1 or not replaced):
             return strongest.replacement
+        if best.action is Action.HASH:
+            return self.fingerprints.name(strongest.rule, original)
         # One span's replacement does not speak for the union: it may repeat what another one hides.
         return self.placeholders.mint(strongest.rule, original)
+
+
+def _allows(entry: str, value: str) -> bool:
+    inner = entry.strip("*")
+    if entry.startswith("*"):
+        return inner in value if entry.endswith("*") else value.endswith(inner)
+    return value.startswith(inner) if entry.endswith("*") else value == inner
 
 
 def _weight(span: Span) -> tuple[float, int, str]:
     """The better evidence, then the longer span, names the placeholder; the rest is only for order."""
     return span.score, span.end - span.start, span.rule
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A span that counted, what was done about it, and the fingerprint of its value."""
+
+    span: Span
+    action: Action
+    fingerprint: str
 
 
 class Stage:
@@ -65,12 +101,12 @@ class Stage:
         self._ruling = ruling
         self._held: list[str] = []  # what has been given and not let out, from position `consumed` on
         self._given = 0
-        self._spans: list[Span] = []
-        self._flagged: list[Span] = []
+        self._waiting: list[Found] = []
+        self._flagged: list[Found] = []
         self.consumed = 0
         self._emitted = 0
         self.edits = Edits()
-        self.found: list[tuple[Span, Action]] = []
+        self.found: list[Found] = []
         self.blocked = False
 
     def feed(self, piece: str, *, last: bool) -> str:
@@ -91,23 +127,34 @@ class Stage:
                 if not self.consumed <= span.start < span.end <= self._given:
                     raise ValueError("a span outside of what is open")
                 action = self._ruling.action(span)
-                if action is Action.FLAG:
-                    self._flagged.append(span)
-                elif action is not Action.OFF:
-                    self._spans.append(span)
+                if action is Action.OFF:
+                    continue
+                value = self._text(span)
+                if self._ruling.counts(span, value):
+                    found = Found(span, action, self._ruling.fingerprint(span, value))
+                    (self._flagged if action is Action.FLAG else self._waiting).append(found)
             return named.scan.settled
         except Exception:  # noqa: BLE001  # whatever a filter raises may carry the text
             failure = ScreeningFailed(named.name)
         raise failure
 
+    def _joined(self) -> str:
+        if len(self._held) > 1:
+            self._held = ["".join(self._held)]
+        return self._held[0] if self._held else ""
+
+    def _text(self, span: Span) -> str:
+        """The value of a span that has not been let out."""
+        return self._joined()[span.start - self.consumed : span.end - self.consumed]
+
     def _advance(self, frontier: int) -> Iterator[str]:
         """Lets out what lies before `frontier` and belongs to no group that reaches across it."""
-        text = "".join(self._held)
+        text = self._joined()
         base = self.consumed
-        self._spans.sort(key=lambda span: (span.start, span.end, span.rule))
+        self._waiting.sort(key=lambda one: (one.span.start, one.span.end, one.span.rule))
         done = 0
-        for first, group, end in _groups(self._spans):
-            start = self._spans[first].start
+        for first, group, end in _groups(self._waiting):
+            start = group[0].span.start
             if start >= frontier:
                 break
             if end > frontier:
@@ -120,7 +167,7 @@ class Stage:
             yield self._rewrite(group, start, text[start - base : end - base])
             done = first + len(group)
         yield self._copy(text[self.consumed - base : frontier - base])
-        self._spans = self._spans[done:]
+        self._waiting = self._waiting[done:]
         self._held = [text[frontier - base :]]
         self._keep_flags(frontier)
 
@@ -129,8 +176,8 @@ class Stage:
         self._emitted += len(text)
         return text
 
-    def _rewrite(self, group: Sequence[Span], start: int, original: str) -> str:
-        self._record(group)
+    def _rewrite(self, group: Sequence[Found], start: int, original: str) -> str:
+        self.found += group
         new = self._ruling.rewrite(group, original)
         self.edits.add(
             start, start + len(original), out_start=self._emitted, out_end=self._emitted + len(new)
@@ -139,36 +186,33 @@ class Stage:
         self._emitted += len(new)
         return new
 
-    def _blocks(self, group: Sequence[Span]) -> bool:
-        found = any(self._ruling.action(span) is Action.BLOCK for span in group)
+    def _blocks(self, group: Sequence[Found]) -> bool:
+        found = any(one.action is Action.BLOCK for one in group)
         self.blocked = self.blocked or found
         return found and self._ruling.ends_at_block
 
-    def _close(self, group: Sequence[Span], start: int) -> None:
+    def _close(self, group: Sequence[Found], start: int) -> None:
         """The text ends before this group."""
-        self._record(group)
-        end = max(span.end for span in group)
+        self.found += group
+        end = max(one.span.end for one in group)
         self.edits.add(start, end, out_start=self._emitted, out_end=self._emitted)
         self._keep_flags(start)
-        self._scans, self._spans, self._held = (), [], []
+        self._scans, self._waiting, self._held = (), [], []
 
     def _keep_flags(self, frontier: int) -> None:
-        self._record([span for span in self._flagged if span.start < frontier])
-        self._flagged = [span for span in self._flagged if span.start >= frontier]
-
-    def _record(self, spans: Sequence[Span]) -> None:
-        self.found += [(span, self._ruling.action(span)) for span in spans]
+        self.found += [one for one in self._flagged if one.span.start < frontier]
+        self._flagged = [one for one in self._flagged if one.span.start >= frontier]
 
 
-def _groups(spans: Sequence[Span]) -> Iterator[tuple[int, Sequence[Span], int]]:
-    """Runs of overlapping spans in a sorted list: index of the first, the spans, the end of their union."""
+def _groups(found: Sequence[Found]) -> Iterator[tuple[int, Sequence[Found], int]]:
+    """Runs of overlapping spans in a sorted list: index of the first, the run, the end of its union."""
     first = 0
-    while first < len(spans):
-        after, end = first + 1, spans[first].end
-        while after < len(spans) and spans[after].start < end:
-            end = max(end, spans[after].end)
+    while first < len(found):
+        after, end = first + 1, found[first].span.end
+        while after < len(found) and found[after].span.start < end:
+            end = max(end, found[after].span.end)
             after += 1
-        yield first, spans[first:after], end
+        yield first, found[first:after], end
         first = after
 
 
@@ -223,12 +267,13 @@ class StreamSanitizer:
         located = [
             finding
             for number, stage in enumerate(self._stages)
-            for span, action in stage.found
-            if (finding := self._locate(number, span, action))
+            for found in stage.found
+            if (finding := self._locate(number, found))
         ]
         return tuple(sorted(located, key=lambda f: (f.start, f.end, f.rule)))
 
-    def _locate(self, number: int, span: Span, action: Action) -> Finding | None:
+    def _locate(self, number: int, found: Found) -> Finding | None:
+        span = found.span
         start, end = span.start, span.end
         for stage in reversed(self._stages[:number]):
             start, end = stage.edits.back(start, end)
@@ -238,5 +283,15 @@ class StreamSanitizer:
                 return None
             out_start, out_end = stage.edits.forward(out_start, out_end)
         return Finding(
-            span.rule, self._ruling.direction, self._part, start, end, out_start, out_end, action, span.score
+            rule=span.rule,
+            direction=self._ruling.direction,
+            part=self._part,
+            start=start,
+            end=end,
+            output_start=out_start,
+            output_end=out_end,
+            action=found.action,
+            score=span.score,
+            version=version_of(span.rule),
+            fingerprint=found.fingerprint,
         )

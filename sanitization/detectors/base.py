@@ -6,12 +6,15 @@ here; an accepted one is a finding and the search goes on behind it; a rejected 
 search goes on one character further.
 """
 
+import re
 from functools import cached_property
 from typing import Any, ClassVar
 
 import re2
 
 from sanitization.partial import beginnings, width
+from sanitization.rules import Category, Rule
+from sanitization.spans import Action
 
 # `accept` looks at a candidate, and a rejected one is searched again from its second character. A bound on
 # candidates keeps that linear.
@@ -29,11 +32,35 @@ def compile_pattern(pattern: str) -> Any:
 
 
 class Detector:
-    """`keywords`, lower case: no match without one of them in the text; empty when there is none to name."""
+    """The first sentence of a detector's docstring describes its rule in the catalogue.
+
+    `keywords`, lower case: no match without one of them in the text; empty when there is none to name.
+    `needs` is an RE2 pattern for the same purpose where words do not do: no match without one of its own.
+    """
 
     rule: ClassVar[str]
+    category: ClassVar[Category] = Category.PII
+    default: ClassVar[Action] = Action.MASK
+    aliases: ClassVar[tuple[str, ...]] = ()
+    version: ClassVar[int] = 1
     score: ClassVar[float] = 0.9
     keywords: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[str] = ""
+
+    @classmethod
+    def as_rule(cls) -> Rule:
+        """What the catalogue says about it."""
+        summary = " ".join((cls.__doc__ or "").split("\n\n")[0].split())
+        first = re.match(r".*?[.](?= [A-Z]|$)", summary)
+        return Rule(
+            id=cls.rule,
+            category=cls.category,
+            summary=first[0] if first else summary,
+            prompt=cls.default,
+            answer=cls.default,
+            aliases=cls.aliases,
+            version=cls.version,
+        )
 
     def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
         """The first finding whose match begins in [start, limit)."""

@@ -6,6 +6,7 @@ from sanitization.chain import Chain, load_filter
 from sanitization.detectors.base import Detector
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Stage
+from sanitization.fingerprints import Fingerprints
 from sanitization.patterns import DetectorScan, PatternDetector, PatternFilter
 from sanitization.placeholders import Placeholders
 from sanitization.policies import Policy
@@ -82,7 +83,8 @@ def test_numbers_follow_first_appearance_over_the_parts_in_order():
 
 
 def test_a_finding_has_positions_in_the_original_and_in_the_result():
-    [finding] = CHAIN.screen_prompt({"/prompt": "é to ann@example.com!"}, Policy()).findings
+    chain = Chain([PatternFilter()], key=b"ours")
+    [finding] = chain.screen_prompt({"/prompt": "é to ann@example.com!"}, Policy()).findings
     assert finding.as_dict() == {
         "rule": "email",
         "direction": "prompt",
@@ -93,6 +95,8 @@ def test_a_finding_has_positions_in_the_original_and_in_the_result():
         "output_end": 14,
         "action": "mask",
         "score": 0.9,
+        "version": 1,
+        "fingerprint": Fingerprints(b"ours").of("email", "ann@example.com"),
     }
 
 
