@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sanitization.detectors.base import PatternDetector
 from sanitization.filters import Stage
-from sanitization.normalize import Normalized
+from sanitization.normalize import Readable
 from sanitization.patterns import DetectorScan
 from sanitization.policies import Policy
 from sanitization.rules import Category, declare
@@ -32,14 +32,6 @@ class _ControlBytes(PatternDetector):
     pattern = f"{_CSI}|{_STRING}|{_SHORT}|{_BYTE}"
 
 
-def _readable(text: str) -> tuple[str, None]:
-    """RE2 reads UTF-8, which has no half surrogate pairs; here they count as control bytes."""
-    return text.translate(_HALVES) if not text.isascii() else text, None
-
-
-_HALVES = dict.fromkeys(range(0xD800, 0xE000), "\0")
-
-
 declare(replace(_ControlBytes.as_rule(), prompt=Action.OFF))
 
 
@@ -58,4 +50,4 @@ class ControlFilter:
     def open_answer(self, policy: Policy) -> DetectorScan | None:
         if policy.action("answer", _ControlBytes.rule) is Action.OFF:
             return None
-        return DetectorScan(self._detectors, Normalized(_readable))
+        return DetectorScan(self._detectors, Readable())

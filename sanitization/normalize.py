@@ -4,37 +4,45 @@ The copy that matching runs on: what a reader takes for the same character is th
     removed      zero-width and bidi controls, soft hyphens, tag characters, variation selectors, fillers,
                  control bytes other than tab and line ends
     folded       every kind of space, dash and quotation mark; full-width and other compatibility forms
-                 (NFKC); the digits of all scripts; Cyrillic and Greek letters that look like Latin ones
+                 (NFKC); the digits of all scripts; letters of other scripts that look like Latin ones
+    decoded      HTML character references: `&#64;`, `&#x40`, `&commat;`
 
 The fold looks at one character at a time, on purpose: nothing composes across a border, so a text that
-arrives in pieces reads the same however it is cut. Case stays: patterns say whether it matters to them.
+arrives in pieces reads the same however it is cut. A character reference is read when all of it is there.
+Case stays: patterns say whether it matters to them.
 """
 
 import re
 import unicodedata
-from array import array
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from html import unescape
+from html.entities import html5
 
-# The pairs that Unicode's intentional.txt calls "intentional confusables" (UTS 39), Cyrillic and Greek
-# to Latin. Written as code points where a look-alike would fool the reader of this file too.
-_LOOKALIKES = str.maketrans(
-    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf\u03f2\u03f3\u03f9"
-    "\u0405\u0406\u0408\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0430\u0435\u043e\u0440"
-    "\u0441\u0443\u0445\u0455\u0456\u0458\u04ae\u04bb\u04c0\u04cf\u0501\u050c\u051a\u051b\u051c\u051d\u0261\u0131",
-    "ABEZHIKMNOPTYXocjCSIJABEKMHOPCTXaeopcyxsijYhIldGQqWwgi",
-)
+from sanitization.lookalikes import LOOKALIKES
+
 _DASHES = frozenset("\u2212\u2043\u02d7")  # minus sign, hyphen bullet, modifier minus: not in category Pd
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
 _QUOTES = {"\u2018": "'", "\u2019": "'", "\u201b": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
 
-_UNPLAIN = re.compile(r"[^\t\n\r -~]+")
+_PLAIN = bytes([*range(0x20, 0x7F), 9, 10, 13])
+# Stands for a character that does not become exactly one; a private one that no text needs.
+_IRREGULAR = "\uf8fe"
+
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)")
+_REFERENCE_BEGINNING = re.compile(r"&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)\Z")
+_LONGEST_REFERENCE = 34
 
 
-class _Fold(dict[str, str]):
-    """Character to what it reads as, filled as characters turn up."""
+class _Fold(dict[int, str]):
+    """Code point to what it reads as, filled as characters turn up."""
 
-    def __missing__(self, char: str) -> str:
-        self[char] = folded = "".join(_fold(part) for part in unicodedata.normalize("NFKC", char))
+    def __missing__(self, code: int) -> str:
+        folded = "".join(_fold(part) for part in unicodedata.normalize("NFKC", chr(code)))
+        if len(folded) != 1 or folded == _IRREGULAR:
+            _IRREGULARS[chr(code)] = folded
+            folded = _IRREGULAR
+        self[code] = folded
         return folded
 
 
@@ -56,29 +64,41 @@ def _fold(char: str) -> str:
         return "-"
     if category == "Nd":
         return str(unicodedata.decimal(char))
-    return _QUOTES.get(char) or char.translate(_LOOKALIKES)
+    return _QUOTES.get(char) or LOOKALIKES.get(char, char)
 
 
 _FOLD = _Fold()
+_IRREGULARS: dict[str, str] = {}
+
+
+def _runs(text: str) -> Iterator[tuple[int, str]]:
+    """The folded text in runs: where each began. Within a run every character kept its place; where one
+    became several, each is a run of its own.
+    """
+    if text.isascii() and not text.encode().translate(None, _PLAIN):
+        yield 0, text
+        return
+    folded = text.translate(_FOLD)
+    done, at = 0, folded.find(_IRREGULAR)
+    while at >= 0:
+        if at > done:
+            yield done, folded[done:at]
+        for char in _IRREGULARS[text[at]]:
+            yield at, char
+        done, at = at + 1, folded.find(_IRREGULAR, at + 1)
+    if done < len(folded) or not folded:
+        yield done, folded[done:]
 
 
 def fold(text: str) -> tuple[str, list[int] | None]:
-    """The folded text and where each of its characters stood; None where every one kept its place."""
-    if not _UNPLAIN.search(text):
-        return text, None
-    pieces: list[str] = []
-    places: list[int] = []
-    done = 0
-    for run in _UNPLAIN.finditer(text):
-        pieces.append(text[done : run.start()])
-        places.extend(range(done, run.start()))
-        for at in range(run.start(), run.end()):
-            pieces.append(folded := _FOLD[text[at]])
-            places.extend([at] * len(folded))
-        done = run.end()
-    pieces.append(text[done:])
-    places.extend(range(done, len(text)))
-    return "".join(pieces), places
+    """The folded text, without reading character references, and where each of its characters stood; None
+    where every one kept its place.
+    """
+    runs = list(_runs(text))
+    if len(runs) == 1 and runs[0][0] == 0 and len(runs[0][1]) == len(text):
+        return runs[0][1], None
+    places = [start + offset for start, run in runs for offset in range(len(run))]
+    return "".join(run for _, run in runs), places
 
 
 class Normalized:
@@ -88,36 +108,106 @@ class Normalized:
     before their match.
     """
 
-    def __init__(self, folding: Callable[[str], tuple[str, list[int] | None]] = fold) -> None:
-        self._folding = folding
+    def __init__(self) -> None:
         self.text = "\n"
-        self._first = -1  # place of text[0] in the original, while places are consecutive
-        self._places: array[int] | None = None
+        self._dropped = 0  # characters of the copy that are gone
+        # Where places jump: from `_at` of the copy on, characters stand at `_place` and after.
+        self._at = [0]
+        self._place = [-1]
+        self._long: dict[int, int] = {}  # place of a character reference to its length
         self._given = 0
+        self._pending = ""  # perhaps the beginning of a character reference
 
-    def append(self, piece: str) -> None:
-        folded, places = self._folding(piece)
-        consecutive = places is None and self._first + len(self.text) == self._given
-        if self._places is None and not consecutive:
-            self._places = array("q", range(self._first, self._first + len(self.text)))
-        if self._places is not None:
-            own = range(len(piece)) if places is None else places
-            self._places.extend(self._given + place for place in own)
-        self.text += folded
-        self._given += len(piece)
+    def append(self, piece: str, *, last: bool = False) -> None:
+        """Takes more of the original. With `last`, there is no more."""
+        if self._pending:
+            piece, self._pending = self._pending + piece, ""
+        if "&" not in piece:
+            self._extend(_runs(piece), len(piece))
+            return
+        if not last and (tail := _REFERENCE_BEGINNING.search(piece, max(0, len(piece) - _LONGEST_REFERENCE))):
+            piece, self._pending = piece[: tail.start()], piece[tail.start() :]
+        self._extend(self._decoded(piece), len(piece))
+
+    def _decoded(self, piece: str) -> Iterator[tuple[int, str]]:
+        """The runs of a piece, with each character reference as what it stands for."""
+        done = 0
+        for found in _REFERENCE.finditer(piece):
+            if (char := _referenced(found[0])) is None:
+                continue
+            for start, run in _runs(piece[done : found.start()]):
+                yield done + start, run
+            for _, run in _runs(char):
+                for one in run:
+                    yield found.start(), one
+            self._long[self._given + found.start()] = len(found[0])
+            done = found.end()
+        for start, run in _runs(piece[done:]):
+            yield done + start, run
+
+    def _extend(self, runs: Iterable[tuple[int, str]], length: int) -> None:
+        """Adds the runs of a piece of this length."""
+        added: list[str] = []
+        at = self._dropped + len(self.text)
+        for start, run in runs:
+            self._jump(at, self._given + start)
+            added.append(run)
+            at += len(run)
+        self.text += "".join(added)
+        self._given += length
+
+    def _jump(self, at: int, place: int) -> None:
+        """What stands at `at` of the copy stands at this place."""
+        if self._at[-1] == at:  # nothing was appended since the last jump
+            self._place[-1] = place
+        elif self._place[-1] + at - self._at[-1] != place:
+            self._at.append(at)
+            self._place.append(place)
+
+    @property
+    def settled(self) -> int:
+        """How much of the original the copy stands for."""
+        return self._given
 
     def place(self, index: int) -> int:
         """Where text[index] stood in the original; at the end of the text, where the next one will."""
         if index == len(self.text):
             return self._given
-        return self._first + index if self._places is None else self._places[index]
+        at = self._dropped + index
+        jump = bisect_right(self._at, at) - 1
+        return self._place[jump] + at - self._at[jump]
+
+    def end(self, index: int) -> int:
+        """Where what text[index] stands for ended in the original."""
+        place = self.place(index)
+        return place + self._long.get(place, 1)
 
     def drop(self, count: int) -> None:
         """Forgets the first `count` characters."""
-        first = self.place(count)
         self.text = self.text[count:]
-        self._first = first
-        if self._places is not None:
-            del self._places[:count]
-            if self._places == array("q", range(first, first + len(self._places))):
-                self._places = None
+        self._dropped += count
+        gone = bisect_right(self._at, self._dropped) - 1
+        if gone > 0:
+            del self._at[:gone], self._place[:gone]
+        if self._long:
+            first = self.place(0)
+            self._long = {place: size for place, size in self._long.items() if place >= first}
+
+
+def _referenced(reference: str) -> str | None:
+    """The character that a reference stands for; None where it stands for itself."""
+    if reference[1] != "#" and reference[1:] not in html5:
+        return None
+    char = unescape(reference)
+    return None if char in (reference, "\ufffd") else char
+
+
+class Readable(Normalized):
+    """A copy that changes nothing: half surrogate pairs, which RE2 cannot read, become NUL."""
+
+    def append(self, piece: str, *, last: bool = False) -> None:
+        self.text += piece if piece.isascii() else piece.translate(_HALVES)
+        self._given += len(piece)
+
+
+_HALVES = dict.fromkeys(range(0xD800, 0xE000), "\0")

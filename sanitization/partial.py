@@ -52,18 +52,19 @@ Node = tuple[Any, Any]
 
 def beginnings(pattern: str) -> str:
     """The RE2 expression, without its final anchor. ValueError if the pattern leaves the subset."""
-    tree = _parsed(pattern)
+    tree = parsed(pattern)
     body = _begin_all(list(tree))
     return f"(?{_letters(tree.state.flags)}:{body})" if _letters(tree.state.flags) else body
 
 
 def width(pattern: str) -> int | None:
     """The most characters a match can have, None without a limit."""
-    longest = int(_parsed(pattern).getwidth()[1])
+    longest = int(parsed(pattern).getwidth()[1])
     return None if longest >= int(_c.MAXREPEAT) else longest
 
 
-def _parsed(pattern: str) -> Any:
+def parsed(pattern: str) -> Any:
+    """The tree that Python's own parser makes of it. ValueError if it is no regular expression."""
     try:
         return _parser.parse(pattern, re.ASCII)
     except re.error as error:

@@ -14,12 +14,88 @@ from typing import Any
 from sanitization.detectors import ALL
 from sanitization.detectors.base import Detector, PatternDetector, compile_pattern
 from sanitization.filters import Backlog, Stage
+from sanitization.keywords import MIN_LENGTH, Keywords, lead
 from sanitization.normalize import Normalized
 from sanitization.partial import beginnings
 from sanitization.policies import Policy
 from sanitization.spans import Action, Direction, Span
 
 __all__ = ["DetectorScan", "PatternDetector", "PatternFilter"]
+
+
+# Policies whose plans are kept. More than an installation has at a time.
+MAX_PLANS = 256
+
+
+class Plan:
+    """How some detectors are searched for together. The same for every text, so it is made once."""
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self.detectors = tuple(detectors)
+        self.led: set[int] = set()  # those whose keyword stands at the beginning of every match
+        self.hint: dict[int, str] = {}  # those with a short keyword, by which text says that they may match
+        self.need: dict[int, Any] = {}  # those with a pattern for the same purpose
+        self.own_hold: list[Detector] = []
+        self.lead = 0
+        owned: list[tuple[str, int]] = []
+        apart: list[str] = []
+        for number, one in enumerate(self.detectors):
+            long = one.keywords and min(map(len, one.keywords)) >= MIN_LENGTH
+            if long:
+                owned += [(word, number) for word in one.keywords]
+            if one.needs:
+                self.need[number] = _compiled(one.needs)
+            if not isinstance(one, PatternDetector):
+                self.own_hold.append(one)
+            elif long and (first := lead(one.pattern, one.keywords)) is not None:
+                self.led.add(number)
+                self.lead = max(self.lead, first)
+            else:
+                apart.append(one.pattern)
+        self.keywords = Keywords(owned)
+        listed = {number for _, number in owned}
+        self.always = [number for number in range(len(self.detectors)) if number not in listed]
+        self.apart = _any_beginning(tuple(apart)) if apart else None
+
+    def may_match(self, text: str, lowered: str) -> list[int]:
+        """The detectors that could find something in this text."""
+        possible = self.keywords.owners(lowered)
+        for number in self.always:
+            words = self.detectors[number].keywords
+            if not words or any(word in lowered for word in words):
+                possible.add(number)
+        needs: dict[int, bool] = {}
+        for number in self.need.keys() & possible:
+            pattern = self.need[number]
+            if id(pattern) not in needs:
+                needs[id(pattern)] = pattern.search(text) is not None
+            if not needs[id(pattern)]:
+                possible.discard(number)
+        return sorted(possible)
+
+    def undecided(self, text: str, lowered: str, start: int, possible: Iterable[int]) -> int:
+        """The leftmost place from `start` on where more text could still make or change a match."""
+        limit = (
+            max(start, len(text) - self.lead - self.keywords.unfinished(lowered)) if self.led else len(text)
+        )
+        if self.apart and (match := self.apart.search(text, start)):
+            limit = min(limit, match.start())
+        for number in self.led.intersection(possible):
+            limit = min(limit, self.detectors[number].hold(text, start))
+        for detector in self.own_hold:
+            limit = min(limit, detector.hold(text, start))
+        return limit
+
+
+@lru_cache(maxsize=64)
+def plan(detectors: tuple[Detector, ...]) -> Plan:
+    """The plan for these detectors; made once."""
+    return Plan(detectors)
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> Any:
+    return compile_pattern(pattern)
 
 
 @lru_cache(maxsize=64)
@@ -30,13 +106,10 @@ def _any_beginning(patterns: tuple[str, ...]) -> Any:
 class DetectorScan:
     """One text's way through some detectors. `copy` is what they read it as."""
 
-    def __init__(self, detectors: Sequence[Detector], copy: Normalized | None = None) -> None:
+    def __init__(self, detectors: Plan | Sequence[Detector], copy: Normalized | None = None) -> None:
         self._copy = copy or Normalized()
-        self._detectors = detectors
-        self._positions = [0] * len(detectors)
-        self._own_hold = [d for d in detectors if not isinstance(d, PatternDetector)]
-        patterns = tuple(d.pattern for d in detectors if isinstance(d, PatternDetector))
-        self._beginning = _any_beginning(patterns) if patterns else None
+        self._plan = detectors if isinstance(detectors, Plan) else plan(tuple(detectors))
+        self._behind: dict[int, int] = {}  # detector to where it goes on, if that is behind `_decided`
         self._decided = 0  # index in the copy: everything before it has been searched
         self._backlog = Backlog()
         self.settled = 0
@@ -46,35 +119,39 @@ class DetectorScan:
         self._backlog.add(piece)
         while block := self._backlog.take(len(self._copy.text), last=last):
             self._copy.append(block)
-            spans += self._search(self._undecided())
+            spans += self._read(last=False)
         if last:
-            spans += self._search(len(self._copy.text))
+            self._copy.append("", last=True)
+            spans += self._read(last=True)
         return spans
 
-    def _undecided(self) -> int:
-        text, start = self._copy.text, self._decided
-        limit = len(text)
-        if self._beginning and (match := self._beginning.search(text, start)):
-            limit = match.start()
-        return min([limit, *(detector.hold(text, start) for detector in self._own_hold)])
-
-    def _search(self, limit: int) -> list[Span]:
-        """The findings that begin before `limit`; then lets go of the text before it."""
-        copy, spans = self._copy, []
-        lowered = copy.text.lower()
-        for number, detector in enumerate(self._detectors if limit > self._decided else ()):
-            start = self._positions[number]
-            if not detector.keywords or any(keyword in lowered for keyword in detector.keywords):
-                while found := detector.find(copy.text, start, limit):
-                    begin, start = found
-                    end = copy.place(start - 1) + 1
-                    spans.append(Span(copy.place(begin), end, detector.rule, detector.score))
-            self._positions[number] = max(start, limit)
+    def _read(self, *, last: bool) -> list[Span]:
+        """The findings in all that is decided; then lets go of the text before it."""
+        copy, plan = self._copy, self._plan
+        text, lowered = copy.text, copy.text.lower()
+        possible = plan.may_match(text, lowered)
+        limit = len(text) if last else plan.undecided(text, lowered, self._decided, possible)
+        spans: list[Span] = []
+        if limit > self._decided:
+            for number in possible:
+                spans += self._find(number, limit)
         self.settled = copy.place(limit)
         kept = max(0, limit - 1)
         copy.drop(kept)
         self._decided = limit - kept
-        self._positions = [position - kept for position in self._positions]
+        self._behind = {number: at - kept for number, at in self._behind.items() if at > limit}
+        return spans
+
+    def _find(self, number: int, limit: int) -> list[Span]:
+        """What one detector finds that begins before `limit`."""
+        copy, detector = self._copy, self._plan.detectors[number]
+        spans: list[Span] = []
+        start = max(self._decided, self._behind.get(number, 0))
+        while found := detector.find(copy.text, start, limit):
+            begin, start = found
+            span = Span(copy.place(begin), copy.end(start - 1), detector.rule, detector.score)
+            spans.append(span)
+            self._behind[number] = start
         return spans
 
 
@@ -87,7 +164,8 @@ class PatternFilter:
     def __init__(self) -> None:
         self._instances = tuple(detector() for detector in self.detectors)
         self.rules = frozenset(detector.rule for detector in self._instances)
-        self._of(frozenset())  # compiles before the first prompt, not during it
+        self._plans: dict[tuple[Direction, str], Plan] = {}
+        self._plan_of("prompt", Policy())  # compiles before the first prompt, not during it
 
     def open_prompt(self, policy: Policy) -> DetectorScan | None:
         return self._open("prompt", policy)
@@ -96,9 +174,15 @@ class PatternFilter:
         return self._open("answer", policy)
 
     def _open(self, direction: Direction, policy: Policy) -> DetectorScan | None:
-        off = frozenset(rule for rule in self.rules if policy.action(direction, rule) is Action.OFF)
-        wanted = self._of(off)
-        return DetectorScan(wanted) if wanted else None
+        wanted = self._plan_of(direction, policy)
+        return DetectorScan(wanted) if wanted.detectors else None
 
-    def _of(self, off: frozenset[str]) -> tuple[Detector, ...]:
-        return tuple(detector for detector in self._instances if detector.rule not in off)
+    def _plan_of(self, direction: Direction, policy: Policy) -> Plan:
+        key = (direction, policy.revision)
+        known = self._plans.get(key)
+        if known is None:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            on = (one for one in self._instances if policy.action(direction, one.rule) is not Action.OFF)
+            known = self._plans[key] = plan(tuple(on))
+        return known

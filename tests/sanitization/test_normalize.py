@@ -1,3 +1,5 @@
+from html import unescape
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from tests.sanitization.samples import EVERYTHING, pieces
         ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo"),
         ("ﬁ…", "fi..."),
         ("‘a’ “b”", "'a' \"b\""),
+        ("ᴀɴɴ 🅐🅱 ɑ ᏔᎪ", "ann AB a WA"),
         ("half \ud800", "half \ufffd"),
         ("müller 用户", "müller 用户"),
     ],
@@ -42,15 +45,55 @@ def test_nothing_composes_across_characters():
 @given(text=EVERYTHING, seed=st.integers(0, 2**32))
 def test_every_character_knows_where_it_stood_however_the_text_came(text, seed):
     whole, grown = Normalized(), Normalized()
-    whole.append(text)
+    whole.append(text, last=True)
     dropped = 0
     for piece in pieces(text, seed):
         grown.append(piece)
         count = len(grown.text) // 2
         grown.drop(count)
         dropped += count
+    grown.append("", last=True)
     assert grown.text == whole.text[dropped:]
     for index in range(len(grown.text) + 1):
         assert grown.place(index) == whole.place(dropped + index)
     for index in range(1, len(whole.text)):
-        assert whole.text[index] in fold(text[whole.place(index)])[0]
+        assert whole.text[index] in fold(unescape(text[whole.place(index) : whole.end(index)]))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "copy"),
+    [
+        ("ann&#64;x &#x40;&#X40; &commat;", "ann@x @@ @"),
+        ("&#64x &#64", "@x @"),
+        ("1&nbsp;2&ZeroWidthSpace;3&#8203;4", "1 234"),
+        ("&amp;#64;", "&#64;"),
+        ("AT&T a&b; &nosuch; &#9999999; &", "AT&T a&b; &nosuch; &#9999999; &"),
+        ("&#xff21;&fflig;", "Aff"),
+        ("&#0;&#xd800;", "&#0;&#xd800;"),
+    ],
+)
+def test_a_character_reference_reads_as_its_character_however_it_is_cut(text, copy):
+    for cut in range(len(text) + 1):
+        grown = Normalized()
+        grown.append(text[:cut])
+        assert grown.settled >= cut - 34
+        grown.append(text[cut:], last=True)
+        assert grown.text == "\n" + copy
+        assert grown.settled == len(text)
+
+
+def test_a_finding_covers_the_whole_of_a_character_reference():
+    copy = Normalized()
+    copy.append("x &#97;nn&#64;example.co&#x6d;!", last=True)
+    start = copy.text.index("ann")
+    end = copy.text.index("!") - 1
+    assert (copy.place(start), copy.end(end)) == (2, 30)
+
+
+def test_what_is_dropped_is_forgotten_with_its_places():
+    for odd in ("\u200b", "㎏", "&#64;", "&", "а", "\ud800"):
+        copy = Normalized()
+        for _ in range(100):
+            copy.append(odd * 1000)
+            copy.drop(len(copy.text) - 1)
+        assert len(copy._at) < 10_000

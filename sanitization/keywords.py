@@ -1,0 +1,135 @@
+"""
+Which detectors can find anything in a text at all: those with a keyword in it.
+
+One Aho-Corasick automaton looks for the keywords of all detectors at once. Most of them begin with their
+keyword, behind a character or two of context: such a detector is *led*. Where its keyword is not in the text,
+all that a match could have begun with is the end of the text, if that is the beginning of a keyword.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import ahocorasick_rs
+
+from sanitization.partial import Node, parsed
+
+# A led detector has at most so many characters in front of its keyword. They are held back in every text.
+MAX_LEAD = 2
+# Keywords that are shorter are everywhere; to look for one costs less than to hear about all of them.
+MIN_LENGTH = 3
+_MAX_STEPS = 20_000
+_ANY = "\0"
+
+
+class Keywords:
+    """The keywords of some detectors, lower case, and which detector each belongs to."""
+
+    def __init__(self, owned: Sequence[tuple[str, int]]) -> None:
+        self._owners = [owner for _, owner in owned]
+        words = [word for word, _ in owned]
+        self._automaton = ahocorasick_rs.AhoCorasick(words, matchkind=ahocorasick_rs.MatchKind.Standard)
+        self._beginnings = frozenset(word[:size] for word in words for size in range(1, len(word)))
+        self._longest = max(map(len, words), default=1) - 1
+
+    def owners(self, lowered: str) -> set[int]:
+        """The detectors whose keywords occur in this lower-case text."""
+        if not self._owners:
+            return set()
+        found = self._automaton.find_matches_as_indexes(lowered, overlapping=True)
+        return {self._owners[number] for number, _, _ in found}
+
+    def unfinished(self, lowered: str) -> int:
+        """How many characters at the end of this text could be the beginning of a keyword."""
+        for size in range(min(self._longest, len(lowered)), 0, -1):
+            if lowered[-size:] in self._beginnings:
+                return size
+        return 0
+
+
+@lru_cache(maxsize=4096)
+def lead(pattern: str, keywords: tuple[str, ...]) -> int | None:
+    """The most characters that a match of this pattern has in front of its first keyword; None where that may
+    be more than MAX_LEAD, or cannot be told. `(?i)` makes no difference: keywords are lower case.
+    """
+    try:
+        return _Walk(keywords).most(list(parsed(pattern)))
+    except (_TooMuch, RecursionError):
+        return None
+
+
+class _TooMuch(Exception):
+    """The pattern has too many beginnings, or one without a keyword."""
+
+
+Rest = tuple[Node, "Rest"] | None
+
+
+class _Walk:
+    """Goes along every way in which a match can begin, until a keyword is complete."""
+
+    def __init__(self, keywords: Sequence[str]) -> None:
+        self._keywords = keywords
+        self._longest = max(map(len, keywords))
+        self._steps = 0
+        self._most = 0
+
+    def most(self, nodes: Sequence[Node]) -> int:
+        self._go("", _chained(nodes, None))
+        return self._most
+
+    def _go(self, read: str, rest: Rest) -> None:
+        """`read` is what was matched so far; _ANY stands for a character that is not certain."""
+        self._steps += 1
+        if ends := [len(read) - len(word) for word in self._keywords if read.endswith(word)]:
+            self._most = max(self._most, min(ends))
+            if self._most > MAX_LEAD:
+                raise _TooMuch
+            return
+        if rest is None or self._steps > _MAX_STEPS or len(read) >= MAX_LEAD + self._longest:
+            raise _TooMuch
+        node, after = rest
+        for first, following in _ways(node, after):
+            self._go(read + first, following)
+
+
+def _chained(nodes: Sequence[Node], after: Rest) -> Rest:
+    for node in reversed(nodes):
+        after = (node, after)
+    return after
+
+
+def _ways(node: Node, after: Rest) -> Iterator[tuple[str, Rest]]:
+    """What the next character can be, and what follows it."""
+    kind, value = str(node[0]), node[1]
+    if kind == "LITERAL":
+        yield chr(value).lower(), after
+    elif kind in ("NOT_LITERAL", "ANY"):
+        yield _ANY, after
+    elif kind == "IN":
+        single = len(value) <= 8 and all(str(item[0]) == "LITERAL" for item in value)
+        for char in {chr(item[1]).lower() for item in value} if single else {_ANY}:
+            yield char, after
+    elif kind == "AT":
+        yield "", after
+    elif kind == "BRANCH":
+        for branch in value[1]:
+            yield "", _chained(list(branch), after)
+    elif kind == "SUBPATTERN":
+        yield "", _chained(list(value[3]), after)
+    elif kind in ("MAX_REPEAT", "MIN_REPEAT"):
+        least, most, inner = value
+        if least:
+            again: Node = (node[0], (least - 1, most - 1 if _finite(most) else most, inner))
+            yield "", _chained(list(inner), (again, after) if most > 1 else after)
+        else:
+            yield "", after
+            if most:
+                once: Node = (node[0], (1, most, inner))
+                yield "", (once, after)
+    else:
+        raise _TooMuch
+
+
+def _finite(most: Any) -> bool:
+    return int(most) < 1 << 20  # Python writes "no limit" as its largest count

@@ -1,0 +1,78 @@
+import pytest
+
+from sanitization.detectors import ALL
+from sanitization.detectors.base import PatternDetector
+from sanitization.keywords import MAX_LEAD, Keywords, lead
+from sanitization.patterns import DetectorScan, plan
+
+
+@pytest.mark.parametrize(
+    ("pattern", "keywords", "expected"),
+    [
+        (r"ghp_[a-z]{36}", ("ghp_",), 0),
+        (r"[^a-z](?P<value>gh[po]_[a-z]{36})", ("ghp_", "gho_"), 1),
+        (r"[^a-z](?P<value>gh[po]_[a-z]{36})", ("ghp_",), None),
+        (r"(?i:DATADOG|dd)_key", ("datadog", "dd_key"), 0),
+        (r"(?:https?://)?hooks\.slack", ("hooks.slack", "http"), 0),
+        (r"(?:https?://)?hooks\.slack", ("hooks.slack",), None),
+        (r"\b.{0,2}token", ("token",), 2),
+        (r"\b.{0,3}token", ("token",), None),
+        (r"x*token", ("token",), None),
+        (r"(?:ab){2}c", ("abab",), 0),
+        (r"[kK][eE]y", ("key",), 0),
+        (r"[^k]ey", ("key", "ey"), 1),
+        (r"[^k]ey", ("key",), None),
+        (r"(?:\b)*key", ("key",), None),
+    ],
+)
+def test_how_much_of_a_match_stands_before_its_keyword(pattern, keywords, expected):
+    assert lead(pattern, keywords) == expected
+
+
+def test_the_end_of_a_text_may_be_the_beginning_of_a_keyword():
+    words = Keywords([("ghp_", 0), ("github_pat_", 1), ("hub", 2)])
+    assert [words.unfinished(text) for text in ("", "x", "xg", "xgh", "github_pa", "github_pat_", "ghp")] == [
+        *(0, 0, 1, 2, 9, 0, 3)
+    ]
+    assert words.owners("a github_pat_ and ghp") == {1, 2}
+
+
+def test_a_detector_is_only_asked_where_its_keyword_or_its_need_is_in_the_text():
+    asked = []
+
+    class Asked(PatternDetector):
+        def find(self, text, start, limit):
+            asked.append(self.rule)
+            return super().find(text, start, limit)
+
+    class Led(Asked):
+        rule = "led"
+        keywords = ("token",)
+        pattern = "token-[0-9]+"
+
+    class Short(Asked):
+        rule = "short"
+        keywords = ("@",)
+        pattern = "[a-z]@[a-z]"
+
+    class Needy(Asked):
+        rule = "needy"
+        needs = r"\d"
+        pattern = "[a-f]?[0-9]"
+
+    scan = [Led(), Short(), Needy()]
+    for text, expected in (
+        ("nothing of the kind", set()),
+        ("a TOKEN-", {"led"}),
+        ("a@b", {"short"}),
+        ("7", {"needy"}),
+    ):
+        asked.clear()
+        DetectorScan(scan).feed(text, last=True)
+        assert set(asked) == expected
+
+
+def test_most_of_the_detectors_with_a_keyword_are_led_by_it():
+    with_keyword = [one for one in ALL if one.keywords and min(map(len, one.keywords)) >= 3]
+    assert len(plan(tuple(one() for one in with_keyword)).led) > len(with_keyword) / 2
+    assert plan(tuple(one() for one in with_keyword)).lead <= MAX_LEAD
