@@ -9,12 +9,12 @@ So nothing is ever searched that the whole text would not show in the same way.
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
 
 from sanitization.detectors import ALL
-from sanitization.detectors.base import Detector, PatternDetector, compile_pattern
+from sanitization.detectors.base import Detector, PatternDetector
 from sanitization.filters import Backlog, Stage
 from sanitization.keywords import MIN_LENGTH, Keywords, lead
+from sanitization.matching import Searcher
 from sanitization.normalize import Normalized
 from sanitization.partial import beginnings
 from sanitization.policies import Policy
@@ -34,7 +34,7 @@ class Plan:
         self.detectors = tuple(detectors)
         self.led: set[int] = set()  # those whose keyword stands at the beginning of every match
         self.hint: dict[int, str] = {}  # those with a short keyword, by which text says that they may match
-        self.need: dict[int, Any] = {}  # those with a pattern for the same purpose
+        self.need: dict[int, Searcher] = {}  # those with a pattern for the same purpose
         self.own_hold: list[Detector] = []
         self.lead = 0
         owned: list[tuple[str, int]] = []
@@ -68,7 +68,7 @@ class Plan:
         for number in self.need.keys() & possible:
             pattern = self.need[number]
             if id(pattern) not in needs:
-                needs[id(pattern)] = pattern.search(text) is not None
+                needs[id(pattern)] = pattern.spans(text) is not None
             if not needs[id(pattern)]:
                 possible.discard(number)
         return sorted(possible)
@@ -78,8 +78,8 @@ class Plan:
         limit = (
             max(start, len(text) - self.lead - self.keywords.unfinished(lowered)) if self.led else len(text)
         )
-        if self.apart and (match := self.apart.search(text, start)):
-            limit = min(limit, match.start())
+        if self.apart and 0 <= (found := self.apart.start(text, start)) < limit:
+            limit = found
         for number in self.led.intersection(possible):
             limit = min(limit, self.detectors[number].hold(text, start))
         for detector in self.own_hold:
@@ -94,13 +94,13 @@ def plan(detectors: tuple[Detector, ...]) -> Plan:
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> Any:
-    return compile_pattern(pattern)
+def _compiled(pattern: str) -> Searcher:
+    return Searcher(pattern)
 
 
 @lru_cache(maxsize=64)
-def _any_beginning(patterns: tuple[str, ...]) -> Any:
-    return compile_pattern("(?:" + "|".join(map(beginnings, patterns)) + r")\z")
+def _any_beginning(patterns: tuple[str, ...]) -> Searcher:
+    return Searcher("(?:" + "|".join(map(beginnings, patterns)) + r")\z")
 
 
 class DetectorScan:

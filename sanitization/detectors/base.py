@@ -8,27 +8,20 @@ search goes on one character further.
 
 import re
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import re2
-
+from sanitization.matching import Searcher, compile_pattern
 from sanitization.partial import beginnings, width
 from sanitization.rules import Category, Rule
 from sanitization.spans import Action
+
+__all__ = ["Detector", "PatternDetector", "compile_pattern"]
 
 # `accept` looks at a candidate, and a rejected one is searched again from its second character. A bound on
 # candidates keeps that linear.
 MAX_CANDIDATE = 512
 # Every search costs what it is given, match or not, so such a search is given a window at a time.
 WINDOW = 8 * MAX_CANDIDATE
-
-
-def compile_pattern(pattern: str) -> Any:
-    """An RE2 pattern with room for its automaton, silent about hostile input; `re2` has no types."""
-    options = re2.Options()
-    options.max_mem = 64 << 20
-    options.log_errors = False
-    return re2.compile(pattern, options)
 
 
 class Detector:
@@ -84,12 +77,12 @@ class PatternDetector(Detector):
         self._judged = own.accept is not PatternDetector.accept or own.judge is not PatternDetector.judge
         if self._judged and (longest is None or longest > MAX_CANDIDATE):
             raise TypeError(f"{self.rule}: a pattern whose matches are judged needs an end")
-        self._regex = compile_pattern(self.pattern)
-        self._groups = dict(self._regex.groupindex) or {"": 0}
+        self._searcher = Searcher(self.pattern)
+        self._groups = self._searcher.groups or {"": 0}
 
     @cached_property
-    def _beginnings(self) -> Any:
-        return compile_pattern(rf"(?:{beginnings(self.pattern)})\z")
+    def _beginnings(self) -> Searcher:
+        return Searcher(rf"(?:{beginnings(self.pattern)})\z")
 
     def accept(self, candidate: str) -> int:
         """How many leading characters of the candidate are a finding; 0 for none."""
@@ -106,19 +99,19 @@ class PatternDetector(Detector):
             rest = base + len(window) == len(text)
             # What begins behind this could reach out of the window.
             certain = len(text) if rest else base + len(window) - MAX_CANDIDATE - 1
-            match = self._regex.search(window, start - base)
-            if match is None or base + match.start() >= min(certain, limit):
+            spans = self._searcher.spans(window, start - base)
+            if spans is None or base + spans[0][0] >= min(certain, limit):
                 if rest or certain >= limit:
                     return None
                 start = certain
                 continue
             # Groups are alternatives; one that was not taken lies at -1.
-            (begin, end), group = max((match.span(group), name) for name, group in self._groups.items())
+            (begin, end), group = max((spans[group], name) for name, group in self._groups.items())
             if length := self.judge(group, window[begin:end]):
                 return base + begin, base + begin + length
-            start = base + match.start() + 1
+            start = base + spans[0][0] + 1
         return None
 
     def hold(self, text: str, start: int) -> int:
-        match = self._beginnings.search(text, start)
-        return len(text) if match is None else int(match.start())
+        found = self._beginnings.start(text, start)
+        return len(text) if found < 0 else found

@@ -114,7 +114,7 @@ def test_every_beginning_of_a_match_is_held(rule):
     held = 0
     for value in VALUES:
         for text in (f" {value}", f"call {value}", f"secret key = {value}", f"https://u:{value}@h"):
-            match = detector._regex.search(text)
+            match = detector._searcher._regex.search(text)
             if match is None:
                 continue
             for end in range(match.start() + 1, match.end()):
