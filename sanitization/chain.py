@@ -8,10 +8,11 @@ writing a class (`sanitization.filters.Filter`) and naming it.
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 
+from sanitization.ceiling import Ceiling
 from sanitization.detectors import DETECTORS_VERSION
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Filter, Scan
@@ -53,10 +54,14 @@ class Chain:
     `version` changes when the detectors of this package or the list of filters change, so that an answer
     sanitized by other code is not taken for the same. A filter from elsewhere may have a `version` too.
     `key` makes fingerprints and hashes this service's own; without one they last as long as this object.
+    `ceiling` makes the limit on the work for each text.
     """
 
-    def __init__(self, filters: Sequence[Filter], *, key: bytes = b"") -> None:
+    def __init__(
+        self, filters: Sequence[Filter], *, key: bytes = b"", ceiling: Callable[[], Ceiling] = Ceiling
+    ) -> None:
         self._filters = tuple(filters)
+        self._ceiling = ceiling
         self._fingerprints = Fingerprints(key or secrets.token_bytes(32))
         names = [f"{_name(one)}:{getattr(one, 'version', '')}" for one in self._filters]
         rules = [f"{rule}:{version_of(rule)}" for rule in sorted(self.rules)]
@@ -103,7 +108,9 @@ class Chain:
             scan = _scan(one, ruling.direction, ruling.policy)
             if scan is not None:
                 scans.setdefault(one.stage, []).append(NamedScan(type(one).__name__, scan))
-        return StreamSanitizer([Stage(scans[name], ruling) for name in sorted(scans)], ruling, part=part)
+        ceiling = self._ceiling()
+        stages = [Stage(scans[name], ruling, ceiling) for name in sorted(scans)]
+        return StreamSanitizer(stages, ruling, ceiling, part=part)
 
 
 def load_filter(path: str) -> Filter:

@@ -13,6 +13,7 @@ This is the only place that turns text into `Sanitized`.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sanitization.ceiling import Ceiling
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Scan
 from sanitization.fingerprints import Fingerprints
@@ -22,7 +23,9 @@ from sanitization.policies import EVERY_RULE, Policy
 from sanitization.positions import Edits
 from sanitization.rules import is_cleaned, version_of
 from sanitization.spans import Action, Direction, Finding, Span
-from sanitization.text import EMPTY, Sanitized
+from sanitization.text import EMPTY, Sanitized, join
+
+SLICE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,10 @@ class Found:
 class Stage:
     """One rewrite of one text. Positions count from its start, in what this stage is given."""
 
-    def __init__(self, scans: Sequence[NamedScan], ruling: Ruling) -> None:
+    def __init__(self, scans: Sequence[NamedScan], ruling: Ruling, ceiling: Ceiling) -> None:
         self._scans = scans
         self._ruling = ruling
+        self._ceiling = ceiling
         self._held: list[str] = []  # what has been given and not let out, from position `consumed` on
         self._given = 0
         self._waiting: list[Found] = []
@@ -133,6 +137,7 @@ class Stage:
                 if self._ruling.counts(span, value):
                     found = Found(span, action, self._ruling.fingerprint(span, value))
                     (self._flagged if action is Action.FLAG else self._waiting).append(found)
+            self._ceiling.check()
             return named.scan.settled
         except Exception:  # noqa: BLE001  # whatever a filter raises may carry the text
             failure = ScreeningFailed(named.name)
@@ -223,9 +228,10 @@ class StreamSanitizer:
     After ScreeningFailed every further call raises it again: what was not scanned is withheld.
     """
 
-    def __init__(self, stages: Sequence[Stage], ruling: Ruling, *, part: str) -> None:
+    def __init__(self, stages: Sequence[Stage], ruling: Ruling, ceiling: Ceiling, *, part: str) -> None:
         self._stages = stages
         self._ruling = ruling
+        self._ceiling = ceiling
         self._part = part
         self._failed: str | None = None
         self._closed = False
@@ -249,15 +255,26 @@ class StreamSanitizer:
     def _pass(self, text: str, *, last: bool) -> Sanitized:
         if self._failed is not None:
             raise ScreeningFailed(self._failed)
+        # A long text goes through in slices: the ceiling is looked at between them, and other threads get on.
+        sent = [self._slice(text[at : at + SLICE], last=False) for at in range(0, len(text), SLICE)]
+        if last:
+            sent.append(self._slice("", last=True))
+        return join(sent)
+
+    def _slice(self, text: str, *, last: bool) -> Sanitized:
         if self._closed:
             return EMPTY
+        self._ceiling.begin(len(text))
         try:
             for stage in self._stages:
+                if not text and not last:
+                    break
                 text = stage.feed(text, last=last)
                 last = last or (stage.blocked and self._ruling.ends_at_block)
         except ScreeningFailed as error:
             self._failed = error.filter_name
             raise
+        self._ceiling.end()
         self._closed = last
         return Sanitized(text)
 

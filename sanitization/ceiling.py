@@ -1,0 +1,37 @@
+"""
+A hard limit on the work that one text may cause. Everything in the chain is linear, so this is for what
+should not happen: a filter of somebody else's, a bug, a library that backtracks after all.
+"""
+
+import time
+
+
+class CeilingReached(Exception):
+    """The text has cost more than any text should."""
+
+
+class Ceiling:
+    """Processor seconds of this thread: `seconds` for any text, and `seconds_per_kilochar` for its length.
+
+    They are counted while the chain works, not while it waits for more text, and compared between hooks: a
+    call into C cannot be interrupted. The defaults are fifty times what a text usually costs.
+    """
+
+    def __init__(self, *, seconds: float = 2.0, seconds_per_kilochar: float = 0.02) -> None:
+        self._allowed = seconds
+        self._per_char = seconds_per_kilochar / 1000
+        self._spent = 0.0
+        self._since = 0.0
+
+    def begin(self, chars: int) -> None:
+        """Work on so many more characters begins, in this thread."""
+        self._allowed += chars * self._per_char
+        self._since = time.thread_time()
+
+    def check(self) -> None:
+        """Raises CeilingReached."""
+        if self._spent + time.thread_time() - self._since > self._allowed:
+            raise CeilingReached
+
+    def end(self) -> None:
+        self._spent += time.thread_time() - self._since

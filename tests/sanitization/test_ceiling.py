@@ -1,0 +1,71 @@
+import time
+
+import pytest
+
+from sanitization.ceiling import Ceiling
+from sanitization.chain import Chain
+from sanitization.errors import ScreeningFailed
+from sanitization.filters import Stage
+from sanitization.patterns import PatternFilter
+from sanitization.placeholders import Placeholders
+from sanitization.policies import Policy
+from sanitization.stream import SLICE
+
+
+class Slow:
+    """A filter that works for a hundredth of a second on every slice."""
+
+    rules = frozenset({"slow"})
+    stage = Stage.VALUES
+    settled = 0
+
+    def open_prompt(self, policy):
+        return self.__class__()
+
+    open_answer = open_prompt
+
+    def feed(self, piece, *, last):
+        until = time.thread_time() + 0.01
+        while time.thread_time() < until:
+            pass
+        self.settled += len(piece)
+        return []
+
+
+def chain(**limits):
+    return Chain([Slow()], ceiling=lambda: Ceiling(**limits))
+
+
+def test_a_text_that_costs_too_much_is_not_scanned_and_goes_nowhere():
+    few = chain(seconds=0.035, seconds_per_kilochar=0)
+    stream = few.open_answer(Policy(), Placeholders())
+    sent = stream.feed("a" * SLICE * 2)
+    with pytest.raises(ScreeningFailed) as caught:
+        stream.feed("b" * SLICE * 50)
+    assert caught.value.filter_name == "Slow"
+    assert sent == "a" * SLICE * 2
+    with pytest.raises(ScreeningFailed):
+        stream.finish()
+    with pytest.raises(ScreeningFailed):
+        few.screen_prompt({"/prompt": "a" * SLICE * 50}, Policy())
+
+
+def test_a_longer_text_may_cost_more():
+    kind = chain(seconds=0.035, seconds_per_kilochar=0.01)
+    assert len(kind.screen_prompt({"/prompt": "a" * SLICE * 6}, Policy()).texts["/prompt"]) == SLICE * 6
+
+
+def test_waiting_for_more_text_costs_nothing():
+    stream = chain(seconds=0.1, seconds_per_kilochar=0).open_answer(Policy(), Placeholders())
+    for _ in range(3):
+        stream.feed("a")
+        until = time.thread_time() + 0.05
+        while time.thread_time() < until:
+            pass
+    assert stream.finish() == ""
+
+
+def test_a_long_text_in_slices_is_what_it_is_at_once():
+    text = ("x" * (SLICE - 8) + " ann@example.com ") * 3
+    sanitized = Chain([PatternFilter()]).screen_prompt({"/prompt": text}, Policy()).texts["/prompt"]
+    assert sanitized == text.replace("ann@example.com", "[EMAIL_1]")
