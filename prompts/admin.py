@@ -15,12 +15,15 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from prompts import book
@@ -30,6 +33,7 @@ from prompts.models import Prompt
 SEARCH_ROWS = 50_000
 EXPORT_ROWS = 10_000
 PREVIEW_CHARS = 80
+FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*_[0-9]+\]")
 
 
@@ -114,6 +118,12 @@ def highlighted(text: str, findings: list[dict[str, Any]], part: str) -> SafeStr
     return format_html('<div style="white-space: pre-wrap; max-width: 60rem">{}</div>', body)
 
 
+def same_value(fingerprint: str) -> SafeString:
+    """A link to the rows in which the same value was found, without anybody knowing which value."""
+    address = f"{reverse('admin:prompts_prompt_changelist')}?{urlencode({'q': fingerprint})}"
+    return format_html('<a href="{}">{}</a>', address, fingerprint) if fingerprint else mark_safe("")
+
+
 @admin.register(Prompt)
 class PromptAdmin(admin.ModelAdmin[Prompt]):
     """Rows for those who may view prompts; their text for those who also hold `prompts.read_text`."""
@@ -129,7 +139,9 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each would count the table
     search_fields = ("prompt", "response")
-    search_help_text = f"Searches the sanitized text of the newest {SEARCH_ROWS:,} rows, or a request id."
+    search_help_text = (
+        f"Searches the sanitized text of the newest {SEARCH_ROWS:,} rows, a fingerprint or a request id."
+    )
     actions = ("export_csv",)
     text_fields = ("sanitized_prompt", "sanitized_system", "sanitized_answer")
     fields = (
@@ -169,6 +181,9 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
         if not term:
             return queryset, False
         wanted = Q(request_id=term)
+        if FINGERPRINT.fullmatch(term):
+            queryset = queryset.alias(findings_text=Cast("findings", TextField()))
+            wanted |= Q(findings_text__contains=term)
         if self.may_read(request):
             wanted |= Q(prompt__icontains=term) | Q(response__icontains=term)
         oldest = Prompt.objects.order_by("-id").values_list("id", flat=True)[SEARCH_ROWS : SEARCH_ROWS + 1]
@@ -202,12 +217,15 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
 
     @admin.display(description="findings")
     def finding_table(self, row: Prompt) -> SafeString:
-        columns = ("direction", "part", "rule", "action", "start", "end", "score")
-        head = format_html_join("", "<th>{}</th>", ((name,) for name in columns))
+        columns = ("direction", "part", "rule", "version", "action", "start", "end", "score")
+        head = format_html_join("", "<th>{}</th>", ((name,) for name in (*columns, "same value")))
         lines = format_html_join(
             "",
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            (tuple(finding.get(name, "") for name in columns) for finding in row.findings),
+            "<tr>" + "<td>{}</td>" * (len(columns) + 1) + "</tr>",
+            (
+                (*(finding.get(name, "") for name in columns), same_value(finding.get("fingerprint", "")))
+                for finding in row.findings
+            ),
         )
         return format_html("<table><tr>{}</tr>{}</table>", head, lines) if row.findings else mark_safe("none")
 

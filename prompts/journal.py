@@ -8,7 +8,7 @@ Knows no database: `prompts.writer` keeps these rows in one, `tests.fakes.Notebo
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from sanitization.chain import EMPTY, Sanitized
+from sanitization.spans import Finding
+
+# A text that is nothing but findings would otherwise make a row of many megabytes.
+MAX_FINDINGS = 1_000
 
 
 class Outcome(StrEnum):
@@ -69,6 +73,18 @@ class Result:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", rules_of(self.findings))
+
+
+def kept(findings: Sequence[Finding]) -> tuple[dict[str, Any], ...]:
+    """The findings of one text as the book keeps them: MAX_FINDINGS at most, in order, of each rule at least
+    the first.
+    """
+    if len(findings) <= MAX_FINDINGS:
+        return tuple(finding.as_dict() for finding in findings)
+    first = {finding.rule: number for number, finding in reversed(list(enumerate(findings)))}
+    others = (number for number in range(len(findings)) if first[findings[number].rule] != number)
+    numbers = [*first.values(), *others][:MAX_FINDINGS]
+    return tuple(findings[number].as_dict() for number in sorted(numbers))
 
 
 def rules_of(findings: tuple[dict[str, Any], ...]) -> tuple[str, ...]:

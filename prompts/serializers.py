@@ -49,7 +49,11 @@ class FindingSerializer(serializers.Serializer[Mapping[str, Any]]):
     outputStart = serializers.IntegerField(source="output_start")
     outputEnd = serializers.IntegerField(source="output_end")
     action = serializers.CharField()
-    score = serializers.FloatField()
+    score = serializers.FloatField(help_text="How sure the rule is, 0 to 1.")
+    version = serializers.IntegerField(default=1, help_text="Of the rule.")
+    fingerprint = serializers.CharField(
+        default="", help_text="Keyed hash of rule and value: the same for the same value, and nothing else."
+    )
 
 
 class UsageSerializer(serializers.Serializer[Any]):

@@ -19,7 +19,7 @@ from inference.errors import DeadlineExceeded, GenerationFailed, InferenceError
 from prompts.cache import AnswerCache, CachedAnswer, answer_key
 from prompts.errors import JournalUnavailable, PromptBlocked
 from prompts.ids import instant, uuid7
-from prompts.journal import Entry, Journal, Outcome, Result
+from prompts.journal import Entry, Journal, Outcome, Result, kept
 from sanitization.chain import EMPTY, Chain, Sanitized, Screened
 from sanitization.errors import ScreeningFailed
 from sanitization.policies import Policy
@@ -148,7 +148,7 @@ class Work:
 
     @property
     def prompt_findings(self) -> tuple[dict[str, Any], ...]:
-        return tuple(finding.as_dict() for finding in self.screened.findings) if self.screened else ()
+        return kept(self.screened.findings) if self.screened else ()
 
     # -- the answer --
 
@@ -202,7 +202,7 @@ class Work:
                     break  # leaving the block closes the backend's iterator, which frees the model
         if text := stream.finish():
             yield text
-        self.answer_findings = tuple(finding.as_dict() for finding in stream.findings)
+        self.answer_findings = kept(stream.findings)
         if stream.blocked:
             self.outcome, self.finish_reason = Outcome.TRUNCATED, "content_filter"
 

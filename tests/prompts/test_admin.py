@@ -127,6 +127,18 @@ def test_search_finds_a_request_id(root, alice):
     assert page.count("field-outcome") == 1
 
 
+def test_search_finds_the_rows_with_the_same_value_which_nobody_can_read(root, alice):
+    finding = {**FINDING, "version": 2, "fingerprint": "0123456789abcdef"}
+    wanted = [make_row(alice, findings=[finding]) for _ in range(2)]
+    make_row(alice, findings=[{**finding, "fingerprint": "fedcba9876543210"}])
+    office_of = client_of(root)
+    row = office_of.get(f"{LIST}{wanted[0].pk}/change/").content.decode()
+    assert f'href="{LIST}?q=0123456789abcdef"' in row
+    page = office_of.get(LIST, {"q": "0123456789abcdef"}).content.decode()
+    assert page.count("field-outcome") == 2
+    assert all(str(one.pk) in page for one in wanted)
+
+
 def test_search_is_bounded_to_the_newest_rows(root, alice, monkeypatch):
     old = make_row(alice, id=floor(timezone.now() - timedelta(days=9)), prompt="penguins")
     newer = [make_row(alice, prompt="cats") for _ in range(3)]

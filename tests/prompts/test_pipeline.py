@@ -8,7 +8,7 @@ import pytest
 
 from inference.errors import DeadlineExceeded, GenerationFailed, QueueFull, UnknownModel
 from prompts.errors import JournalUnavailable, PromptBlocked
-from prompts.journal import Outcome
+from prompts.journal import MAX_FINDINGS, Outcome
 from prompts.pipeline import answer
 from prompts.work import Ask, Delta, Done
 from sanitization.chain import Chain
@@ -282,3 +282,15 @@ async def test_concurrent_prompts_never_mix():
     asked = [f"user{n}@corp.com wrote" for n in range(100)]
     answers = await asyncio.gather(*(collect(ask(text), house) for text in asked))
     assert [shown for shown, _ in answers] == asked
+
+
+async def test_a_text_of_nothing_but_findings_makes_a_row_of_bounded_size():
+    notebook = Notebook()
+    text = "+1 415 555 0132 " + "ann@example.com " * (MAX_FINDINGS + 500) + "4111 1111 1111 1111"
+    await collect(ask(text), house_of(Parrot(), journal=notebook))
+    [entry] = notebook.entries.values()
+    findings = entry.findings
+    assert len(findings) == MAX_FINDINGS
+    assert {one["rule"] for one in findings} == {"phone", "email", "credit_card"}
+    assert [one["start"] for one in findings] == sorted(one["start"] for one in findings)
+    assert "ann@" not in entry.prompt
