@@ -210,6 +210,20 @@ declare(_S, "POLICY_OFF", names, (), "Rules that are not looked for, comma-separ
 declare(_S, "POLICY_FLAG", names, (), "Rules whose findings are reported and left in the text.")
 declare(
     _S,
+    "POLICY_MASK",
+    names,
+    (),
+    "Rules whose findings a placeholder replaces: for rules that only flag, or are off, by themselves.",
+)
+declare(
+    _S,
+    "POLICY_HASH",
+    names,
+    (),
+    "Rules whose findings a keyed hash replaces: the same in every text, and never turned back.",
+)
+declare(
+    _S,
     "POLICY_BLOCK",
     names,
     (),

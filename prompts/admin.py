@@ -34,7 +34,7 @@ SEARCH_ROWS = 50_000
 EXPORT_ROWS = 10_000
 PREVIEW_CHARS = 80
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
-PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*_[0-9]+\]")
+PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*(?:_[0-9]+|#[a-p]{12})\]")
 
 
 class EstimatingPaginator(Paginator):  # type: ignore[type-arg]

@@ -54,10 +54,12 @@ def built() -> House:
 
 
 def default_policy() -> Policy:
-    """The policy that POLICY_OFF, POLICY_FLAG, POLICY_BLOCK and POLICY_HTML describe."""
+    """The policy that the variables POLICY_… describe."""
     return Policy.build(
         off=settings.POLICY_OFF,
         flag=settings.POLICY_FLAG,
+        mask=settings.POLICY_MASK,
+        hash=settings.POLICY_HASH,
         block=settings.POLICY_BLOCK,
         html=settings.POLICY_HTML,
     )

@@ -2,7 +2,7 @@
 System checks: whatever would otherwise fail, or silently not protect, on somebody's first prompt.
 
     sanitization.E001  SANITIZATION_FILTERS names something that is no filter, or nothing at all
-    sanitization.E002  POLICY_OFF, POLICY_FLAG or POLICY_BLOCK names a rule that does not exist
+    sanitization.E002  one of the lists POLICY_OFF … POLICY_BLOCK names a rule that does not exist
     sanitization.E003  POLICY_HTML is not one of the modes
     sanitization.E004  a rule stands in two of the lists
 """
@@ -17,7 +17,7 @@ from django.core.checks import CheckMessage, Error, register
 from sanitization.chain import Chain, load_filter
 from sanitization.policies import HTML_MODES
 
-_LISTS = ("POLICY_OFF", "POLICY_FLAG", "POLICY_BLOCK")
+_LISTS = ("POLICY_OFF", "POLICY_FLAG", "POLICY_MASK", "POLICY_HASH", "POLICY_BLOCK")
 
 
 @register("sanitization")

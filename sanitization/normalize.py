@@ -2,7 +2,7 @@
 The copy that matching runs on: what a reader takes for the same character is the same character.
 
     removed      zero-width and bidi controls, soft hyphens, tag characters, variation selectors, fillers,
-                 control bytes other than tab and line ends
+                 combining marks on Latin letters, control bytes other than tab and line ends
     folded       every kind of space, dash and quotation mark; full-width and other compatibility forms
                  (NFKC); the digits of all scripts; letters of other scripts that look like Latin ones
     decoded      HTML character references: `&#64;`, `&#x40`, `&commat;`
@@ -50,7 +50,7 @@ def _fold(char: str) -> str:
     category = unicodedata.category(char)
     if char in "\t\n\r" or " " <= char <= "~":
         return char
-    if category in ("Cc", "Cf") or char in _INVISIBLE:
+    if category in ("Cc", "Cf") or char in _INVISIBLE or "\u0300" <= char <= "\u036f":
         return ""
     if "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":  # variation selectors
         return ""

@@ -103,6 +103,8 @@ class Policy:
         slug: str = "default",
         off: Iterable[str] = (),
         flag: Iterable[str] = (),
+        mask: Iterable[str] = (),
+        hash: Iterable[str] = (),
         block: Iterable[str] = (),
         html: HtmlMode = "markdown",
         restore: bool = True,
@@ -110,6 +112,8 @@ class Policy:
         """One policy for both directions from lists of rule names; a later list wins over an earlier."""
         actions = dict.fromkeys(off, Action.OFF)
         actions |= dict.fromkeys(flag, Action.FLAG)
+        actions |= dict.fromkeys(mask, Action.MASK)
+        actions |= dict.fromkeys(hash, Action.HASH)
         actions |= dict.fromkeys(block, Action.BLOCK)
         return cls(slug=slug, prompt=actions, answer=actions, html=html, restore=restore)
 

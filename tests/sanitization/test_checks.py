@@ -23,6 +23,7 @@ def test_the_settings_as_they_come_are_fine():
         ({"POLICY_FLAG": ("nothing",), "POLICY_BLOCK": ("nobody",)}, ["sanitization.E002"] * 2),
         ({"POLICY_HTML": "bbcode"}, ["sanitization.E003"]),
         ({"POLICY_OFF": ("email",), "POLICY_BLOCK": ("email",)}, ["sanitization.E004"]),
+        ({"POLICY_HASH": ("email",), "POLICY_MASK": ("email",)}, ["sanitization.E004"]),
         ({"POLICY_OFF": ("markup",), "POLICY_BLOCK": ("control_bytes", "credit_card")}, []),
     ],
 )

@@ -38,7 +38,7 @@ def test_plain_text_is_not_copied():
 
 
 def test_nothing_composes_across_characters():
-    assert fold("e\u0301")[0] == "e\u0301"
+    assert fold("e\u0301 4\u0336") == ("e 4", [0, 2, 3])
     assert fold("é")[0] == "é"
 
 

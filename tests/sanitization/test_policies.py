@@ -21,8 +21,9 @@ def test_a_policy_can_differ_by_direction():
 
 
 def test_the_later_list_wins():
-    policy = Policy.build(off=["a", "b", "c"], flag=["b", "c"], block=["c"])
-    assert [policy.action("prompt", rule) for rule in "abc"] == [Action.OFF, Action.FLAG, Action.BLOCK]
+    policy = Policy.build(off="abcde", flag="bcde", mask="cde", hash="de", block="e")
+    actions = [policy.action("prompt", rule) for rule in "abcde"]
+    assert actions == [Action.OFF, Action.FLAG, Action.MASK, Action.HASH, Action.BLOCK]
 
 
 def test_the_revision_follows_from_the_content_alone():
