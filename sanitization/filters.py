@@ -73,6 +73,11 @@ class Backlog:
         self._pieces.append(piece)
         self._waiting += len(piece)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is more to take."""
+        return self._waiting > 0
+
     def take(self, held: int, *, last: bool) -> str | None:
         """The next block to read behind a tail of `held` characters, None when it does not pay yet.
 

@@ -119,6 +119,8 @@ class DetectorScan:
         self._backlog.add(piece)
         while block := self._backlog.take(len(self._copy.text), last=last):
             self._copy.append(block)
+            if last and not self._backlog.waiting:
+                break
             spans += self._read(last=False)
         if last:
             self._copy.append("", last=True)

@@ -250,15 +250,16 @@ class StreamSanitizer:
 
     def whole(self, text: str) -> Sanitized:
         """All of a text that is here already."""
-        return Sanitized(self.feed(text) + self.finish())
+        return self._pass(text, last=True)
 
     def _pass(self, text: str, *, last: bool) -> Sanitized:
         if self._failed is not None:
             raise ScreeningFailed(self._failed)
         # A long text goes through in slices: the ceiling is looked at between them, and other threads get on.
-        sent = [self._slice(text[at : at + SLICE], last=False) for at in range(0, len(text), SLICE)]
+        ends = max(len(text) - SLICE, 0) if last else len(text)
+        sent = [self._slice(text[at : at + SLICE], last=False) for at in range(0, ends, SLICE)]
         if last:
-            sent.append(self._slice("", last=True))
+            sent.append(self._slice(text[len(sent) * SLICE :], last=True))
         return join(sent)
 
     def _slice(self, text: str, *, last: bool) -> Sanitized:

@@ -133,3 +133,10 @@ def test_restoring_does_not_depend_on_the_cuts_either(text, seed, mode):
     restorer = Restorer(placeholders, mode)
     streamed = "".join([restorer.feed(piece) for piece in pieces(answer, seed)] + [restorer.finish()])
     assert streamed == Restorer(placeholders, mode).restore(answer)
+
+
+@laws
+@given(text=EVERYTHING)
+def test_whole_is_what_feeding_and_finishing_gives(text):
+    stream = CHAIN.open_answer(Policy(), Placeholders())
+    assert (stream.whole(text), stream.findings, stream.blocked) == screen(text)
