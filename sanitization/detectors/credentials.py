@@ -1,20 +1,46 @@
 """Credentials whose shape no single vendor owns: tokens, keys and passwords in a telling place."""
 
+import re
+
 from sanitization.detectors.base import PatternDetector
+from sanitization.detectors.vendors.forms import Secret
+from sanitization.rules import Category
+
+# A word of code rather than a value: names, paths, calls, references to where the value really is.
+_DOTTED = re.compile(r"[A-Za-z_]\w{0,19}(?:\.[A-Za-z_]\w{0,19})+")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PREFIXED = re.compile(r"[a-z]{2,10}[_-][A-Za-z0-9_-]+")
+_IDENTIFIER = re.compile(
+    r"[A-Za-z_]+(?:[._-][A-Za-z_]+)*\d{0,2}|[a-z]+(?:[A-Z][a-z]+)+\d{0,2}|[./~]?(?:/[\w.-]+)+/?"
+)
+_ELSEWHERE = re.compile(
+    r"[$%{<\[(]|process\.env|os\.environ|getenv|secrets\.|vault:|env\.|https?:", re.IGNORECASE
+)
 
 
 class JsonWebToken(PatternDetector):
-    """RFC 7519 in compact form: two base64url JSON objects and a signature, which may be empty."""
+    """RFC 7519 tokens in compact form: two base64url JSON objects and a signature, which may be empty."""
 
     rule = "jwt"
+    category = Category.SECRET
     keywords = ("ey",)
-    pattern = r"ey[A-Za-z0-9_-]{15,}\.ey[A-Za-z0-9_-]{15,}\.(?:[A-Za-z0-9_-]{10,}={0,2})?"
+    pattern = r"ey[A-Za-z0-9_-]{15,}\.ey[A-Za-z0-9/\\_-]{15,}\.(?:[A-Za-z0-9/\\_-]{10,}={0,2})?"
+
+
+class JsonWebTokenEncoded(PatternDetector):
+    """JSON Web Tokens that were encoded in base64 once more, as in Kubernetes secrets."""
+
+    rule = "jwt_base64"
+    category = Category.SECRET
+    keywords = ("zxlk",)
+    pattern = r"ZXlK[A-Za-z0-9+/_-]{80,}={0,2}"
 
 
 class UrlPassword(PatternDetector):
     """The password in scheme://user:password@host (RFC 3986, section 3.2.1)."""
 
     rule = "url_password"
+    category = Category.SECRET
     score = 0.95
     keywords = ("://",)
     pattern = (
@@ -23,14 +49,15 @@ class UrlPassword(PatternDetector):
     )
 
 
-class AwsSecretKey(PatternDetector):
-    """The 40 characters of an AWS secret access key, which only their name tells from any hash."""
+class AwsSecretKey(Secret):
+    """The 40 characters of an AWS secret access key, which only their name or their id tells from a hash."""
 
     rule = "aws_secret_key"
-    keywords = ("secret",)
+    keywords = ("secret", "akia", "asia")
+    randomness = 3.5
     pattern = (
-        r"(?i:aws.{0,20}secret|secret.{0,3}access.{0,3}key|secret.{0,3}key)[\w .-]{0,20}"
-        r"[\"']?\s{0,3}(?i:=>|:=|=|:|is|,)\s{0,3}[\"'`]?"
+        r"(?:(?i:aws.{0,20}secret|secret.{0,3}access.{0,3}key|secret.{0,3}key)[\w .-]{0,20}"
+        r"[\"']?\s{0,3}(?i:=>|:=|=|:|is|,)\s{0,3}[\"'`]?|(?:AKIA|ASIA)[A-Z0-9]{16}[^A-Za-z0-9+/]{1,5})"
         r"(?P<value>[A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"
     )
 
@@ -39,5 +66,158 @@ class AzureStorageKey(PatternDetector):
     """Azure storage account keys: 64 bytes in base64, always with two equals signs."""
 
     rule = "azure_storage_key"
+    category = Category.SECRET
     keywords = ("==",)
     pattern = r"[^A-Za-z0-9/+](?P<value>[A-Za-z0-9/+]{86}==)"
+
+
+class AuthorizationHeader(Secret):
+    """What follows the scheme in an HTTP Authorization header (RFC 9110, section 11.6.2)."""
+
+    rule = "authorization_header"
+    keywords = ("authorization",)
+    randomness = 2.5
+    pattern = (
+        r"(?i:authorization)[\"']?\s{0,3}[:=,]\s{0,3}[\"']?(?i:basic|bearer|token|api-token|apikey|digest|negotiate|"
+        r"key)[\s:=]{1,3}(?P<value>[A-Za-z0-9+/_.~:=-]{12,450})"
+    )
+
+
+class CurlCredentials(PatternDetector):
+    """User and password on the command line of curl (`-u`, `--user`) and wget."""
+
+    rule = "curl_credentials"
+    category = Category.SECRET
+    keywords = ("curl", "wget")
+    pattern = (
+        r"(?i:curl|wget)\b[^\n]{0,200}?(?:\\\n[^\n]{0,100}?)?\s(?:-u|--user|--proxy-user|-U)[ =]?\s{0,3}"
+        r"(?P<value>[\"'][^\s:\"']{1,64}:[^\n\"']{3,64}[\"']|[^\s:\"'$]{1,64}:(?:'[^\n']{3,64}'|[^\s\"'$]{3,64}))"
+    )
+
+    def accept(self, candidate: str) -> int:
+        password = candidate.partition(":")[2].strip("\"'")
+        told = len(password) >= 6 and any(map(str.isdigit, password)) and not _ELSEWHERE.search(candidate)
+        return len(candidate) if told else 0
+
+
+class ConnectionString(PatternDetector):
+    """Passwords and keys in connection strings: `Server=…;Password=…`, `AccountKey=…`."""
+
+    rule = "connection_string"
+    category = Category.SECRET
+    keywords = (
+        ";pwd",
+        ";password",
+        "; password",
+        "; pwd",
+        "accountkey=",
+        "sharedaccesskey=",
+        "?password=",
+        "&password=",
+    )
+    pattern = (
+        r"(?i:[;?&] ?(?:password|pwd) ?= ?|accountkey=|sharedaccesskey=)"
+        r"(?P<value>\"[^\"\n]{4,128}\"|'[^'\n]{4,128}'|[^\s;&\"'<>]{4,128})"
+    )
+
+    def accept(self, candidate: str) -> int:
+        return 0 if _ELSEWHERE.match(candidate) or set(candidate) <= set("*x.") else len(candidate)
+
+
+class NetrcPassword(PatternDetector):
+    """Passwords in .netrc files."""
+
+    rule = "netrc_password"
+    category = Category.SECRET
+    keywords = ("machine ",)
+    pattern = (
+        r"(?i:machine)\s{1,3}\S{1,80}\s{1,5}login\s{1,3}\S{1,80}\s{1,5}password\s{1,3}(?P<value>\S{3,128})"
+    )
+
+
+class KubernetesSecret(PatternDetector):
+    """Values of a Kubernetes Secret manifest: base64 behind a key of `data`."""
+
+    rule = "kubernetes_secret"
+    category = Category.SECRET
+    keywords = ("kind",)
+    pattern = (
+        r"(?i:kind[\"']?:\s{0,3}[\"']?secret\b)(?:[^\n]{0,120}\n){1,4}?\s{0,8}\"?data\"?:\s{0,3}\{?\n?\s{1,8}"
+        r"(?P<a>[\w.\"'-]{1,64}:\s{0,3}[\"']?[A-Za-z0-9+/]{8,120}={0,2}[\"']?)"
+        r"|(?i:data[\"']?:)\s{0,3}\n?\s{1,8}(?P<b>[\w.\"'-]{1,64}:\s{0,3}[\"']?[A-Za-z0-9+/]{8,120}={0,2}[\"']?)\s{1,5}"
+        r"(?i:kind[\"']?:\s{0,3}[\"']?secret\b)"
+    )
+
+
+class GenericSecret(Secret):
+    """Anything random that is assigned to a name such as token, secret or api key.
+
+    A value with a prefix of its own is left to the vendors' rules: they know what it has to look like.
+    """
+
+    rule = "generic_secret"
+    score = 0.8
+    randomness = 3.4
+    keywords = ("token", "secret", "key", "credential", "access")
+    pattern = (
+        r"(?i:token|secret|credentials?|access[_. -]?code|(?:api|access|auth|private|encryption|signing|"
+        r"client|master|account|service|admin|session)[_. -]?key)"
+        r"(?i:s|[_. -]?(?:value|string|hash|b(?:ase)?64|prod|dev|live|key|token))?(?:[_.-][\w.-]{0,20})?"
+        r"[\"'`]?\]?\s{0,3}(?:=>|:{1,3}=|\|\||\?=|\.=|[=>:,])[\s'\"`=]{0,5}"
+        r"(?P<value>[A-Za-z0-9_.+/=~!@#$%^&*-]{16,150})(?:[^A-Za-z0-9_.+/=-]|\.(?:[^A-Za-z0-9]|$)|$)"
+    )
+
+    def accept(self, candidate: str) -> int:
+        if not super().accept(candidate) or not any(map(str.isdigit, candidate)):
+            return 0
+        words = (_IDENTIFIER, _DOTTED, _PREFIXED, _UUID)
+        if any(one.fullmatch(candidate) for one in words) or _ELSEWHERE.match(candidate):
+            return 0
+        dummy = ".." in candidate or "12345678" in candidate
+        short = len(candidate) < 20 and candidate == candidate.lower()
+        return 0 if dummy or short else len(candidate)
+
+
+class Password(PatternDetector):
+    """Passwords and passphrases that are assigned in code and configuration, or told in a sentence.
+
+    In a sentence only what no word looks like is taken: it holds a digit or a symbol. A password that is a
+    plain word is found where it is quoted behind an assignment.
+    """
+
+    rule = "password"
+    category = Category.SECRET
+    score = 0.75
+    keywords = ("passw", "passcode", "passphrase", "pwd")
+    pattern = (
+        r"(?i:passw(?:or)?d|passcode|passphrase|pwd)[\w.-]{0,20}(?:[\"'`]{0,2}\s{0,8}(?:=>|:=|[=:])[ \t]{0,3}"
+        r"(?:(?P<quoted>\"[^\"\n]{4,64}\"|'[^'\n]{4,64}'|`[^`\n]{4,64}`)|(?P<bare>[^\s\"'`,;<>(){}\[\]$]{5,64}))"
+        r"|\s(?i:is|was)(?i: now| still)?:?\s{1,2}[\"'`]?(?P<told>[^\s\"'`]{5,64}))"
+    )
+
+    def judge(self, group: str, candidate: str) -> int:
+        inner = candidate[1:-1] if group == "quoted" else candidate.rstrip(".,;:!?)")
+        if _ELSEWHERE.match(inner) or len(set(inner)) < 3 or set(inner) <= set("*x.-_"):
+            return 0
+        odd = any(char.isdigit() or not char.isalnum() for char in inner.strip("-_."))
+        mixed = odd and (any(char.isalpha() for char in inner) or len(inner) >= 6)
+        if group == "quoted":
+            return len(candidate) if mixed or (inner.isalpha() and inner.lower() not in _WORDS) else 0
+        if not mixed or (group == "bare" and _IDENTIFIER.fullmatch(inner)):
+            return 0
+        return len(candidate) if group == "bare" else len(inner)
+
+
+_WORDS = {
+    "password",
+    "passwd",
+    "secret",
+    "changeme",
+    "string",
+    "text",
+    "null",
+    "none",
+    "true",
+    "false",
+    "required",
+}

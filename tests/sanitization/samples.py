@@ -18,6 +18,12 @@ CHAIN = Chain([PatternFilter(), ControlFilter(), MarkupFilter()])
 _CORPUS = Path(__file__).parents[1] / "corpus"
 
 
+def texts_of(rule: str) -> list[str]:
+    """The texts of a rule's table."""
+    lines = (_CORPUS / f"{rule}.jsonl").read_text(encoding="utf-8").splitlines()
+    return ["".join(json.loads(line)["text"]) for line in lines]
+
+
 def _values() -> list[str]:
     """One value of every rule, as its table has it."""
     values = []

@@ -1,0 +1,179 @@
+"""Keys of model providers and what surrounds them."""
+
+from sanitization.detectors.vendors.forms import LEFT, Named, Secret, Token
+
+
+class AnthropicKey(Token):
+    """Anthropic API, admin and OAuth keys."""
+
+    rule = "anthropic_key"
+    keywords = ("sk-ant-",)
+    value = (
+        r"sk-ant-(?:api|admin)\d{0,4}-[A-Za-z0-9_-]{80,120}AA|sk-ant-[a-z]{2,12}\d{0,4}-[A-Za-z0-9_-]{80,200}"
+    )
+
+
+class CerebrasKey(Token):
+    """Cerebras API keys."""
+
+    rule = "cerebras_key"
+    keywords = ("csk-",)
+    value = r"csk-[a-z0-9]{40,60}"
+
+
+class CohereKey(Named):
+    """Cohere API keys."""
+
+    rule = "cohere_key"
+    names = "cohere|co_api_key"
+    value = r"[A-Za-z0-9]{40}"
+
+
+class DeepgramKey(Named):
+    """Deepgram API keys."""
+
+    rule = "deepgram_key"
+    names = "deepgram"
+    value = r"[a-f0-9]{40}"
+
+
+class ElevenLabsKey(Named):
+    """ElevenLabs API keys."""
+
+    rule = "elevenlabs_key"
+    names = "elevenlabs|eleven_api|xi-api-key"
+    value = r"(?:sk_)?[a-f0-9]{32,48}"
+
+
+class FireworksKey(Token):
+    """Fireworks AI API keys."""
+
+    rule = "fireworks_key"
+    keywords = ("fw_",)
+    value = r"fw_[A-Za-z0-9]{22,40}"
+
+
+class GroqKey(Token):
+    """Groq API keys."""
+
+    rule = "groq_key"
+    keywords = ("gsk_",)
+    value = r"gsk_[A-Za-z0-9]{52}"
+
+
+class HuggingFaceToken(Token):
+    """Hugging Face user and organization tokens."""
+
+    rule = "huggingface_token"
+    keywords = ("hf_", "api_org_")
+    value = r"(?:hf_|api_org_)[A-Za-z0-9]{34,64}"
+
+
+class LangSmithKey(Token):
+    """LangSmith API keys."""
+
+    rule = "langsmith_key"
+    keywords = ("lsv2_",)
+    value = r"lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}"
+
+
+class MistralKey(Named):
+    """Mistral API keys."""
+
+    rule = "mistral_key"
+    names = "mistral"
+    value = r"[A-Za-z0-9]{32}"
+
+
+class NvidiaKey(Token):
+    """NVIDIA API keys."""
+
+    rule = "nvidia_key"
+    keywords = ("nvapi-",)
+    value = r"nvapi-[A-Za-z0-9_-]{60,80}"
+
+
+class OpenRouterKey(Token):
+    """OpenRouter API keys."""
+
+    rule = "openrouter_key"
+    keywords = ("sk-or-",)
+    value = r"sk-or-v1-[a-f0-9]{64}"
+
+
+class PerplexityKey(Token):
+    """Perplexity API keys."""
+
+    rule = "perplexity_key"
+    keywords = ("pplx-",)
+    value = r"pplx-[A-Za-z0-9]{48}"
+
+
+class PineconeKey(Token):
+    """Pinecone API keys."""
+
+    rule = "pinecone_key"
+    keywords = ("pcsk_",)
+    value = r"pcsk_[A-Za-z0-9_]{40,90}"
+
+
+class PrivateAiKey(Named):
+    """Private AI API keys."""
+
+    rule = "privateai_key"
+    names = "privateai|private_ai|private-ai"
+    value = r"[a-z0-9]{32}"
+
+
+class ReplicateToken(Token):
+    """Replicate API tokens."""
+
+    rule = "replicate_token"
+    keywords = ("r8_",)
+    value = r"r8_[A-Za-z0-9]{37}"
+
+
+class StabilityKey(Named):
+    """Stability AI API keys."""
+
+    rule = "stability_key"
+    names = "stability"
+    value = r"sk-[A-Za-z0-9]{48}"
+
+
+class TogetherKey(Named):
+    """Together AI API keys."""
+
+    rule = "together_key"
+    names = "together_api|togetherai|together_ai"
+    value = r"[a-f0-9]{64}"
+
+
+class WandbKey(Named):
+    """Weights & Biases API keys."""
+
+    rule = "wandb_key"
+    names = "wandb|weights_and_biases"
+    value = r"[a-f0-9]{40}"
+
+
+class XaiKey(Token):
+    """xAI API keys."""
+
+    rule = "xai_key"
+    keywords = ("xai-",)
+    value = r"xai-[A-Za-z0-9]{60,90}"
+
+
+class OpenAiKey(Secret):
+    """User, project, service-account and admin keys, and those of services that copied the form."""
+
+    rule = "openai_key"
+    keywords = ("sk-",)
+    pattern = rf"{LEFT}(?P<value>sk-[A-Za-z0-9_-]{{20,220}})"
+
+    def accept(self, candidate: str) -> int:
+        # Anthropic's have a rule of their own, and `sk-` begins words in hyphenated names too.
+        if candidate.startswith("sk-ant-") or not any(char.isdigit() for char in candidate):
+            return 0
+        return len(candidate) if max(map(len, candidate.split("-"))) >= 16 else 0
