@@ -1,9 +1,14 @@
 """Private keys as text: PEM, OpenSSH, PGP and SSH2 blocks."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sanitization.detectors.base import Detector, compile_pattern
+from sanitization.detectors.base import Detector
+from sanitization.matching import Searcher, compile_pattern
 from sanitization.partial import beginnings
+from sanitization.rules import Category
+
+MARK = 80  # longer than any BEGIN or END line
+SOON = 512  # within so many characters behind its BEGIN line, a body begins
 
 _MARK = r"-{{4,5}} ?{word} [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)? ?-{{4,5}}"
 _BEGIN = _MARK.format(word="BEGIN")
@@ -26,45 +31,70 @@ class PrivateKey(Detector):
     """
 
     rule: ClassVar[str] = "private_key"
+    category = Category.SECRET
     score = 0.99
     keywords = ("private key",)
     LIMIT = 32_768
 
     def __init__(self) -> None:
-        self._begin = compile_pattern(_BEGIN)
-        self._end = compile_pattern(_END)
+        self._begin = Searcher(_BEGIN)
+        self._end = Searcher(_END)
         self._body = compile_pattern(_BODY)
         self._body_goes_on = compile_pattern(rf"(?:{beginnings(_BODY)})\z")
         self._scrap = compile_pattern(_SCRAP)
-        self._beginning = compile_pattern(rf"(?:{beginnings(_BEGIN)})\z")
+        self._beginning = Searcher(rf"(?:{beginnings(_BEGIN)})\z")
 
     def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
-        while begin := self._begin.search(text, start):
-            if begin.start() >= limit:
+        while begin := self._begin_after(text, start):
+            first, after = begin
+            if first >= limit:
                 return None
-            if end := self._end_after(text, begin.end()):
-                return begin.start(), int(end.end())
-            rest = self._body.match(text, begin.end()) or self._scrap.match(text, begin.end())
-            if rest:
-                return begin.start(), rest.end()
-            start = begin.end()
+            if end := self._end_after(text, after):
+                return first, end
+            if rest := self._rest_after(text, after):
+                return first, rest
+            start = after
         return None
 
-    def hold(self, text: str, start: int) -> int:
-        while begin := self._begin.search(text, start):
-            end = self._end_after(text, begin.end())
-            if end is None and self._open(text, begin.end()):
-                return int(begin.start())
-            if end is not None and end.end() == len(text):
-                return int(begin.start())  # one more dash could belong to it
-            start = (end or begin).end()
-        beginning = self._beginning.search(text, start)
-        return len(text) if beginning is None else int(beginning.start())
+    def _rest_after(self, text: str, after: int) -> int | None:
+        """Where what looks like the body of a key that was cut off ends."""
+        rest = None
+        if self._body.match(text[after : after + SOON]):  # matching costs what it is given
+            rest = self._body.match(text[after : after + self.LIMIT])
+        elif len(text) - after < SOON:
+            rest = self._scrap.match(text[after:])
+        return after + int(rest.end()) if rest else None
 
-    def _end_after(self, text: str, after: int) -> Any:
-        if text.find("END ", after, after + self.LIMIT) < 0:  # a hundred times faster than the pattern
-            return None
-        return self._end.search(text, after, after + self.LIMIT)
+    def hold(self, text: str, start: int) -> int:
+        while begin := self._begin_after(text, start):
+            first, after = begin
+            end = self._end_after(text, after)
+            if end is None and self._open(text, after):
+                return first
+            if end == len(text):
+                return first  # one more dash could belong to it
+            start = end or after
+        found = self._beginning.start(text[max(start, len(text) - MARK) :])
+        return len(text) if found < 0 else max(start, len(text) - MARK) + found
+
+    def _begin_after(self, text: str, start: int) -> tuple[int, int] | None:
+        """The next BEGIN line, by its end too. Looks only where the word is."""
+        while (word := text.find("BEGIN ", start)) >= 0:
+            base = max(start, word - 8)
+            if spans := self._begin.spans(text[base : word + MARK]):
+                return base + spans[0][0], base + spans[0][1]
+            start = word + 1
+        return None
+
+    def _end_after(self, text: str, after: int) -> int | None:
+        """Where the next END line ends, if one is near enough."""
+        last = after + self.LIMIT
+        while (word := text.find("END ", after, last)) >= 0:
+            base = max(after, word - 8)
+            if spans := self._end.spans(text[base : min(word + MARK, last)]):
+                return base + spans[0][1]
+            after = word + 1
+        return None
 
     def _open(self, text: str, after: int) -> bool:
         """Whether an END may still come near enough, or the body go on."""
