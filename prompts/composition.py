@@ -16,7 +16,7 @@ from prompts.cache import AnswerCache, NoCache, StoredCache
 from prompts.leases import Lease
 from prompts.work import House
 from prompts.writer import DatabaseJournal
-from sanitization.chain import Chain
+from sanitization import composition as sanitization
 from sanitization.policies import Policy
 
 _installed: House | None = None
@@ -36,7 +36,7 @@ def install(other: House | None) -> None:
 @cache
 def built() -> House:
     """The house that the settings describe."""
-    policy = default_policy()
+    policy = sanitization.environment_policy()
 
     def policy_of(user_id: UUID) -> Policy:
         return policy
@@ -45,23 +45,11 @@ def built() -> House:
     if settings.PROMPT_CACHE_SECONDS:
         answers = StoredCache(store, keep_seconds=settings.PROMPT_CACHE_SECONDS)
     return House(
-        chain=Chain.from_paths(settings.SANITIZATION_FILTERS, key=settings.SECRET_KEY.encode()),
+        chain=sanitization.chain(),
         policy_of=policy_of,
         backend=inference.backend(),
         journal=journal(),
         cache=answers,
-    )
-
-
-def default_policy() -> Policy:
-    """The policy that the variables POLICY_… describe."""
-    return Policy.build(
-        off=settings.POLICY_OFF,
-        flag=settings.POLICY_FLAG,
-        mask=settings.POLICY_MASK,
-        hash=settings.POLICY_HASH,
-        block=settings.POLICY_BLOCK,
-        html=settings.POLICY_HTML,
     )
 
 
