@@ -163,7 +163,7 @@ class GenericSecret(Secret):
         r"(?i:token|secret|credentials?|access[_. -]?code|(?:api|access|auth|private|encryption|signing|"
         r"client|master|account|service|admin|session)[_. -]?key)"
         r"(?i:s|[_. -]?(?:value|string|hash|b(?:ase)?64|prod|dev|live|key|token))?(?:[_.-][\w.-]{0,20})?"
-        r"[\"'`]?\]?\s{0,3}(?:=>|:{1,3}=|\|\||\?=|\.=|[=>:,])[\s'\"`=]{0,5}"
+        r"(?:[\"'`]\]?)?\s{0,3}(?:=>|:{1,3}=|\|\||\?=|\.=|[=>:,])[\s'\"`=]{0,5}"
         r"(?P<value>[A-Za-z0-9_.+/=~!@#$%^&*-]{16,150})(?:[^A-Za-z0-9_.+/=-]|\.(?:[^A-Za-z0-9]|$)|$)"
     )
 
