@@ -2,6 +2,7 @@
 The door to RE2: patterns that match in linear time, with room for their automata, silent about hostile input.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import re2
@@ -14,10 +15,14 @@ Spans = list[tuple[int, int]]
 
 def compile_pattern(pattern: str) -> Any:
     """An RE2 pattern; `re2` has no types. Raises re2.error."""
+    return re2.compile(pattern, _options())
+
+
+def _options() -> Any:
     options = re2.Options()
     options.max_mem = 64 << 20
     options.log_errors = False
-    return re2.compile(pattern, options)
+    return options
 
 
 class Searcher:
@@ -48,3 +53,23 @@ class Searcher:
         """Where the first match from `start` on begins; -1 where there is none."""
         spans = self.spans(text, start)
         return -1 if spans is None else spans[0][0]
+
+
+class Among:
+    """Tells in one pass which of some patterns match a text anywhere."""
+
+    def __init__(self, owned: Sequence[tuple[int, str | None]]) -> None:
+        """Each pattern with its owner; None is an owner that may always match."""
+        self._certain = {owner for owner, pattern in owned if pattern is None}
+        self._owners = [owner for owner, pattern in owned if pattern is not None]
+        self._set = re2.Set.SearchSet(_options())
+        for _, pattern in owned:
+            if pattern is not None:
+                self._set.Add(pattern)
+        self._set.Compile()
+
+    def owners(self, text: str) -> set[int]:
+        if not self._owners:
+            return set(self._certain)
+        found = self._set.Match(text) or ()
+        return self._certain.union(self._owners[number] for number in found)

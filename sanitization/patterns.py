@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from sanitization.detectors import ALL
-from sanitization.detectors.base import Detector, PatternDetector
+from sanitization.detectors.base import LOOKBACK, ContextualDetector, Detector, PatternDetector
 from sanitization.filters import Backlog, Stage
 from sanitization.keywords import MIN_LENGTH, Keywords, lead
-from sanitization.matching import Searcher
+from sanitization.matching import Among, Searcher
 from sanitization.normalize import Normalized
 from sanitization.partial import beginnings
 from sanitization.policies import Policy
@@ -30,22 +30,27 @@ MAX_PLANS = 256
 class Plan:
     """How some detectors are searched for together. The same for every text, so it is made once."""
 
-    def __init__(self, detectors: Sequence[Detector]) -> None:
+    def __init__(self, detectors: Sequence[Detector], *, eager: frozenset[str] = frozenset()) -> None:
+        """`eager` are the contextual ones whose weak findings are wanted too."""
         self.detectors = tuple(detectors)
+        self.told: set[int] = set()  # those that need a word in front, which is in the text already or not
         self.led: set[int] = set()  # those whose keyword stands at the beginning of every match
-        self.hint: dict[int, str] = {}  # those with a short keyword, by which text says that they may match
         self.need: dict[int, Searcher] = {}  # those with a pattern for the same purpose
         self.own_hold: list[Detector] = []
         self.lead = 0
         owned: list[tuple[str, int]] = []
         apart: list[str] = []
         for number, one in enumerate(self.detectors):
-            long = one.keywords and min(map(len, one.keywords)) >= MIN_LENGTH
-            if long:
+            told = isinstance(one, ContextualDetector) and one.rule not in eager
+            weak = isinstance(one, ContextualDetector) and not told
+            long = not weak and one.keywords and min(map(len, one.keywords)) >= MIN_LENGTH
+            if long or told:
                 owned += [(word, number) for word in one.keywords]
-            if one.needs:
+            if one.needs and (long or told):
                 self.need[number] = _compiled(one.needs)
-            if not isinstance(one, PatternDetector):
+            if told:
+                self.told.add(number)
+            elif not isinstance(one, PatternDetector):
                 self.own_hold.append(one)
             elif long and (first := lead(one.pattern, one.keywords)) is not None:
                 self.led.add(number)
@@ -55,15 +60,12 @@ class Plan:
         self.keywords = Keywords(owned)
         listed = {number for _, number in owned}
         self.always = [number for number in range(len(self.detectors)) if number not in listed]
+        self.among = Among([(number, _pattern(self.detectors[number])) for number in self.always])
         self.apart = _any_beginning(tuple(apart)) if apart else None
 
     def may_match(self, text: str, lowered: str) -> list[int]:
         """The detectors that could find something in this text."""
-        possible = self.keywords.owners(lowered)
-        for number in self.always:
-            words = self.detectors[number].keywords
-            if not words or any(word in lowered for word in words):
-                possible.add(number)
+        possible = self.keywords.owners(lowered) | self.among.owners(text)
         needs: dict[int, bool] = {}
         for number in self.need.keys() & possible:
             pattern = self.need[number]
@@ -80,17 +82,21 @@ class Plan:
         )
         if self.apart and 0 <= (found := self.apart.start(text, start)) < limit:
             limit = found
-        for number in self.led.intersection(possible):
+        for number in (self.led | self.told).intersection(possible):
             limit = min(limit, self.detectors[number].hold(text, start))
         for detector in self.own_hold:
             limit = min(limit, detector.hold(text, start))
         return limit
 
 
+def _pattern(detector: Detector) -> str | None:
+    return detector.pattern if isinstance(detector, PatternDetector) else None
+
+
 @lru_cache(maxsize=64)
-def plan(detectors: tuple[Detector, ...]) -> Plan:
+def plan(detectors: tuple[Detector, ...], eager: frozenset[str] = frozenset()) -> Plan:
     """The plan for these detectors; made once."""
-    return Plan(detectors)
+    return Plan(detectors, eager=eager)
 
 
 @lru_cache(maxsize=256)
@@ -138,7 +144,7 @@ class DetectorScan:
             for number in possible:
                 spans += self._find(number, limit)
         self.settled = copy.place(limit)
-        kept = max(0, limit - 1)
+        kept = max(0, limit - LOOKBACK)
         copy.drop(kept)
         self._decided = limit - kept
         self._behind = {number: at - kept for number, at in self._behind.items() if at > limit}
@@ -151,8 +157,11 @@ class DetectorScan:
         start = max(self._decided, self._behind.get(number, 0))
         while found := detector.find(copy.text, start, limit):
             begin, start = found
-            span = Span(copy.place(begin), copy.end(start - 1), detector.rule, detector.score)
-            spans.append(span)
+            score = detector.rate(copy.text, begin)
+            if number in self._plan.told and score < detector.score:
+                start = begin + 1  # nothing: where no such word is near, nobody has even looked
+                continue
+            spans.append(Span(copy.place(begin), copy.end(start - 1), detector.rule, score))
             self._behind[number] = start
         return spans
 
@@ -186,5 +195,7 @@ class PatternFilter:
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
             on = (one for one in self._instances if policy.action(direction, one.rule) is not Action.OFF)
-            known = self._plans[key] = plan(tuple(on))
+            weak = (one for one in self._instances if isinstance(one, ContextualDetector))
+            eager = frozenset(one.rule for one in weak if policy.threshold(one.rule) <= one.best_alone)
+            known = self._plans[key] = plan(tuple(on), eager)
         return known

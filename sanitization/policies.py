@@ -25,6 +25,8 @@ CustomDirection = Literal["prompt", "answer", "both"]
 CUSTOM_DIRECTIONS: tuple[CustomDirection, ...] = get_args(CustomDirection)
 
 EVERY_RULE = "*"
+# The least score of a finding, unless a policy sets another for its rule: what is rather so than not.
+THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Policy:
     """Two policies with the same content have the same `revision`, so it may stand in cache keys.
 
     prompt, answer   rule to action, for the rules that are not treated by their own default
-    thresholds       rule to the least score (0 to 1) that makes a span a finding
+    thresholds       rule to the least score (0 to 1) that makes a span a finding; THRESHOLD for the others
     allow            rule, or `*` for all, to values that are never findings. They are compared folded and
                      without case; one that begins or ends with `*` matches any value that ends or begins so
     custom           the operator's own rules
@@ -128,7 +130,7 @@ class Policy:
         return own.action if own.direction in (direction, "both") else Action.OFF
 
     def threshold(self, rule: str) -> float:
-        return self.thresholds.get(rule, 0.0)
+        return self.thresholds.get(rule, THRESHOLD)
 
     def as_document(self) -> dict[str, Any]:
         """The content as JSON, without the slug; `documents.read` makes the same policy of it."""

@@ -15,7 +15,7 @@ from sanitization.chain import Chain
 from sanitization.errors import ScreeningFailed
 from sanitization.placeholders import Placeholders
 from sanitization.policies import Policy
-from sanitization.rules import RULES
+from sanitization.rules import RULES, Category
 from sanitization.spans import Action, Direction, Finding
 
 
@@ -41,12 +41,16 @@ class Counts:
 
 
 def with_every_rule(policy: Policy, chain: Chain) -> Policy:
-    """The policy with the rules turned on that are off by default, and masking. What a policy lists stays."""
+    """The policy with the rules turned on that are off by default, and masking, and with the findings that
+    nothing but their form speaks for. What a policy lists stays.
+    """
+    weak = (rule for rule in chain.rules if rule in RULES and RULES[rule].category is Category.PII)
     off = {rule for rule in chain.rules if rule in RULES and RULES[rule].advisory}
     return replace(
         policy,
         prompt=dict.fromkeys(off, Action.MASK) | dict(policy.prompt),
         answer=dict.fromkeys(off, Action.MASK) | dict(policy.answer),
+        thresholds=dict.fromkeys(weak, 0.0) | dict(policy.thresholds),
     )
 
 

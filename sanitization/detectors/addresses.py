@@ -19,6 +19,10 @@ class Email(PatternDetector):
     """
 
     rule = "email"
+    aliases = (
+        "EMAIL_ADDRESS",
+        "EMAIL",
+    )
     keywords = ("@",)
     pattern = (
         rf"[{_NAME}][{_NAME}_.!#$%&'*+^~-]{{0,127}}@"
@@ -33,6 +37,7 @@ class IPv4(PatternDetector):
     """
 
     rule = "ipv4"
+    aliases = ("IP_ADDRESS",)
     keywords = (".",)
     pattern = r"[^A-Za-z0-9.](?P<value>(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?)(?:[^A-Za-z0-9.]|\.(?:\D|$)|$)"
 
@@ -44,6 +49,7 @@ class IPv6(PatternDetector):
     """RFC 4291 addresses in full, shortened and with an IPv4 tail; a zone after `%` belongs to it."""
 
     rule = "ipv6"
+    aliases = ("IP_ADDRESS",)
     keywords = (":",)
     pattern = (
         r"[^A-Za-z0-9:.\]](?P<value>[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}"

@@ -11,11 +11,15 @@ from functools import cached_property
 from typing import ClassVar
 
 from sanitization.matching import Searcher, compile_pattern
+from sanitization.normalize import fold
 from sanitization.partial import beginnings, width
 from sanitization.rules import Category, Rule
 from sanitization.spans import Action
 
 __all__ = ["Detector", "PatternDetector", "compile_pattern"]
+
+# What stands so far in front of a finding can be evidence for it. A text keeps that much of itself.
+LOOKBACK = 64
 
 # `accept` looks at a candidate, and a rejected one is searched again from its second character. A bound on
 # candidates keeps that linear.
@@ -58,6 +62,10 @@ class Detector:
     def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
         """The first finding whose match begins in [start, limit)."""
         raise NotImplementedError
+
+    def rate(self, text: str, begin: int) -> float:
+        """The score of a finding that begins here. May look at LOOKBACK characters in front of it."""
+        return self.score
 
     def hold(self, text: str, start: int) -> int:
         """The leftmost place from `start` on where more text could still make or change a match."""
@@ -115,3 +123,35 @@ class PatternDetector(Detector):
     def hold(self, text: str, start: int) -> int:
         found = self._beginnings.start(text, start)
         return len(text) if found < 0 else found
+
+
+class ContextualDetector(PatternDetector):
+    """Numbers that only the words in front of them tell from any other: `context`, lower case, as they begin.
+
+    Without one of them the number still is a finding, but a weak one, below the threshold of a policy that
+    does not ask for more.
+    """
+
+    context: ClassVar[tuple[str, ...]] = ()
+    score = 0.85
+    weak: ClassVar[float] = 0.3
+    alone: ClassVar[float] = 0.0  # the best score without such a word, where that is more than `weak`
+
+    def __init_subclass__(cls) -> None:
+        # As they read: a Cyrillic word folds to other letters when it is in capitals.
+        both = [fold(form)[0].lower() for word in cls.context for form in (word, word.upper())]
+        cls.keywords = tuple(dict.fromkeys(both))
+
+    @property
+    def best_alone(self) -> float:
+        return max(self.weak, self.alone)
+
+    @cached_property
+    def _telling(self) -> re.Pattern[str]:
+        # Short words only whole: a `pan` is no panel.
+        words = "|".join(re.escape(word) + ("(?![a-z])" if len(word) < 5 else "") for word in self.keywords)
+        return re.compile(rf"(?<![a-z])(?:{words})") if words else re.compile(r"(?!)")
+
+    def rate(self, text: str, begin: int) -> float:
+        before = text[max(0, begin - LOOKBACK) : begin].lower()
+        return self.score if self._telling.search(before) else self.weak

@@ -53,7 +53,7 @@ class AwsSecretKey(Secret):
     """The 40 characters of an AWS secret access key, which only their name or their id tells from a hash."""
 
     rule = "aws_secret_key"
-    keywords = ("secret", "akia", "asia")
+    keywords = ("aws", "secret", "akia", "asia")
     randomness = 3.5
     pattern = (
         r"(?:(?i:aws.{0,20}secret|secret.{0,3}access.{0,3}key|secret.{0,3}key)[\w .-]{0,20}"
@@ -105,16 +105,7 @@ class ConnectionString(PatternDetector):
 
     rule = "connection_string"
     category = Category.SECRET
-    keywords = (
-        ";pwd",
-        ";password",
-        "; password",
-        "; pwd",
-        "accountkey=",
-        "sharedaccesskey=",
-        "?password=",
-        "&password=",
-    )
+    keywords = ("password", "pwd", "accountkey=", "sharedaccesskey=")
     pattern = (
         r"(?i:[;?&] ?(?:password|pwd) ?= ?|accountkey=|sharedaccesskey=)"
         r"(?P<value>\"[^\"\n]{4,128}\"|'[^'\n]{4,128}'|[^\s;&\"'<>]{4,128})"
@@ -129,7 +120,7 @@ class NetrcPassword(PatternDetector):
 
     rule = "netrc_password"
     category = Category.SECRET
-    keywords = ("machine ",)
+    keywords = ("machine",)
     pattern = (
         r"(?i:machine)\s{1,3}\S{1,80}\s{1,5}login\s{1,3}\S{1,80}\s{1,5}password\s{1,3}(?P<value>\S{3,128})"
     )
@@ -140,13 +131,21 @@ class KubernetesSecret(PatternDetector):
 
     rule = "kubernetes_secret"
     category = Category.SECRET
-    keywords = ("kind",)
+    keywords = ("kind", "data")
     pattern = (
         r"(?i:kind[\"']?:\s{0,3}[\"']?secret\b)(?:[^\n]{0,120}\n){1,4}?\s{0,8}\"?data\"?:\s{0,3}\{?\n?\s{1,8}"
         r"(?P<a>[\w.\"'-]{1,64}:\s{0,3}[\"']?[A-Za-z0-9+/]{8,120}={0,2}[\"']?)"
         r"|(?i:data[\"']?:)\s{0,3}\n?\s{1,8}(?P<b>[\w.\"'-]{1,64}:\s{0,3}[\"']?[A-Za-z0-9+/]{8,120}={0,2}[\"']?)\s{1,5}"
         r"(?i:kind[\"']?:\s{0,3}[\"']?secret\b)"
     )
+
+
+_JOINTS = ("", "_", ".", " ", "-")
+_KINDS = (
+    *("api", "access", "auth", "private", "encryption", "signing"),
+    *("client", "master", "account", "service", "admin", "session"),
+)
+_KEYS = [f"{kind}{joint}key" for kind in _KINDS for joint in _JOINTS]
 
 
 class GenericSecret(Secret):
@@ -158,7 +157,7 @@ class GenericSecret(Secret):
     rule = "generic_secret"
     score = 0.8
     randomness = 3.4
-    keywords = ("token", "secret", "key", "credential", "access")
+    keywords = ("token", "secret", "credential", *_KEYS, *(f"access{joint}code" for joint in _JOINTS))
     pattern = (
         r"(?i:token|secret|credentials?|access[_. -]?code|(?:api|access|auth|private|encryption|signing|"
         r"client|master|account|service|admin|session)[_. -]?key)"

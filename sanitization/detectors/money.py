@@ -66,6 +66,7 @@ class CreditCard(PatternDetector):
     """
 
     rule = "credit_card"
+    aliases = ("CREDIT_CARD",)
     score = 0.95
     pattern = r"[^A-Za-z0-9](?P<value>\d(?:[ -]?\d){11,18})(?:[^A-Za-z0-9]|$)"
 
@@ -90,6 +91,7 @@ class Iban(PatternDetector):
     """
 
     rule = "iban"
+    aliases = ("IBAN_CODE",)
     score = 0.95
     pattern = r"[^A-Za-z0-9](?P<value>[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30})"
 

@@ -77,6 +77,7 @@ class Phone(PatternDetector):
     """Telephone numbers with an international prefix, a telling word, or a national form."""
 
     rule = "phone"
+    aliases = ("PHONE_NUMBER",)
     score = 0.75
     pattern = (
         rf"(?:[^A-Za-z0-9.+(](?:{_TOLD}(?P<told>{_NUMBER})|(?P<tells>{_NUMBER}){_TELLS}|(?P<alone>{_NUMBER}))"

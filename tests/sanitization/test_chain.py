@@ -156,12 +156,12 @@ def test_overlapping_masks_become_one_placeholder_and_both_count():
 @pytest.mark.parametrize(
     ("spans", "expected"),
     [
-        ([Span(2, 6, "a", 0.9), Span(4, 9, "b", 0.1, Action.REMOVE)], "019"),
-        ([Span(2, 6, "a", 0.1), Span(4, 9, "b", 0.9, Action.FLAG)], "01[A_1]6789"),
-        ([Span(2, 6, "a", 0.1), Span(4, 9, "b", 0.9, Action.OFF)], "01[A_1]6789"),
-        ([Span(2, 6, "a", 0.1), Span(6, 9, "b", 0.9)], "01[A_1][B_1]9"),
-        ([Span(2, 6, "a", 0.9), Span(4, 9, "b", 0.1, Action.REMOVE, "4-8")], "01[B_1]9"),
-        ([Span(4, 9, "b", 0.1, Action.REMOVE, "<>")], "0123<>9"),
+        ([Span(2, 6, "a", 0.9), Span(4, 9, "b", 0.6, Action.REMOVE)], "019"),
+        ([Span(2, 6, "a", 0.6), Span(4, 9, "b", 0.9, Action.FLAG)], "01[A_1]6789"),
+        ([Span(2, 6, "a", 0.6), Span(4, 9, "b", 0.9, Action.OFF)], "01[A_1]6789"),
+        ([Span(2, 6, "a", 0.6), Span(6, 9, "b", 0.9)], "01[A_1][B_1]9"),
+        ([Span(2, 6, "a", 0.9), Span(4, 9, "b", 0.6, Action.REMOVE, "4-8")], "01[B_1]9"),
+        ([Span(4, 9, "b", 0.6, Action.REMOVE, "<>")], "0123<>9"),
     ],
     ids=[
         "removal-wins",

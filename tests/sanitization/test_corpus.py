@@ -12,7 +12,8 @@ import pytest
 
 from sanitization.detectors import BY_RULE, collect
 from sanitization.detectors.base import MAX_CANDIDATE, WINDOW, PatternDetector
-from sanitization.patterns import DetectorScan
+from sanitization.patterns import DetectorScan, plan
+from sanitization.policies import THRESHOLD
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 CASES = [
@@ -26,10 +27,10 @@ SAMPLES = [(rule, text, found) for rule, text, found in (case.values for case in
 
 
 def find(rule: str, *pieces: str) -> list[tuple[int, int]]:
-    scan = DetectorScan([BY_RULE[rule]()])
+    scan = DetectorScan(plan((BY_RULE[rule](),), frozenset({rule})))
     spans = [span for piece in pieces for span in scan.feed(piece, last=False)]
     spans += scan.feed("", last=True)
-    return [(span.start, span.end) for span in spans]
+    return [(span.start, span.end) for span in spans if span.score >= THRESHOLD]
 
 
 @pytest.mark.parametrize(("rule", "text", "found"), CASES)

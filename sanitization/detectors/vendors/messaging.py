@@ -113,7 +113,7 @@ class HubSpotToken(Token):
     """HubSpot private app tokens."""
 
     rule = "hubspot_token"
-    keywords = ("pat-na1-", "pat-eu1-", "pat-na2-", "pat-ap1-")
+    keywords = ("pat-na", "pat-eu", "pat-ap")
     value = r"pat-(?:na|eu|ap)\d-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 

@@ -61,7 +61,7 @@ class DynatraceToken(Token):
     """Dynatrace API tokens."""
 
     rule = "dynatrace_token"
-    keywords = ("dt0c01.", "dt0s16.")
+    keywords = ("dt0c", "dt0s")
     value = r"dt0[cs]\d{2}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{64}"
 
 

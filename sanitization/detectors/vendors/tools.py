@@ -236,7 +236,7 @@ class SidekiqUrl(Secret):
     """Credentials of Sidekiq's gem server in an address."""
 
     rule = "sidekiq_url"
-    keywords = ("contribsys.com",)
+    keywords = ("https://", "http://")
     randomness = 2.0
     pattern = r"https?://(?P<value>[a-f0-9]{8}:[a-f0-9]{8})@(?:gems|enterprise)\.contribsys\.com"
 

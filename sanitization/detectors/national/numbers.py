@@ -1,0 +1,49 @@
+"""How a national number is recognized: its form, its check digits, and the words in front of it."""
+
+from functools import cache
+from importlib import import_module
+from typing import Any, ClassVar
+
+from sanitization.detectors.base import ContextualDetector
+
+LEFT = r"[^A-Za-z0-9-]"
+RIGHT = r"(?:[^A-Za-z0-9-]|-(?:[^A-Za-z0-9]|$)|$)"
+
+
+def _anything(candidate: str) -> bool:
+    return True
+
+
+class NationalNumber(ContextualDetector):
+    """`standard` names the module of python-stdnum that knows the check digits, `valid` is a check of ours.
+
+    `separated` is a character that such a number is written with and others are not: with it the number
+    speaks for itself.
+    """
+
+    needs = r"\d"
+    value: ClassVar[str]
+    standard: ClassVar[str] = ""
+    separated: ClassVar[str] = ""
+    valid: ClassVar[Any] = staticmethod(_anything)  # takes a candidate, says whether it can be one
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.pattern = rf"{LEFT}(?P<value>{cls.value}){RIGHT}"
+        if cls.separated:
+            cls.alone = 0.6
+
+    def accept(self, candidate: str) -> int:
+        right = _standard(self.standard).is_valid(candidate) if self.standard else type(self).valid(candidate)
+        return len(candidate) if right else 0
+
+    def rate(self, text: str, begin: int) -> float:
+        score = super().rate(text, begin)
+        if score < self.score and self.separated:
+            return self.alone if self.separated in text[begin : begin + 10] else self.weak
+        return score
+
+
+@cache
+def _standard(name: str) -> Any:
+    return import_module(f"stdnum.{name}")
