@@ -1,5 +1,6 @@
 """
-Every detector of this package, one class a rule, found by looking through the modules of this package.
+Every detector of this package, one class a rule, found by looking through the modules of this package: the
+classes that a module defines, and those that it has in its TABLE.
 
 A duplicate rule id is an error at import. Each rule has its table of cases in tests/corpus/<rule>.jsonl.
 """
@@ -29,10 +30,13 @@ def collect(rooms: Iterable[ModuleType]) -> dict[str, type[Detector]]:
     """Rule id to class, in the order of definition."""
     rules: dict[str, type[Detector]] = {}
     for module in rooms:
-        for member in vars(module).values():
-            own = isinstance(member, type) and issubclass(member, Detector)
-            if not own or member.__module__ != module.__name__ or "rule" not in vars(member):
-                continue
+        defined = [
+            member
+            for member in vars(module).values()
+            if isinstance(member, type) and issubclass(member, Detector)
+            if member.__module__ == module.__name__ and "rule" in vars(member)
+        ]
+        for member in (*defined, *getattr(module, "TABLE", ())):
             if member.rule in rules:
                 raise TypeError(f"two detectors are called {member.rule}")
             rules[member.rule] = member

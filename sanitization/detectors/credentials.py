@@ -57,9 +57,14 @@ class AwsSecretKey(Secret):
     randomness = 3.5
     pattern = (
         r"(?:(?i:aws.{0,20}secret|secret.{0,3}access.{0,3}key|secret.{0,3}key)[\w .-]{0,20}"
-        r"[\"']?\s{0,3}(?i:=>|:=|=|:|is|,)\s{0,3}[\"'`]?|(?:AKIA|ASIA)[A-Z0-9]{16}[^A-Za-z0-9+/]{1,5})"
-        r"(?P<value>[A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"
+        r"[\"']?\s{0,3}(?i:=>|:=|=|:|is|,)\s{0,3}[\"'`]?|(?:AKIA|ASIA)[A-Z0-9]{16}"
+        r"[^A-Za-z0-9+/](?:(?s:.){0,60}?[\s\"'`:=,;|>])?)(?P<value>[A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"
     )
+
+    def accept(self, candidate: str) -> int:
+        # Forty hexadecimal digits are a commit.
+        mixed = any(map(str.isupper, candidate)) and any(map(str.islower, candidate))
+        return super().accept(candidate) if mixed else 0
 
 
 class AzureStorageKey(PatternDetector):
@@ -72,15 +77,21 @@ class AzureStorageKey(PatternDetector):
 
 
 class AuthorizationHeader(Secret):
-    """What follows the scheme in an HTTP Authorization header (RFC 9110, section 11.6.2)."""
+    """The credentials in an HTTP Authorization header (RFC 9110, section 11.6.2), and bearer tokens."""
 
     rule = "authorization_header"
-    keywords = ("authorization",)
+    version = 2
+    keywords = ("authorization", "bearer ")
     randomness = 2.5
     pattern = (
-        r"(?i:authorization)[\"']?\s{0,3}[:=,]\s{0,3}[\"']?(?i:basic|bearer|token|api-token|apikey|digest|negotiate|"
-        r"key)[\s:=]{1,3}(?P<value>[A-Za-z0-9+/_.~:=-]{12,450})"
+        r"(?i:authorization)[\"'`\]]{0,2}\s{0,3}(?:[:=,]|=>)\s{0,3}[\"'`]{0,2}(?i:(?:basic|bearer|token|api-?token|"
+        r"api-?key|digest|negotiate|key|ssws|bot)[\s:=]{1,3}[\"']?)?(?P<value>[A-Za-z0-9+/_.~:=-]{12,400})"
+        r"|(?i:bearer) (?P<bearer>[A-Za-z0-9+/_.~=-]{20,400})"
     )
+
+    def accept(self, candidate: str) -> int:
+        random = super().accept(candidate) and any(map(str.isdigit, candidate))
+        return len(candidate) if random and not _IDENTIFIER.fullmatch(candidate) else 0
 
 
 class CurlCredentials(PatternDetector):
@@ -126,17 +137,32 @@ class NetrcPassword(PatternDetector):
     )
 
 
+class NpmrcToken(Secret):
+    """The token, login or password of a registry in .npmrc: `_authToken`, `_auth` and `_password`."""
+
+    rule = "npmrc_token"
+    keywords = ("_auth", "_password")
+    pattern = (
+        r"[:\s\"/](?i:_authToken|_auth|_password)[\"']?\s{0,3}[=:]\s{0,3}[\"']?"
+        r"(?P<value>[A-Za-z0-9+/_.=~-]{8,300})(?:[^A-Za-z0-9+/_.=~-]|$)"
+    )
+
+
 class KubernetesSecret(PatternDetector):
-    """Values of a Kubernetes Secret manifest: base64 behind a key of `data`."""
+    """The entries of a Kubernetes Secret manifest: names, and values in base64, behind `data`."""
 
     rule = "kubernetes_secret"
+    version = 2
     category = Category.SECRET
     keywords = ("kind", "data")
+    _KIND = r"(?i:kind[\"']?:\s{0,3}[\"']?secret)\b"
+    _ENTRY = r"[\w.\"'-]{1,64}:\s{0,3}[\"']?[A-Za-z0-9+/]{8,}={0,2}[\"']?"
+    _NEXT = r",?[ \t\r]*\n(?:[ \t]*#[^\n]*\n)*[ \t]{1,16}"
+    _ENTRIES = rf"{_ENTRY}(?:{_NEXT}{_ENTRY})*"
+    _DATA = r"\bdata\"?:[ \t]*\{?\s{0,3}(?:[ \t]*#[^\n]*\n)*[ \t]{0,16}"
     pattern = (
-        r"(?i:kind[\"']?:\s{0,3}[\"']?secret\b)(?:[^\n]{0,120}\n){1,4}?\s{0,8}\"?data\"?:\s{0,3}\{?\n?\s{1,8}"
-        r"(?P<a>[\w.\"'-]{1,64}:\s{0,3}[\"']?[A-Za-z0-9+/]{8,120}={0,2}[\"']?)"
-        r"|(?i:data[\"']?:)\s{0,3}\n?\s{1,8}(?P<b>[\w.\"'-]{1,64}:\s{0,3}[\"']?[A-Za-z0-9+/]{8,120}={0,2}[\"']?)\s{1,5}"
-        r"(?i:kind[\"']?:\s{0,3}[\"']?secret\b)"
+        rf"{_KIND}(?s:.){{0,600}}?\n[ \t]{{0,8}}\"?{_DATA}(?P<a>{_ENTRIES})"
+        rf"|{_DATA}(?P<b>{_ENTRIES})\s{{1,5}}\"?{_KIND}"
     )
 
 

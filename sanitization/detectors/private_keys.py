@@ -1,8 +1,8 @@
-"""Private keys as text: PEM, OpenSSH, PGP and SSH2 blocks."""
+"""Private keys as text: PEM, OpenSSH, PGP and SSH2 blocks, PuTTY files, JSON Web Keys."""
 
 from typing import ClassVar
 
-from sanitization.detectors.base import Detector
+from sanitization.detectors.base import Detector, PatternDetector
 from sanitization.matching import Searcher, compile_pattern
 from sanitization.partial import beginnings
 from sanitization.rules import Category
@@ -20,6 +20,15 @@ _BETWEEN = r"(?:\\[nrt]|[\s>|#*\"'+,;\\])*"
 _HEADER = r"(?:[A-Z][A-Za-z-]{2,20}: ?[^\n\\]{0,200}(?:\n|\\n))"
 _BODY = rf"{_BETWEEN}(?:{_HEADER}{_BETWEEN})*(?:[A-Za-z0-9+/=]{{16,}}{_BETWEEN})+[A-Za-z0-9+/=]{{0,15}}"
 _SCRAP = rf"{_BETWEEN}[A-Za-z0-9+/=]{{1,15}}\z"
+_BLANKS = " \t\r\n>|#*\"'+,;\\"
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+# The shortest private key, of 32 bytes, has 44 characters in base64. Documentation has `...` or a word.
+MIN_BODY = 32
+
+
+def _has_key(between: str) -> bool:
+    """Whether there is anything of a key behind a BEGIN line."""
+    return sum(char in _BASE64 for char in between.partition("END ")[0]) >= MIN_BODY
 
 
 class PrivateKey(Detector):
@@ -50,7 +59,10 @@ class PrivateKey(Detector):
             if first >= limit:
                 return None
             if end := self._end_after(text, after):
-                return first, end
+                if _has_key(text[after : min(end, after + SOON)]):
+                    return first, end
+                start = after
+                continue
             if rest := self._rest_after(text, after):
                 return first, rest
             start = after
@@ -59,6 +71,8 @@ class PrivateKey(Detector):
     def _rest_after(self, text: str, after: int) -> int | None:
         """Where what looks like the body of a key that was cut off ends."""
         rest = None
+        if text[after : after + SOON].lstrip(_BLANKS)[:1] in ("", "-"):
+            return None  # a body does not begin so; text full of BEGIN lines would cost a search for each
         if self._body.match(text[after : after + SOON]):  # matching costs what it is given
             rest = self._body.match(text[after : after + self.LIMIT])
         elif len(text) - after < SOON:
@@ -101,3 +115,24 @@ class PrivateKey(Detector):
         if len(text) - after < self.LIMIT:
             return True
         return self._body_goes_on.match(text, after) is not None
+
+
+class PuttyKey(PatternDetector):
+    """The private part of a PuTTY key file (PPK, versions 1 to 3)."""
+
+    rule = "putty_private_key"
+    category = Category.SECRET
+    score = 0.99
+    keywords = ("private-lines:",)
+    _NEXT = r"(?:\\[nr]|\s){1,6}"
+    _LINE = "[A-Za-z0-9+/=]{16,}"
+    pattern = rf"Private-Lines: ?\d{{1,4}}{_NEXT}(?P<value>{_LINE}(?:{_NEXT}{_LINE})*)"
+
+
+class JsonWebKey(PatternDetector):
+    """The private and symmetric values of a JSON Web Key (RFC 7518, section 6)."""
+
+    rule = "jwk_private_key"
+    category = Category.SECRET
+    keywords = ('"d"', '"k"', '"dp"', '"dq"', '"qi"')
+    pattern = r'"(?:d|k|dp|dq|qi)"\s{0,3}:\s{0,3}"(?P<value>[A-Za-z0-9_-]{32,})"'

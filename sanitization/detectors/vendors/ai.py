@@ -9,7 +9,7 @@ class AnthropicKey(Token):
     rule = "anthropic_key"
     keywords = ("sk-ant-",)
     value = (
-        r"sk-ant-(?:api|admin)\d{0,4}-[A-Za-z0-9_-]{80,120}AA|sk-ant-[a-z]{2,12}\d{0,4}-[A-Za-z0-9_-]{80,200}"
+        r"sk-ant-(?:(?:api|admin)\d{0,4}-[A-Za-z0-9_-]{80,120}AA|(?:oat|ort|sid)\d\d-[A-Za-z0-9_-]{80,200})"
     )
 
 
@@ -170,7 +170,8 @@ class OpenAiKey(Secret):
 
     rule = "openai_key"
     keywords = ("sk-",)
-    pattern = rf"{LEFT}(?P<value>sk-[A-Za-z0-9_-]{{20,220}})"
+    # A run without a hyphen is asked for here already: text full of `sk-` has no candidates then.
+    pattern = rf"{LEFT}(?P<value>sk-[A-Za-z0-9_-]{{0,60}}[A-Za-z0-9_]{{16}}[A-Za-z0-9_-]{{0,160}})"
 
     def accept(self, candidate: str) -> int:
         # Anthropic's have a rule of their own, and `sk-` begins words in hyphenated names too.

@@ -387,14 +387,3 @@ class AwsAccessKey(Secret):
     rule = "aws_access_key"
     keywords = ("akia", "asia", "abia", "acca", "a3t")
     pattern = rf"{LEFT}(?P<value>(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{{16}}){RIGHT}"
-
-
-class GoogleKey(Secret):
-    """API keys, OAuth client secrets and access tokens."""
-
-    rule = "google_key"
-    keywords = ("aiza", "gocspx-", "ya29.")
-    pattern = (
-        rf"{LEFT}(?P<value>AIza[A-Za-z0-9_-]{{35,60}}|GOCSPX-[A-Za-z0-9_-]{{28,60}}"
-        r"|ya29\.[A-Za-z0-9_-]{20,400})"
-    )

@@ -70,11 +70,20 @@ class FacebookToken(Token):
 
 
 class FacebookSecret(Named):
-    """Facebook application secrets and access tokens."""
+    """Facebook application secrets."""
 
     rule = "facebook_secret"
     names = "facebook|fb_app|fb_secret|fb_client"
-    value = r"[a-f0-9]{32}|\d{15,16}(?:\||%7C)[A-Za-z0-9_-]{27,40}"
+    value = r"[a-f0-9]{32}"
+
+
+class FacebookAppToken(Secret):
+    """Facebook access tokens of applications: the id, a bar, and the secret."""
+
+    rule = "facebook_app_token"
+    keywords = ("|", "%7c")
+    needs = r"\d{15}(?:\||%7[Cc])[A-Za-z0-9_-]{27}"
+    pattern = r"[^A-Za-z0-9](?P<value>\d{15,16}(?:\||%7[Cc])[A-Za-z0-9_-]{27,40})(?:[^A-Za-z0-9_-]|$)"
 
 
 class FlickrToken(Named):
@@ -220,7 +229,7 @@ class SlackToken(Token):
     rule = "slack_token"
     keywords = ("xox", "xapp-", "https://hooks.slack.com", "http://hooks.slack.com", "hooks.slack.com")
     value = (
-        r"xox[abepr](?:\.xox[bp])?-[A-Za-z0-9-]{14,400}|xox[os]-\d[A-Za-z0-9-]{10,100}"
+        r"xox[bep](?:\.xox[bp])?-[A-Za-z0-9-]{14,400}|xox[acdr]-[A-Za-z0-9%-]{10,400}|xox[os]-\d[A-Za-z0-9-]{10,100}"
         r"|xapp-\d-[A-Za-z0-9-]{10,200}"
         r"|(?:https?://)?hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,80}"
     )

@@ -182,8 +182,8 @@ class SentryToken(Token):
     """Sentry organization and user tokens."""
 
     rule = "sentry_token"
-    keywords = ("sntrys_", "sntryu_")
-    value = r"sntrys_eyJ[A-Za-z0-9+/=_-]{80,400}|sntryu_[a-f0-9]{64}"
+    keywords = ("sntrys_", "sntryu_", "sntryi_")
+    value = r"sntrys_eyJ[A-Za-z0-9+/]{40,400}={0,2}_[A-Za-z0-9+/]{43}|sntry[ui]_[a-f0-9]{64}"
 
 
 class SentryKey(Named):
@@ -206,5 +206,6 @@ class SumoLogicId(Named):
     """Sumo Logic access ids and keys."""
 
     rule = "sumologic_id"
-    names = "sumologic|sumo_logic|sumo"
+    keywords = ("sumo",)
+    names = r"sumo[ _]?(?:logic|access|api|id|key|secret|token)"
     value = r"su[A-Za-z0-9]{12}|[A-Za-z0-9]{64}"
