@@ -177,7 +177,7 @@ def test_the_strongest_action_wins_where_spans_overlap(spans, expected):
 
 
 def test_a_filter_that_fails_stops_everything_and_says_nothing_of_the_text():
-    text = "".join(["boom", " sec", "ret"])  # in pieces: a trace quotes the source of this test
+    text = "".join(["boom", " qua", "gga"])  # in pieces: a trace quotes the source of this test
     with pytest.raises(ScreeningFailed) as caught:
         prompt(text, Broken())
     assert caught.value.filter_name == "Broken"
