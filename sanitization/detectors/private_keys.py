@@ -35,8 +35,8 @@ class PrivateKey(Detector):
     """From BEGIN to END, both included, whatever stands between them.
 
     The longest keys in use (RSA with 16,384 bits, PGP with subkeys) stay under LIMIT. Without an END that
-    near, the key was cut off: what looks like its body goes with the BEGIN. A mere mention of the BEGIN
-    line in prose is not a finding.
+    near, the key was cut off: what looks like its body goes with the BEGIN, up to LIMIT, which is also what
+    a stream holds back at most. A mere mention of the BEGIN line in prose is not a finding.
     """
 
     rule: ClassVar[str] = "private_key"
@@ -49,16 +49,17 @@ class PrivateKey(Detector):
         self._begin = Searcher(_BEGIN)
         self._end = Searcher(_END)
         self._body = compile_pattern(_BODY)
-        self._body_goes_on = compile_pattern(rf"(?:{beginnings(_BODY)})\z")
         self._scrap = compile_pattern(_SCRAP)
         self._beginning = Searcher(rf"(?:{beginnings(_BEGIN)})\z")
 
     def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
+        clear = 0
         while begin := self._begin_after(text, start):
             first, after = begin
             if first >= limit:
                 return None
-            if end := self._end_after(text, after):
+            end, clear = self._end_after(text, after, clear)
+            if end:
                 if _has_key(text[after : min(end, after + SOON)]):
                     return first, end
                 start = after
@@ -80,11 +81,12 @@ class PrivateKey(Detector):
         return after + int(rest.end()) if rest else None
 
     def hold(self, text: str, start: int) -> int:
+        clear = 0
         while begin := self._begin_after(text, start):
             first, after = begin
-            end = self._end_after(text, after)
-            if end is None and self._open(text, after):
-                return first
+            end, clear = self._end_after(text, after, clear)
+            if end is None and len(text) - after < self.LIMIT:
+                return first  # an END may still come near enough, or the body go on
             if end == len(text):
                 return first  # one more dash could belong to it
             start = end or after
@@ -100,21 +102,19 @@ class PrivateKey(Detector):
             start = word + 1
         return None
 
-    def _end_after(self, text: str, after: int) -> int | None:
-        """Where the next END line ends, if one is near enough."""
+    def _end_after(self, text: str, after: int, clear: int) -> tuple[int | None, int]:
+        """Where the next END line ends, if one is near enough; and up to where there is no word END.
+
+        The second is for the next call: BEGIN lines that stand close together look at nothing twice.
+        """
         last = after + self.LIMIT
-        while (word := text.find("END ", after, last)) >= 0:
+        at = max(after, clear)
+        while (word := text.find("END ", at, last)) >= 0:
             base = max(after, word - 8)
             if spans := self._end.spans(text[base : min(word + MARK, last)]):
-                return base + spans[0][1]
-            after = word + 1
-        return None
-
-    def _open(self, text: str, after: int) -> bool:
-        """Whether an END may still come near enough, or the body go on."""
-        if len(text) - after < self.LIMIT:
-            return True
-        return self._body_goes_on.match(text, after) is not None
+                return base + spans[0][1], clear
+            at = word + 1
+        return None, max(clear, min(last, len(text)) - MARK)  # a line may have been cut there
 
 
 class PuttyKey(PatternDetector):

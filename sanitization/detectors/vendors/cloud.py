@@ -202,7 +202,7 @@ class HerokuToken(Token):
 
     rule = "heroku_token"
     keywords = ("hrku-",)
-    value = r"HRKU-[A-Za-z0-9_-]{36,90}"
+    value = r"HRKU-(?:AA[A-Za-z0-9_-]{58}|[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12})"
 
 
 class IbmKey(Named):

@@ -229,7 +229,8 @@ class SlackToken(Token):
     rule = "slack_token"
     keywords = ("xox", "xapp-", "https://hooks.slack.com", "http://hooks.slack.com", "hooks.slack.com")
     value = (
-        r"xox[bep](?:\.xox[bp])?-[A-Za-z0-9-]{14,400}|xox[acdr]-[A-Za-z0-9%-]{10,400}|xox[os]-\d[A-Za-z0-9-]{10,100}"
+        r"xox[bep](?:\.xox[bp])?-[A-Za-z0-9-]{0,40}[A-Za-z0-9]{10}[A-Za-z0-9-]{0,360}|xox[acdr]-[A-Za-z0-9%-]{0,40}"
+        r"[A-Za-z0-9%]{8}[A-Za-z0-9%-]{0,360}|xox[os]-\d[A-Za-z0-9-]{10,100}"
         r"|xapp-\d-[A-Za-z0-9-]{10,200}"
         r"|(?:https?://)?hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,80}"
     )

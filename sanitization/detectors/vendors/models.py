@@ -7,7 +7,7 @@ TABLE = (
     named("pinecone_old_key", "pinecone", UUID, "Pinecone: API keys of the first form, which are UUIDs."),
     token("voyage_key", "pa-", "[A-Za-z0-9_-]{43}", "Voyage AI: API keys."),
     token("jina_key", "jina_", "[A-Za-z0-9_-]{50,70}", "Jina: API keys."),
-    token("tavily_key", "tvly-", "[A-Za-z0-9_-]{30,50}", "Tavily: API keys."),
+    token("tavily_key", "tvly-", "(?:dev-|prod-)?[A-Za-z0-9]{20,50}", "Tavily: API keys."),
     named("assemblyai_key", "assemblyai assembly_ai", f"{HEX}{{32}}", "AssemblyAI: API keys."),
     token("anyscale_key", "esecret_", "[A-Za-z0-9]{24,40}", "Anyscale: API keys."),
     named("comet_key", "comet", "[A-Za-z0-9]{25}", "Comet: API keys."),

@@ -9,12 +9,6 @@ TABLE = (
         rf"0\.{UUID}\.[A-Za-z0-9]{{30}}:[A-Za-z0-9+/]{{22}}==",
         "Bitwarden: machine account tokens.",
     ),
-    token(
-        "newrelic_key",
-        "NRAK- NRJS- NRII- NRIQ- NRSP- NRRA-",
-        "[A-Za-z0-9_-]{19,42}",
-        "New Relic: user, browser, insert and query keys.",
-    ),
     named(
         "newrelic_license_key",
         "new_relic newrelic",

@@ -105,9 +105,13 @@ class GitLabToken(Token):
         "_gitlab_session=",
     )
     value = (
-        r"gl(?:pat|dt|rt|rtr|ptt|ft|imt|agent|oas|cbt|soat|ffct|wt)-[A-Za-z0-9_.=-]{20,300}"
-        r"|GR1348941[A-Za-z0-9_-]{20,40}|_gitlab_session=[A-Za-z0-9]{32}"
+        # A run without a hyphen, longer than any prefix, keeps text that repeats a prefix free of candidates.
+        r"gl(?:pat|dt|rt|rtr|ptt|ft|imt|agent|oas|cbt|soat|ffct|wt)-[A-Za-z0-9_.=-]{0,40}[A-Za-z0-9_]{8}"
+        r"[A-Za-z0-9_.=-]{0,280}|GR1348941[A-Za-z0-9_-]{20,40}|_gitlab_session=[A-Za-z0-9]{32}"
     )
+
+    def accept(self, candidate: str) -> int:
+        return super().accept(candidate) if len(candidate) >= 25 else 0
 
 
 class JenkinsToken(Named):
@@ -147,7 +151,7 @@ class PyPiToken(Token):
 
     rule = "pypi_token"
     keywords = ("pypi-",)
-    value = r"pypi-[A-Za-z0-9_-]{50,500}"
+    value = r"pypi-[A-Za-z0-9_]{8}[A-Za-z0-9_-]{42,490}"
 
 
 class RubyGemsToken(Token):
