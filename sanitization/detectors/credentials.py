@@ -7,12 +7,14 @@ from sanitization.detectors.vendors.forms import Secret
 from sanitization.rules import Category
 
 # A word of code rather than a value: names, paths, calls, references to where the value really is.
-_DOTTED = re.compile(r"[A-Za-z_]\w{0,19}(?:\.[A-Za-z_]\w{0,19})+")
+_DOTTED = re.compile(r"[A-Za-z_]\w{0,39}(?:\.[A-Za-z_]\w{0,39})+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PREFIXED = re.compile(r"[a-z]{2,10}[_-][A-Za-z0-9_-]+")
 _IDENTIFIER = re.compile(
     r"[A-Za-z_]+(?:[._-][A-Za-z_]+)*\d{0,2}|[a-z]+(?:[A-Z][a-z]+)+\d{0,2}|[./~]?(?:/[\w.-]+)+/?"
 )
+# What people take for a password; `password1` is what code calls a variable.
+_WORD_AND_NUMBER = re.compile(r"(?!pass|pwd|secret|arg|param|value)[A-Za-z][a-z]+\d+")
 _ELSEWHERE = re.compile(
     r"[$%{<\[(]|process\.env|os\.environ|getenv|secrets\.|vault:|env\.|https?:", re.IGNORECASE
 )
@@ -48,6 +50,10 @@ class UrlPassword(PatternDetector):
         r"(?P<value>[^\s/@\[\]\"'<>`]{1,256})@[A-Za-z0-9\[]"
     )
 
+    def accept(self, candidate: str) -> int:
+        shown = candidate.lower() in _WORDS or not candidate.strip("*x.")
+        return 0 if shown or candidate.startswith(("$", "{", "#{", "%(", "%s")) else len(candidate)
+
 
 class AwsSecretKey(Secret):
     """The 40 characters of an AWS secret access key, which only their name or their id tells from a hash."""
@@ -73,7 +79,8 @@ class AzureStorageKey(PatternDetector):
     rule = "azure_storage_key"
     category = Category.SECRET
     keywords = ("==",)
-    pattern = r"[^A-Za-z0-9/+](?P<value>[A-Za-z0-9/+]{86}==)"
+    # As many bytes as SHA-512 has, which lock files write behind a hyphen: sha512-…
+    pattern = r"[^A-Za-z0-9/+_-](?P<value>[A-Za-z0-9/+]{86}==)"
 
 
 class AuthorizationHeader(Secret):
@@ -123,7 +130,8 @@ class ConnectionString(PatternDetector):
     )
 
     def accept(self, candidate: str) -> int:
-        return 0 if _ELSEWHERE.match(candidate) or set(candidate) <= set("*x.") else len(candidate)
+        shown = candidate.lower() in _WORDS or not candidate.strip("*x.") or _ELSEWHERE.match(candidate)
+        return 0 if shown else len(candidate)
 
 
 class NetrcPassword(PatternDetector):
@@ -131,10 +139,14 @@ class NetrcPassword(PatternDetector):
 
     rule = "netrc_password"
     category = Category.SECRET
-    keywords = ("machine",)
+    keywords = ("machine", "default")
     pattern = (
-        r"(?i:machine)\s{1,3}\S{1,80}\s{1,5}login\s{1,3}\S{1,80}\s{1,5}password\s{1,3}(?P<value>\S{3,128})"
+        r"(?:(?i:machine)\s{1,3}\S{1,80}|default)\s{1,5}login\s{1,3}\S{1,80}\s{1,5}password\s{1,3}"
+        r"(?P<value>\S{2,128})"
     )
+
+    def accept(self, candidate: str) -> int:
+        return 0 if _ELSEWHERE.match(candidate) else len(candidate)
 
 
 class NpmrcToken(Secret):
@@ -222,13 +234,19 @@ class Password(PatternDetector):
 
     def judge(self, group: str, candidate: str) -> int:
         inner = candidate[1:-1] if group == "quoted" else candidate.rstrip(".,;:!?)")
-        if _ELSEWHERE.match(inner) or len(set(inner)) < 3 or set(inner) <= set("*x.-_"):
+        if (
+            _ELSEWHERE.match(inner)
+            or _DOTTED.fullmatch(inner)
+            or len(set(inner)) < 3
+            or set(inner) <= set("*x.-_")
+        ):
             return 0
         odd = any(char.isdigit() or not char.isalnum() for char in inner.strip("-_."))
         mixed = odd and (any(char.isalpha() for char in inner) or len(inner) >= 6)
         if group == "quoted":
             return len(candidate) if mixed or (inner.isalpha() and inner.lower() not in _WORDS) else 0
-        if not mixed or (group == "bare" and _IDENTIFIER.fullmatch(inner)):
+        name = _IDENTIFIER.fullmatch(inner) and not _WORD_AND_NUMBER.fullmatch(inner)
+        if not mixed or (group == "bare" and name):
             return 0
         return len(candidate) if group == "bare" else len(inner)
 
@@ -236,6 +254,10 @@ class Password(PatternDetector):
 _WORDS = {
     "password",
     "passwd",
+    "pass",
+    "pwd",
+    "yourpassword",
+    "your_password",
     "secret",
     "changeme",
     "string",
