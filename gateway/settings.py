@@ -211,6 +211,7 @@ PROMPT_MAX_CHARS = env.read("PROMPT_MAX_CHARS")
 PROMPT_CACHE_SECONDS = env.read("PROMPT_CACHE_SECONDS")
 SANITIZATION_FILTERS = [
     "sanitization.patterns.PatternFilter",
+    "sanitization.custom.CustomFilter",
     "sanitization.controls.ControlFilter",
     "sanitization.markup.MarkupFilter",
 ]

@@ -6,17 +6,19 @@ Reads a policy from JSON, and says about everything that is wrong with it where 
      "html": "markdown", "restore": true, "unrestored": [], "origins": [], "links": "any", "images": "listed",
      "tools": {}, "system_prompt": ""}
 
-Every key may be left out. What an operator's pattern may be is for `sanitization.custom` to say.
+Every key may be left out. What an operator's words and patterns may be is for `sanitization.custom` to say.
 """
 
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from sanitization.custom import problems
 from sanitization.errors import PolicyInvalid
 from sanitization.policies import (
     CUSTOM_DIRECTIONS,
     CUSTOM_KINDS,
+    CUSTOM_PREFIX,
     EVERY_RULE,
     HTML_MODES,
     REACHES,
@@ -49,6 +51,7 @@ def read(document: object, *, slug: str, known: Collection[str] | None = None) -
 class _Reader:
     def __init__(self, known: Collection[str] | None) -> None:
         self._known = known
+        self._own: frozenset[str] = frozenset()  # the policy's custom rules
         self._problems: dict[str, str] = {}
 
     def read(self, document: object, *, slug: str) -> Policy:
@@ -84,6 +87,10 @@ class _Reader:
     def _rule(self, rule: object, pointer: str) -> bool:
         if not isinstance(rule, str):
             self._problem(pointer, "A rule is named by a string.")
+        elif rule.startswith(CUSTOM_PREFIX):
+            if rule in self._own:
+                return True
+            self._problem(pointer, "No custom rule of this policy has this name.")
         elif self._known is not None and rule not in self._known:
             self._problem(pointer, "There is no such rule.")
         else:
@@ -144,15 +151,17 @@ class _Reader:
         if len(value) > MAX_CUSTOM:
             self._problem(pointer, f"At most {MAX_CUSTOM} are allowed.")
             return ()
-        rules = [rule for number, one in enumerate(value) if (rule := self._one(one, f"{pointer}/{number}"))]
+        read = ((number, self._one(one, f"{pointer}/{number}")) for number, one in enumerate(value))
+        rules = {number: rule for number, rule in read if rule is not None}
         seen: set[str] = set()
-        for number, rule in enumerate(rules):
+        for number, rule in rules.items():
             if rule.id in seen:
                 self._problem(f"{pointer}/{number}/id", "Another custom rule has this id.")
             seen.add(rule.id)
-        if self._known is not None:
-            self._known = frozenset(self._known) | {rule.rule for rule in rules}
-        return tuple(rules)
+        for number, sentence in problems(rules).items():
+            self._problem(f"{pointer}/{number}/text", sentence)
+        self._own = frozenset(rule.rule for rule in rules.values())
+        return tuple(rules.values())
 
     def _one(self, value: object, pointer: str) -> CustomRule | None:
         before = len(self._problems)

@@ -25,13 +25,17 @@ CustomDirection = Literal["prompt", "answer", "both"]
 CUSTOM_DIRECTIONS: tuple[CustomDirection, ...] = get_args(CustomDirection)
 
 EVERY_RULE = "*"
+CUSTOM_PREFIX = "custom_"
 # The least score of a finding, unless a policy sets another for its rule: what is rather so than not.
 THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class CustomRule:
-    """What an operator wants found: a word, a phrase or an RE2 pattern. Its rule id is `custom_<id>`."""
+    """What an operator wants found: a word, a phrase or an RE2 pattern. Its rule id is `custom_<id>`.
+
+    `sanitization.custom` says what the text may be, and finds it.
+    """
 
     id: str
     kind: CustomKind
@@ -42,7 +46,7 @@ class CustomRule:
 
     @property
     def rule(self) -> str:
-        return f"custom_{self.id}"
+        return f"{CUSTOM_PREFIX}{self.id}"
 
     def as_document(self) -> dict[str, Any]:
         return {
@@ -94,6 +98,11 @@ class Policy:
         for name in ("prompt", "answer", "thresholds", "allow", "tools"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         own = {one.rule: one for one in self.custom}
+        if len(own) < len(self.custom):
+            raise ValueError("two custom rules have the same id")
+        named = {*self.prompt, *self.answer, *self.thresholds, *self.allow, *self.unrestored}
+        if strange := sorted(rule for rule in named - own.keys() if rule.startswith(CUSTOM_PREFIX)):
+            raise ValueError(f"no custom rule of this policy is called {', '.join(strange)}")
         object.__setattr__(self, "_custom", own)
         content = json.dumps(self.as_document(), sort_keys=True).encode()
         object.__setattr__(self, "revision", hashlib.sha256(content).hexdigest()[:16])

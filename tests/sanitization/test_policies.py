@@ -2,7 +2,7 @@ import pytest
 
 from sanitization.controls import ControlFilter
 from sanitization.markup import MarkupFilter
-from sanitization.policies import Policy
+from sanitization.policies import CustomRule, Policy
 from sanitization.spans import Action
 
 
@@ -60,3 +60,11 @@ def test_nobody_changes_a_policy_from_outside():
 def test_actions_are_ordered_by_strength():
     names = [action.value for action in sorted(Action, key=lambda action: action.strength)]
     assert names == ["off", "flag", "mask", "hash", "remove", "block"]
+
+
+def test_a_custom_rule_that_does_not_exist_cannot_be_named():
+    with pytest.raises(ValueError, match="custom_bird"):
+        Policy(prompt={"custom_bird": Action.BLOCK})
+    bird = CustomRule("bird", "word", "bluebird")
+    with pytest.raises(ValueError, match="same id"):
+        Policy(custom=(bird, bird))
