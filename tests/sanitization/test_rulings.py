@@ -85,7 +85,8 @@ def test_a_flagged_value_has_its_fingerprint_too_however_the_text_is_cut():
 
 def test_a_custom_rule_says_itself_what_is_done_and_where():
     own = CustomRule("bluebird", "word", "Bluebird", Action.BLOCK, "prompt")
-    policy = Policy(custom=(own,), answer={"custom_other": Action.FLAG})
+    other = CustomRule("other", "word", "Redbird")
+    policy = Policy(custom=(own, other), answer={"custom_other": Action.FLAG})
     assert policy.action("prompt", "custom_bluebird") is Action.BLOCK
     assert policy.action("answer", "custom_bluebird") is Action.OFF
     assert policy.action("answer", "custom_other") is Action.FLAG
