@@ -118,7 +118,9 @@ class Work:
             self.failure = error
             return
         if self.policy.restore:
-            self.restorer = Restorer(self.screened.placeholders, self.policy.html)
+            self.restorer = Restorer(
+                self.screened.placeholders, self.policy.html, unrestored=self.policy.unrestored
+            )
 
     async def accept(self) -> None:
         """Commits the row as in progress."""

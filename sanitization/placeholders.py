@@ -6,7 +6,7 @@ masked in an answer gets names from `for_answer`, which nobody ever turns back.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain, count
 from types import MappingProxyType
 
@@ -54,6 +54,14 @@ class Placeholders:
         self._by_value[rule, value] = placeholder
         self._entries[placeholder] = value
         return placeholder
+
+    def restorable(self, unrestored: Collection[str] = ()) -> dict[str, str]:
+        """Placeholder to value, without the values that were masked under these rules."""
+        return {
+            placeholder: value
+            for (rule, value), placeholder in self._by_value.items()
+            if rule not in unrestored
+        }
 
     def originals(self, rule: str) -> list[str]:
         """The values that were masked under this rule, in order of appearance, each once."""

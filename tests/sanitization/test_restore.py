@@ -51,7 +51,7 @@ def test_a_placeholder_of_the_prompt_becomes_the_callers_value(mode, text, resto
 @pytest.mark.parametrize(
     "text",
     [
-        "[EMAIL_3] [email_1] [EMAIL_1 ] EMAIL_1 [EMAIL_12]",
+        "[EMAIL_3] [email_3] EMAIL_3 [EMAIL_12]",
         "https://x.example/?q=[EMAIL_1]",
         "x//[EMAIL_1]",
         "www.x.example/[EMAIL_1]",
@@ -99,7 +99,9 @@ def test_only_a_possible_placeholder_is_held_back():
     assert restorer.feed("2") == ""
     assert restorer.feed("] [EMAIL_3") == "bob@x.io [EMAIL_3"
     assert restorer.feed("[") == ""
-    assert restorer.finish() == "["
+    assert restorer.feed("] EMAIL_1") == "[] "
+    assert restorer.feed(".") == ""
+    assert restorer.finish() == "ann_smith@x.io."
 
 
 def test_without_values_everything_passes_at_once():
