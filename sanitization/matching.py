@@ -49,10 +49,43 @@ class Searcher:
         found = self._regex.search(text, start)
         return None if found is None else [found.span(group) for group in range(found.re.groups + 1)]
 
+    def over(self, text: str) -> "Cursor":
+        """For many searches of one text, each from further on."""
+        return Cursor(self._match, text)
+
     def start(self, text: str, start: int = 0) -> int:
         """Where the first match from `start` on begins; -1 where there is none."""
         spans = self.spans(text, start)
         return -1 if spans is None else spans[0][0]
+
+
+class Cursor:
+    """Searches one text from places that never go back, so what it costs to make it ready, and to tell bytes
+    from characters, is paid once for the text and not for every search.
+    """
+
+    def __init__(self, match: Any, text: str) -> None:
+        self._match = match
+        self._text = text
+        self._ascii = text.isascii()
+        self._data = text.encode()
+        self._char = self._byte = 0  # the same place, counted in both
+
+    def spans(self, start: int) -> Spans | None:
+        """As `Searcher.spans`."""
+        if self._ascii:
+            spans: Spans = self._match(_UNANCHORED, self._data, start, len(self._data))
+            return None if spans[0] == _NOWHERE else spans
+        self._byte += len(self._text[self._char : start].encode())
+        self._char = start
+        found: Spans = self._match(_UNANCHORED, self._data, self._byte, len(self._data))
+        if found[0] == _NOWHERE:
+            return None
+        return [span if span == _NOWHERE else self._chars(*span) for span in found]
+
+    def _chars(self, begin: int, end: int) -> tuple[int, int]:
+        first = self._char + len(self._data[self._byte : begin].decode())
+        return first, first + len(self._data[begin:end].decode())
 
 
 class Among:

@@ -1,6 +1,7 @@
 """Addresses of people and machines: e-mail, IPv4, IPv6."""
 
 import ipaddress
+import re
 
 from sanitization.detectors.base import PatternDetector
 
@@ -8,6 +9,11 @@ from sanitization.detectors.base import PatternDetector
 # Python's parser, which derives the streaming form of every pattern, does not.
 _LETTERS = "À-ÖØ-öø-ɏͰ-῿Ⰰ-ⷿ぀-퟿豈-﷏"
 _NAME = f"A-Za-z0-9{_LETTERS}"
+
+
+# What stands before the IPv4 tail of an IPv6 address, and the character before that.
+_LONGEST_FRONT = 40
+_IPV6_FRONT = re.compile(r"[^A-Za-z0-9:.\]]([0-9A-Fa-f:]{2,39})\Z")
 
 
 class Email(PatternDetector):
@@ -37,12 +43,20 @@ class IPv4(PatternDetector):
     """
 
     rule = "ipv4"
+    version = 2
     aliases = ("IP_ADDRESS",)
     keywords = (".",)
     pattern = r"[^A-Za-z0-9.](?P<value>(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?)(?:[^A-Za-z0-9.]|\.(?:\D|$)|$)"
 
     def accept(self, candidate: str) -> int:
         return len(candidate) if _is_ip(candidate) else 0
+
+    def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
+        """All but those that are the end of an IPv6 address, which is one finding."""
+        found = super().find(text, start, limit)
+        while found is not None and _ends_ipv6(text, *found):
+            found = super().find(text, found[1], limit)
+        return found
 
 
 class IPv6(PatternDetector):
@@ -63,6 +77,13 @@ class IPv6(PatternDetector):
         # `a::b` is an address to the letter, and a name in several programming languages.
         telling = any(char.isdigit() for char in address) or address.count(":") > 3
         return len(address) if telling else 0
+
+
+def _ends_ipv6(text: str, begin: int, end: int) -> bool:
+    if text[begin - 1] != ":":
+        return False
+    front = _IPV6_FRONT.search(text[max(0, begin - _LONGEST_FRONT) : begin])
+    return front is not None and _is_ip(front[1] + text[begin:end])
 
 
 def _is_ip(text: str) -> bool:

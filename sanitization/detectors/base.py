@@ -10,7 +10,7 @@ import re
 from functools import cached_property
 from typing import ClassVar
 
-from sanitization.matching import Searcher, compile_pattern
+from sanitization.matching import Searcher, Spans, compile_pattern
 from sanitization.normalize import fold
 from sanitization.partial import beginnings, width
 from sanitization.rules import Category, Rule
@@ -87,6 +87,7 @@ class PatternDetector(Detector):
             raise TypeError(f"{self.rule}: a pattern whose matches are judged needs an end")
         self._searcher = Searcher(self.pattern)
         self._groups = self._searcher.groups or {"": 0}
+        self._single = next(iter(self._groups)) if len(self._groups) == 1 else None
 
     @cached_property
     def _beginnings(self) -> Searcher:
@@ -107,18 +108,32 @@ class PatternDetector(Detector):
             rest = base + len(window) == len(text)
             # What begins behind this could reach out of the window.
             certain = len(text) if rest else base + len(window) - MAX_CANDIDATE - 1
-            spans = self._searcher.spans(window, start - base)
-            if spans is None or base + spans[0][0] >= min(certain, limit):
-                if rest or certain >= limit:
-                    return None
-                start = certain
-                continue
-            # Groups are alternatives; one that was not taken lies at -1.
-            (begin, end), group = max((spans[group], name) for name, group in self._groups.items())
-            if length := self.judge(group, window[begin:end]):
-                return base + begin, base + begin + length
-            start = base + spans[0][0] + 1
+            if found := self._find_in(window, start - base, min(certain, limit) - base):
+                return base + found[0], base + found[1]
+            if rest or certain >= limit:
+                return None
+            start = certain
         return None
+
+    def _find_in(self, window: str, start: int, limit: int) -> tuple[int, int] | None:
+        """The first finding whose match begins in [start, limit) of a window."""
+        cursor = self._searcher.over(window)
+        while start < limit:
+            spans = cursor.spans(start)
+            if spans is None or spans[0][0] >= limit:
+                return None
+            group, (begin, end) = self._taken(spans)
+            if length := self.judge(group, window[begin:end]):
+                return begin, begin + length
+            start = spans[0][0] + 1
+        return None
+
+    def _taken(self, spans: Spans) -> tuple[str, tuple[int, int]]:
+        """The group that tells where the value is. Groups are alternatives; others lie at -1."""
+        if self._single is not None:
+            return self._single, spans[self._groups[self._single]]
+        span, group = max((spans[number], name) for name, number in self._groups.items())
+        return group, span
 
     def hold(self, text: str, start: int) -> int:
         found = self._beginnings.start(text, start)

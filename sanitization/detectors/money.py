@@ -1,7 +1,7 @@
 """Numbers that move money: payment cards and bank accounts."""
 
-import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from sanitization.detectors.base import PatternDetector
 
@@ -47,15 +47,26 @@ _IBAN_REGISTRY = """
 _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_REGISTRY.split()}
 
 
+# The code of a digit to its value, and to the digit sum of twice its value.
+_ONCE = bytes.maketrans(b"0123456789", bytes(range(10)))
+_TWICE = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
+_GAPS = {ord(" "): None, ord("-"): None}
+
+
 def luhn_valid(digits: str) -> bool:
     """The check digit of ISO/IEC 7812-1 annex B."""
-    doubled = [int(char) * 2 for char in digits[-2::-2]]
-    return (sum(map(int, digits[-1::-2])) + sum(d - 9 if d > 9 else d for d in doubled)) % 10 == 0
+    codes = digits.encode()
+    return (sum(codes[-1::-2].translate(_ONCE)) + sum(codes[-2::-2].translate(_TWICE))) % 10 == 0
 
 
-def issued_lengths(digits: str) -> set[int]:
+@lru_cache(maxsize=10_000)
+def _issued_lengths(first: str) -> frozenset[int]:
+    return frozenset(length for size in range(1, 5) for length in _LENGTHS.get(first[:size], ()))
+
+
+def issued_lengths(digits: str) -> frozenset[int]:
     """The lengths in which some issuer gives out numbers that begin like this."""
-    return {length for size in range(1, 5) for length in _LENGTHS.get(digits[:size], ())}
+    return _issued_lengths(digits[:4])
 
 
 class CreditCard(PatternDetector):
@@ -71,16 +82,19 @@ class CreditCard(PatternDetector):
     pattern = r"[^A-Za-z0-9](?P<value>\d(?:[ -]?\d){11,18})(?:[^A-Za-z0-9]|$)"
 
     def accept(self, candidate: str) -> int:
-        digits = candidate.replace(" ", "").replace("-", "")
+        digits = candidate.translate(_GAPS)
         lengths = issued_lengths(digits)
-        if not lengths or len(set(digits)) == 1:
+        if not lengths or digits.count(digits[0]) == len(digits):
             return 0
-        ends = [len(candidate), *(m.start() for m in reversed(list(re.finditer("[ -]", candidate))))]
-        for end in ends:
-            number = candidate[:end].replace(" ", "").replace("-", "")
+        if len(digits) == len(candidate):
+            return len(candidate) if len(digits) in lengths and luhn_valid(digits) else 0
+        end, length = len(candidate), len(digits)
+        while length >= 12:
             # Three groups of four are a part of something longer more often than a short card.
-            if len(number) in lengths and luhn_valid(number) and (len(number) > 13 or len(number) == end):
+            if length in lengths and (length > 13 or length == end) and luhn_valid(digits[:length]):
                 return end
+            end = max(candidate.rfind(" ", 0, end), candidate.rfind("-", 0, end))
+            length = end - candidate.count(" ", 0, end) - candidate.count("-", 0, end)
         return 0
 
 

@@ -1,11 +1,12 @@
 """
 Telephone numbers. Most of the work is not taking every other number for one.
 
-Three kinds of evidence, each with rules of its own:
+Four kinds of evidence, each with rules of its own:
 
     international   `+` or `00`, a country code that exists, a length it allows
     told            a word such as "call" or "fax" beside it; then almost any grouping will do
-    national        the grouping of North America, or a trunk prefix and a number that one of REGIONS assigns
+    shaped          a grouping that hardly anything but telephone numbers has: 415-555-0132, 8 (495) 123-45-67
+    trunk           the 0 that is dialled first within a country, and a number that one of REGIONS assigns
 
 The numbering plans are those of the phonenumbers package. Its parser stays out of it: it costs some 100 µs
 a candidate, and its regular expressions backtrack.
@@ -17,50 +18,123 @@ from typing import Any
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
-from sanitization.detectors.base import PatternDetector, compile_pattern
+from sanitization.detectors.base import PatternDetector
+from sanitization.matching import Searcher
+from sanitization.normalize import fold
 
-# Regions whose national numbers are recognized without a hint. All of these dial a 0 first; where nobody
-# does, a bare number looks like any other and needs a word beside it.
-REGIONS = (
-    "GB",
-    "DE",
-    "FR",
-    "IT",
-    "NL",
-    "BE",
-    "AT",
-    "CH",
-    "SE",
-    "FI",
-    "IE",
-    "IN",
-    "AU",
-    "NZ",
-    "JP",
-    "ZA",
-    "BR",
+# Where a 0 is dialled first, in the order of population. Without one a bare number looks like any other:
+# then its shape or a word beside it has to tell.
+_REGIONS = """
+    IN CN ID PK NG BR BD JP ET PH EG CD VN IR TR DE TH GB TZ FR ZA IT KE MM CO KR SD UG IQ DZ AR AF UA MA SA
+    AU MY GH NP VE PE TW LK RO NL BE SE IL AT CH AE RS BG FI SK IE HR NZ JO LB GE AM MD LT SI
+"""
+REGIONS = tuple(_REGIONS.split())
+
+# What may be said in front of a number.
+_WORDS = """
+    phones phone telephone tel telefon telefono teléfono telefone téléphone tél telefax telepon mobile mobil
+    móvil celular cellulare cell cellphone landline hotline helpline switchboard call calling dial fax sms
+    whatsapp viber signal rufnummer anrufen appelez llame ligue gsm τηλ телефон телефона тел моб факс
+    звоните звонить
+"""
+_SHORT_WORDS = "ph tlf tlfn mob fon"  # only with a point or a colon behind them
+_VERBS = "reach reached contact text ring answering message"  # alone they speak of anything
+_UNSPACED_WORDS = """
+    电话 電話 手机 手機 传真 傳真 热线 拨打 致电 联系方式 携帯 連絡先 전화 휴대폰 연락처
+    هاتف جوال تلفن تماس फोन मोबाइल โทร
+"""
+_LINKS = (
+    "number|numbers|no|nr|num|me|us|him|her|them|back|is|at|on|under|via|by|or|phone|mobile|line|office|home|"
+    "work|direct|now|today|please|our|my|the|desk|team"
 )
 
-_NUMBER = r"[+(]{0,2}\d(?:[ ()./-]{0,3}\d){5,16}(?: ?(?i:x|ext\.?|extension) ?\d{1,6})?"
-_LED = r"[+(]" + _NUMBER  # such a mark needs no blank before it
+_EXT = r"(?:[ ,;]{0,2}(?i:x|ext\.?|extn\.?|extension|доб\.?)[ :.=]{0,2}\d{1,6})?"
+_GAP = r"[ ()./-]{0,3}"
+_NUMBER = rf"[+(]{{0,2}}\d(?:{_GAP}\d){{5,16}}{_EXT}"
+_BREAK = r"[^A-Za-z0-9\n+(]{1,3}"
+
+
+def _read(words: str) -> str:
+    """These words as one alternative, in every case, as the folded text has them."""
+    forms = {fold(form)[0] for word in words.split() for form in (word, word.upper(), word.capitalize())}
+    return "|".join(sorted(map(re.escape, forms), key=lambda form: (-len(form), form)))
+
+
 _TOLD = (
-    r"(?i:phones?|telephone|tel|mobile|cell|cellphone|landline|hotline|call|ring|dial|fax|sms|text|whatsapp|"
-    r"contact|reach|answering)"
-    r"[^A-Za-z0-9\n+(]{1,3}(?i:(?:number|no|me|us|him|her|them|is|at|on|under|via|by|or|phone)"
-    r"[^A-Za-z0-9\n+(]{1,3}){0,4}"
+    rf"(?:(?i:{_read(_WORDS)})(?:{_BREAK}(?i:{_LINKS})){{0,4}}{_BREAK}"
+    rf"|(?i:{_read(_SHORT_WORDS)})[.:]{{1,2}} ?"
+    rf"|(?i:{_read(_VERBS)})(?:{_BREAK}(?i:{_LINKS})){{0,3}}{_BREAK}"
+    rf"(?i:at|on|under|via|is|me|us|him|her|them){_BREAK}"
+    rf"|(?i:my|his|her|our|their|your)(?:{_BREAK}(?i:new|old|other|second))? (?i:number|no\.?|nr\.?)"
+    rf"(?:{_BREAK}(?i:is|was|now)){{0,2}}{_BREAK}"
+    rf"|(?:{_read(_UNSPACED_WORDS)})[^A-Za-z0-9\n+(]{{0,4}})"
 )
-_TELLS = r"[ \t-]{0,2}[(-]?(?i:office|fax|mobile|cell|home|work|phone|tel)"
+_TELLS = r"[ \t-]{0,2}[(-]?(?i:office|fax|mobile|cell|home|work|phone|tel)[ \t]{0,2}(?:[^A-Za-z0-9 \t]|$)"
 
-_EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?\d{1,6}$", re.IGNORECASE)
-_DATE = re.compile(r"(?:\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})|\d{4}([./-])\d{1,2}\2\d{1,2})(?:[ T].*)?")
-_SSN = re.compile(r"\d{3}-\d{2}-\d{4}")
-_AMERICAN = re.compile(
-    r"(?:\+?0{0,2}1[ .-])?(?:\(\d{3}\)[ -]?\d{3}[ .-]|\d{3}([.-])\d{3}\1)\d{4}"
-    r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
+# What is common to no other kind of number; tried on dates, versions, sums, coordinates, ISBN and order
+# numbers (tests/sanitization/test_phones.py).
+_SHAPES = (
+    # North America
+    rf"(?:0{{0,2}}1[ .-])?\(\d{{3}}\)[ -]?\d{{3}}[ .-]\d{{4}}{_EXT}",
+    rf"(?:0{{0,2}}1[ .-])?(?:\d{{3}}-\d{{3}}-|\d{{3}}\.\d{{3}}\.)\d{{4}}{_EXT}",
+    # Russia, Kazakhstan, Belarus; then the same without the first digit, Turkey, Ukraine, Poland
+    r"[78][ -]?\(?[3-9]\d{2}\)?[ -]?\d{3}[ -]\d{2}[ -]\d{2}",
+    r"8 0\d{2} \d{3}-\d{2}-\d{2}",
+    r"[1-9]\d{1,2}[ -]\d{3}-\d{2}-\d{2}",
+    # China; Brazil; France
+    r"1[3-9]\d-\d{4}-\d{4}",
+    r"[1-9]\d (?:9\d{4}|[2-5]\d{3})-\d{4}",
+    r"0[1-9](?:(?:\.\d{2}){4}|(?:-\d{2}){4})",
 )
-_GAP = re.compile(r"[ ()./-]+")
-MAX_GROUPS = 8
-_AREA_CODE = re.compile(r"\(\d{1,5}\) ?\d[\d -]{5,9}")
+# The same with blanks alone, as they stand in any list of numbers: none may be in front of them or behind.
+_SPACED_SHAPES = (
+    # North America, and other freephone numbers
+    rf"(?:0{{0,2}}1 )?[2-9]\d{{2}} [2-9]\d{{2}} \d{{4}}{_EXT}",
+    r"1?800 \d{3} \d{3,4}|1300 \d{3} \d{3}",
+    # Poland, Turkey, Ukraine; Spain; France; China; India; Mexico; many others
+    r"[1-9]\d{1,2} \d{3} \d{2} \d{2}",
+    r"[6-9]\d{2} \d{2} \d{2} \d{2}",
+    r"0[1-9](?: \d{2}){4}",
+    r"1[3-9]\d \d{4} \d{4}",
+    r"[6-9]\d{4} \d{5}",
+    r"(?:33|55|56|81) \d{4} \d{4}",
+    r"0[1-9]\d \d{3} \d{3}",
+)
+_AREA = r"\(\d{1,5}\)[ -]?\d{2,8}(?:[ -]\d{2,5}){0,3}"
+_SHAPED = "|".join((*_SHAPES, _AREA))
+_SPACED = "|".join(_SPACED_SHAPES)
+_INTERNATIONAL = rf"(?:\(?\+|\(?00)\(?[1-9](?:{_GAP}\d){{5,16}}{_EXT}"
+_TRUNK_GAP = r"[ ()./-]{1,3}"
+# Pairs of digits have shapes of their own: here some group is longer.
+_TRUNK = (
+    rf"\(?0(?:-?[1-9]\d{{2,5}}(?:{_TRUNK_GAP}\d{{2,8}}){{1,4}}|[1-9]\d{_TRUNK_GAP}\d{{2,8}}(?:{_TRUNK_GAP}\d{{2,8}}){{0,3}}"
+    rf"|[1-9](?:{_TRUNK_GAP}\d\d)?{_TRUNK_GAP}\d{{3,8}}(?:{_TRUNK_GAP}\d{{2,8}}){{0,3}}){_EXT}"
+)
+_SPACED_END = r"(?:[^A-Za-z0-9 -]|[ -](?:[^0-9]|$)|$)"
+_END = r"(?:[^A-Za-z0-9-]|-(?:[^0-9]|$)|$)"
+
+_START = re.compile(r"[+(\d]")
+_LAST = re.compile(r"\d\D*\Z")
+_EXTENSION = re.compile(_EXT[:-1] + r"\Z")
+_GAPS = re.compile(r"[ ()./-]+")
+_SHAPE = re.compile("|".join(_SHAPES))
+_SPACED_SHAPE = re.compile(_SPACED)
+# As the codes of American towns and of many other things, and as thousands.
+_UNSHAPED = re.compile(r"0\d{4}[-/]\d{4}|0\d\d(?: \d{3})+")
+_AREA_NUMBER = re.compile(_AREA)
+_YEAR = re.compile(r"\((?:19|20)\d\d\)")
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_MONTH = r"(?:0?[1-9]|1[0-2])"
+_DATE = re.compile(
+    rf"(?:(?:{_DAY}([./-]){_MONTH}\1|{_MONTH}([./-]){_DAY}\2)(?:(?:19|20)\d\d(?=[ T-]|\Z)|\d\d(?=[ T]|\Z))"
+    rf"|\d{{4}}([./-]){_MONTH}\3{_DAY}(?=[ T-]|\Z))"
+)
+_YEARS = re.compile(r"(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d")
+_SSN = re.compile(r"\d{3}-\d{2}-\d{4}")
+_PAIRS = re.compile(r"\d\d(?:[ ./-]\d\d)*")
+_MORE = re.compile(r"[.-]\d")
+_UNDIGITS = {ord(char): None for char in " ()./-+"}
+_MAX_GROUPS = 8
 _KINDS = (
     "fixed_line",
     "mobile",
@@ -79,71 +153,127 @@ class Phone(PatternDetector):
     rule = "phone"
     aliases = ("PHONE_NUMBER",)
     score = 0.75
+    version = 2
     pattern = (
-        rf"(?:[^A-Za-z0-9.+(](?:{_TOLD}(?P<told>{_NUMBER})|(?P<tells>{_NUMBER}){_TELLS}|(?P<alone>{_NUMBER}))"
-        rf"|(?P<led>{_LED}))"
-        r"(?:[^A-Za-z0-9]|$)"
+        rf"[^A-Za-z0-9.+(](?:{_TOLD}{_NUMBER}(?:[^A-Za-z0-9]|$)|{_NUMBER}{_TELLS})"
+        rf"|[^A-Za-z0-9]{_INTERNATIONAL}(?:[^A-Za-z0-9]|$)"
+        rf"|[^A-Za-z0-9.+(_#$-](?:(?:{_SHAPED}){_END}|{_TRUNK}{_END})"
+        rf"|(?:[^A-Za-z0-9 .+(_#$-]|[^0-9] )(?:{_SPACED}){_SPACED_END}"
+        r"|[㐀-鿿가-힣] ?1[3-9]\d{9}(?:[^A-Za-z0-9]|$)"
     )
 
-    def judge(self, group: str, candidate: str) -> int:
-        if group == "alone" and candidate[0] in "123456789":
-            american = _AMERICAN.match(candidate)
-            return american.end() if american and _ends_number(candidate, american.end()) else 0
-        ends = [match.start() for match in _GAP.finditer(candidate)][:MAX_GROUPS]
-        if len(ends) < MAX_GROUPS:
-            ends.append(len(candidate))
-        if group == "tells":  # the word stands right behind the number, so it is the whole of it
-            ends = [len(candidate)]
-        for end in reversed(ends):
-            if end and self._is_phone(candidate[:end], told=group in ("told", "tells")):
+    def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
+        """A match begins with one character of context, and perhaps words. Named groups, which would tell
+        them from the number, cost several times the search.
+        """
+        found = super().find(text, start, limit)
+        if found is None:
+            return None
+        number = _START.search(text, found[0] + 1, found[1])
+        return None if number is None else (number.start(), found[1])
+
+    def accept(self, candidate: str) -> int:
+        first, last = _START.search(candidate, 1), _LAST.search(candidate)
+        if first is None or last is None:
+            return 0
+        begin, end = first.start(), last.start() + 1
+        number = candidate[begin:end]
+        told = any(map(str.isalpha, candidate[1:begin]))
+        if candidate[0] >= "\u3400" and number.isdigit() and not told:
+            return end  # the one form that needs Chinese in front of it
+        if _SPACED_SHAPE.fullmatch(number) and (begin > 1 or candidate[0] != " "):
+            return end
+        tells = any(map(str.isalpha, candidate[end:-1]))
+        length = _length(number, told=told or tells, whole=tells)
+        return begin + length if length else 0
+
+
+def _length(number: str, *, told: bool, whole: bool) -> int:
+    """How much of a candidate is the longest telephone number that it begins with; 0 where none is. With
+    `whole`, all of it or nothing.
+    """
+    if _SHAPE.fullmatch(number):
+        return len(number)
+    international = number.startswith(("+", "(+", "00", "(00"))
+    if whole:
+        ends = [len(number)]
+    else:
+        gaps = [gap.start() for gap in _GAPS.finditer(number) if gap.start()]
+        ends = [*gaps[:_MAX_GROUPS], *([len(number)] if len(gaps) < _MAX_GROUPS else [])]
+    for end in reversed(ends):
+        text = _EXTENSION.sub("", number[:end]) if end == len(number) else number[:end]
+        digits = text.translate(_UNDIGITS)
+        if not 6 <= len(digits) <= 18 or text.count("(") != text.count(")"):
+            continue
+        if international:
+            if _international(text):
                 return end
-        return 0
+        elif told:
+            if len(digits) <= 15 and not _is_other(text):
+                return end
+        elif 8 <= len(digits) <= 12 and _is_national(text, digits, number[end:]):
+            return end
+    return 0
 
-    def _is_phone(self, text: str, *, told: bool) -> bool:
-        number = _EXTENSION.sub("", text)
-        digits = re.sub(r"\D", "", number)
-        if not 6 <= len(digits) <= 15 or number.count("(") != number.count(")"):
+
+def _is_other(text: str) -> bool:
+    """Whether these digits are better known as something else."""
+    return bool(_DATE.match(text) or _SSN.fullmatch(text) or _YEARS.fullmatch(text))
+
+
+def _is_national(text: str, digits: str, after: str) -> bool:
+    """With an area code in brackets, or with the 0 in front and as some region assigns it."""
+    if text.startswith("(") and _AREA_NUMBER.fullmatch(text):
+        return not _YEAR.match(text)
+    if len(digits) < 9 or not digits.startswith("0") or not _is_grouped(text, after):
+        return False
+    return _is_assigned(digits) and not _is_other(text)
+
+
+def _is_grouped(text: str, after: str) -> bool:
+    """Whether a national number is written as one: not in pairs, which have a shape of their own."""
+    return not (_PAIRS.fullmatch(text) or _UNSHAPED.fullmatch(text) or _MORE.match(after))
+
+
+def _international(text: str) -> bool:
+    """A country code that exists and a length that its numbering plan has. Behind `00` a short one would be
+    any number with two zeros.
+    """
+    digits = text.replace("(0)", "", 1).translate(_UNDIGITS)
+    if digits.startswith("00"):
+        digits = digits[2:]
+        if len(digits) < 10:
             return False
-        if _DATE.fullmatch(number) or _SSN.fullmatch(number):
-            return False
-        if number.startswith(("+", "(+")) or digits.startswith("00"):
-            return _international(digits.removeprefix("00"))
-        if told or _AMERICAN.fullmatch(number):
-            return True
-        grouped = len(digits) < len(number)
-        if number.startswith("("):
-            return 8 <= len(digits) <= 12 and _AREA_CODE.fullmatch(number) is not None
-        return grouped and len(digits) >= 9 and digits.startswith("0") and _national(digits)
-
-
-def _ends_number(text: str, end: int) -> bool:
-    return not text[end : end + 1].isdigit()
-
-
-def _international(digits: str) -> bool:
-    """A country code that exists and a length that its numbering plan has."""
     for size in (1, 2, 3):
         regions = COUNTRY_CODE_TO_REGION_CODE.get(int(digits[:size]))
-        if regions and regions[0] != "001":
-            plan: Any = PhoneMetadata.metadata_for_region(regions[0])
-            return len(digits) - size in plan.general_desc.possible_length
+        if regions:
+            return len(digits) - size in _lengths(regions[0], int(digits[:size]))
     return False
 
 
-def _national(digits: str) -> bool:
-    # Italy dials its 0 from abroad as well, the others drop it.
-    plans = _plans()
-    return plans.fullmatch(digits.removeprefix("0")) is not None or plans.fullmatch(digits) is not None
+@cache
+def _lengths(region: str, code: int) -> frozenset[int]:
+    """Of national numbers. Codes such as 800 belong to no country."""
+    metadata: Any = PhoneMetadata
+    plan = (
+        metadata.metadata_for_nongeo_region(code) if region == "001" else metadata.metadata_for_region(region)
+    )
+    return frozenset(plan.general_desc.possible_length)
+
+
+def _is_assigned(digits: str) -> bool:
+    return _plans().spans(digits) is not None
 
 
 @cache
-def _plans() -> Any:
-    """What REGIONS assign, as one linear pattern."""
-    patterns = []
+def _plans() -> Searcher:
+    """What REGIONS assign, as one linear pattern. Italy dials its 0 from abroad too, the others drop it."""
+    patterns = set()
     for region in REGIONS:
         plan: Any = PhoneMetadata.metadata_for_region(region)
         for kind in _KINDS:
             description = getattr(plan, kind)
             if description is not None and description.national_number_pattern:
-                patterns.append(description.national_number_pattern)
-    return compile_pattern("|".join(f"(?:{pattern})" for pattern in patterns))
+                patterns.add(description.national_number_pattern)
+    assigned = "|".join(f"(?:{pattern})" for pattern in sorted(patterns))
+    return Searcher(rf"\A0?(?:{assigned})\z")
