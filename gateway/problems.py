@@ -56,6 +56,13 @@ TABLE: dict[type[Exception], Row] = {
         "screening-failed",
         "The text could not be checked, so it went nowhere. Try again or tell the operator.",
     ),
+    sanitization.PoliciesUnavailable: Row(503, "policies-unavailable", _AWAY),
+    sanitization.PolicyMissing: Row(
+        503,
+        "policy-missing",
+        "The policy that you were given is not in force, so nothing is answered. Tell the operator.",
+    ),
+    sanitization.PolicyConflict: Row(409, "policy-conflict", lambda e: e.sentence),
     sanitization.PolicyInvalid: Row(400, "policy-invalid", "This policy cannot be used; see errors."),
     inference.ModelUnavailable: Row(503, "model-unavailable", lambda e: e.reason),
     inference.UnknownModel: Row(

@@ -5,19 +5,27 @@ The server calls `open_house` before its first request and `close_house` after i
 """
 
 import asyncio
+import time
 from functools import cache
 from uuid import UUID
 
 from django.conf import settings
-from django.core.cache import cache as store
+from django.contrib.auth.models import Group
+from django.core.cache import cache as answers_store
 
 from inference import composition as inference
 from prompts.cache import AnswerCache, NoCache, StoredCache
 from prompts.leases import Lease
-from prompts.work import House
+from prompts.work import Ask, House
 from prompts.writer import DatabaseJournal
 from sanitization import composition as sanitization
 from sanitization.policies import Policy
+from sanitization.store import store
+
+# What a user's roles were, and when that was asked: only where roles have policies of their own.
+ROLES_SECONDS = 0.5
+MAX_ROLES = 10_000
+_roles: dict[UUID, tuple[float, tuple[str, ...]]] = {}
 
 _installed: House | None = None
 
@@ -36,14 +44,9 @@ def install(other: House | None) -> None:
 @cache
 def built() -> House:
     """The house that the settings describe."""
-    policy = sanitization.environment_policy()
-
-    def policy_of(user_id: UUID) -> Policy:
-        return policy
-
     answers: AnswerCache = NoCache()
     if settings.PROMPT_CACHE_SECONDS:
-        answers = StoredCache(store, keep_seconds=settings.PROMPT_CACHE_SECONDS)
+        answers = StoredCache(answers_store, keep_seconds=settings.PROMPT_CACHE_SECONDS)
     return House(
         chain=sanitization.chain(),
         policy_of=policy_of,
@@ -51,6 +54,29 @@ def built() -> House:
         journal=journal(),
         cache=answers,
     )
+
+
+async def policy_of(ask: Ask) -> Policy:
+    """The policy of the caller: of the key, else of the role, else the default one.
+
+    Raises PolicyMissing or PoliciesUnavailable.
+    """
+    snapshot = await store.current()
+    roles = await roles_of(ask.user_id) if snapshot.roles else ()
+    return snapshot.resolve(roles=roles)
+
+
+async def roles_of(user_id: UUID) -> tuple[str, ...]:
+    """The roles of a user, asked for at most every ROLES_SECONDS."""
+    now = time.monotonic()
+    asked_at, roles = _roles.get(user_id, (float("-inf"), ()))
+    if now - asked_at > ROLES_SECONDS:
+        named = Group.objects.filter(user=user_id).values_list("name", flat=True)
+        roles = tuple([name async for name in named])
+        if len(_roles) >= MAX_ROLES:
+            _roles.clear()
+        _roles[user_id] = (now, roles)
+    return roles
 
 
 @cache

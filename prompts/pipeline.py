@@ -18,11 +18,13 @@ from prompts.work import Ask, Delta, Done, House, Work
 async def answer(ask: Ask, house: House) -> AsyncGenerator[Delta | Done, None]:
     """Yields deltas, then `Done` when the final row is committed.
 
-    Raises PromptBlocked, ScreeningFailed, JournalUnavailable and every InferenceError. Whatever happens,
+    Raises PolicyMissing and PoliciesUnavailable before there is a row, then PromptBlocked, ScreeningFailed,
+    JournalUnavailable and every InferenceError. Whatever happens,
     the caller leaving included, an accepted row gets its outcome. Close this generator (`aclosing`, or
     cancel the task that reads it) to give up the prompt: the model is free within one step.
     """
-    work = Work(ask, house)  # 1
+    work = Work(ask, house)
+    await work.choose()  # 1
     await work.screen()  # 2
     try:
         await work.accept()  # 3

@@ -7,7 +7,7 @@ The raw prompt lives in `Ask` and in the placeholders of this object, for as lon
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,7 +51,7 @@ class House:
     """Everything the pipeline uses. `prompts.composition` builds the real one."""
 
     chain: Chain
-    policy_of: Callable[[UUID], Policy]
+    policy_of: Callable[[Ask], Awaitable[Policy]]
     backend: Backend[Sanitized]
     journal: Journal
     cache: AnswerCache
@@ -80,13 +80,14 @@ class Done:
 class Work:
     """One prompt being answered."""
 
+    policy: Policy  # from `choose` on
+
     def __init__(self, ask: Ask, house: House) -> None:
         """Raises UnknownModel before anything is written: that is a wrong request, not a prompt."""
         self.started = time.perf_counter()
         self.ask = ask
         self.house = house
         self.card = house.backend.choose(ask.model)
-        self.policy = house.policy_of(ask.user_id)
         self.id = uuid7()
         self.screened: Screened | None = None
         self.failure: ScreeningFailed | None = None
@@ -103,6 +104,10 @@ class Work:
         self.result: Result | None = None
 
     # -- before the model --
+
+    async def choose(self) -> None:
+        """Finds the policy of this caller. Raises PolicyMissing or PoliciesUnavailable."""
+        self.policy = await self.house.policy_of(self.ask)
 
     async def screen(self) -> None:
         """Sanitizes the prompt. A filter that fails leaves `screened` None, and the prompt goes nowhere."""

@@ -9,6 +9,7 @@ from django.db import connections
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
+from sanitization.store import store
 
 PASSWORD = "Str0ng!pass-word"
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,11 @@ def django_db_setup(django_db_setup):
     """Asynchronous tests query from asgiref's thread; PostgreSQL drops no database that one is still in."""
     yield
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+
+
+@pytest.fixture(autouse=True)
+def no_policies_of_another_test():
+    store.forget()
 
 
 def make_user(email, **fields):

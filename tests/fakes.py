@@ -188,9 +188,13 @@ def house_of(
 ) -> House:
     """The real chain and pipeline around fakes."""
     chosen = policy or Policy.build()
+
+    async def policy_of(ask: Any) -> Policy:
+        return chosen
+
     return House(
         chain=chain or Chain.from_paths(settings.SANITIZATION_FILTERS),
-        policy_of=lambda user_id: chosen,
+        policy_of=policy_of,
         backend=backend or Parrot(),
         journal=journal or Notebook(),
         cache=cache or NoCache(),

@@ -6,13 +6,19 @@ import sys
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
+from sanitization import services
 from sanitization.chain import Chain
 from sanitization.errors import ScreeningFailed
+from sanitization.models import PolicyGeneration
 from sanitization.policies import Policy
 from sanitization.rules import RULES
 from sanitization.screening import Counts, screen_lines
+from sanitization.store import store
 from tests.sanitization.samples import CHAIN
+
+pytestmark = pytest.mark.django_db  # where the policies are
 
 MAIL = "mail ann@example.com now"
 
@@ -190,3 +196,29 @@ def test_unreadable_labels_are_refused_with_their_line(file, line):
     with pytest.raises(CommandError, match="Line 2"):
         call_command("evaluate_detectors", source)
     assert run("evaluate_detectors", "/nowhere")[2] == 2
+
+
+def test_a_policy_is_looked_up_by_its_name(file):
+    policy = services.create_policy(slug="birds")
+    document = {"custom": [{"id": "bird", "kind": "word", "text": "bluebird"}]}
+    path = file("a bluebird")
+    assert run("screen", path, "--policy", "birds")[2] == 2
+    services.activate(services.add_revision(policy, document=document))
+    store.forget()
+    text, _, code = run("screen", path, "--policy", "birds")
+    assert (text, code) == ("a [CUSTOM_BIRD_1]", 0)
+    assert run("screen", path)[0] == "a bluebird"
+    services.activate(services.add_revision(services.create_policy(slug="default"), document=document))
+    store.forget()
+    assert run("screen", path)[0] == "a [CUSTOM_BIRD_1]"
+
+
+def test_without_a_database_only_the_environments_policy_is_known(file, monkeypatch):
+    def away():
+        raise OperationalError
+
+    monkeypatch.setattr(PolicyGeneration.objects, "values_list", lambda *args, **more: away())
+    text, said, code = run("screen", file(MAIL))
+    assert (text, code) == ("mail [EMAIL_1] now", 0)
+    assert "cannot be read" in said
+    assert run("screen", file(MAIL), "--policy", "default")[2] == 1

@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sanitization.chain import Chain
 from sanitization.composition import chain as build_chain
-from sanitization.composition import named_policy
-from sanitization.errors import ScreeningFailed
+from sanitization.composition import environment_policy, named_policy
+from sanitization.errors import PoliciesUnavailable, ScreeningFailed
 from sanitization.policies import HTML_MODES, Policy
 from sanitization.rules import catalogue
 from sanitization.screening import Counts, Screening, screen, screen_lines, with_every_rule
@@ -41,9 +41,7 @@ class Command(BaseCommand):
         if options["entities"]:
             self.stdout.write(json.dumps(catalogue(chain.rules), ensure_ascii=False, indent=2))
             return
-        chosen = named_policy(policy)
-        if chosen is None:
-            raise CommandError(f"There is no policy {policy}.", returncode=2)
+        chosen = self._policy(policy)
         if options["html"]:
             chosen = replace(chosen, html=options["html"])
         if options["rules"] == "all":
@@ -55,6 +53,19 @@ class Command(BaseCommand):
                 found = self._text(source, chain, chosen, direction)
         if found and options["fail"]:
             raise CommandError("Something was found.", returncode=3)
+
+    def _policy(self, name: str | None) -> Policy:
+        """The policy of this name. Without a name and without a database, the environment's."""
+        try:
+            chosen = named_policy(name)
+        except PoliciesUnavailable:
+            if name is not None:
+                raise CommandError("The database cannot be read.", returncode=1) from None
+            self.stderr.write("The database cannot be read: this is the policy of the environment.")
+            return environment_policy()
+        if chosen is None:
+            raise CommandError(f"There is no policy {name or 'default'} in force.", returncode=2)
+        return chosen
 
     def _lines(self, source: BinaryIO, chain: Chain, policy: Policy, direction: Any) -> int:
         counts = Counts()
