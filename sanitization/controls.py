@@ -1,53 +1,155 @@
 """
-Strips what a terminal would obey from answers: escape sequences and control bytes (OWASP LLM10, 2026).
+Strips from answers what a terminal would obey and what a reader cannot see (OWASP LLM10, 2026).
 
-Sequences are those of ECMA-48: CSI, the strings (OSC, DCS, SOS, PM, APC) with their terminator, and the short
-ones. They are bounded; of one that is longer or never ends, only the control bytes go and the rest is text.
-Half surrogate pairs, which are no characters and cannot be sent, go the same way.
+    control_bytes       escape sequences (ECMA-48: CSI, the strings OSC, DCS, SOS, PM and APC with their
+                        terminator, and the short ones), other C0 and C1 control bytes, halves of surrogate
+                        pairs, which are no characters and cannot be sent
+    hidden_characters   bidi embeddings, overrides and isolates, which show a text in another order than it
+                        is stored and copied ("Trojan Source", CVE-2021-42574), and tag characters (U+E0000 to
+                        U+E007F), in which a text can hide. Marks that ordinary right-to-left text needs
+                        (LRM, RLM, ALM), joiners, and the tags in the flags of England, Scotland and Wales
+                        stay
+
+Sequences are bounded; of one that is longer or never ends, only the control bytes go and the rest is text.
+A string ends before any other control byte but those for layout, as the standard has it, so that every
+character is read at most twice.
 """
 
-from dataclasses import replace
+import re
 
-from sanitization.detectors.base import PatternDetector
-from sanitization.filters import Stage
-from sanitization.normalize import Readable
-from sanitization.patterns import DetectorScan
+from sanitization.filters import Backlog, Stage
+from sanitization.joining import Joiner
 from sanitization.policies import Policy
-from sanitization.rules import Category, declare
-from sanitization.spans import Action
+from sanitization.rules import Category, Rule, declare
+from sanitization.spans import Action, Span
 
-_CSI = r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]"
-_STRING = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x18\x1a\x1b\x9c]{0,1000}(?:\x07|\x1b\\|\x9c)"
-_SHORT = r"\x1b[ -/]{1,4}[0-~]|\x1b[0-Z\\^-~]"
-_BYTE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+CONTROL, HIDDEN = "control_bytes", "hidden_characters"
+
+declare(
+    Rule(
+        CONTROL,
+        Category.ANSWER,
+        "Escape sequences and control bytes that a terminal would obey.",
+        prompt=Action.OFF,
+        answer=Action.REMOVE,
+        version=2,
+    ),
+    Rule(
+        HIDDEN,
+        Category.ANSWER,
+        "Bidi overrides and isolates, and tag characters, which hide or reorder text.",
+        prompt=Action.OFF,
+        answer=Action.REMOVE,
+    ),
+)
+
+# Python's `re`, although answers are hostile: every repeat is bounded and possessive, so nothing is read
+# twice by one pattern.
+_CSI = r"(?:\x1b\[|\x9b)[0-?]{0,64}+[ -/]{0,16}+"
+_STRING = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x08\x0e-\x1f\x7f-\x9f]{0,1000}+"
+_SHORT = r"\x1b[ -/]{1,4}+"
+_CONTROLS = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
+_HIDDEN = r"\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f"
+_TAGS = "\U0001f3f4\U000e0067\U000e0062"  # black flag, then g and b as tags
+_FLAGS = tuple(
+    _TAGS + "".join(chr(0xE0000 + ord(char)) for char in code) + "\U000e007f"
+    for code in ("eng", "sct", "wls")
+)
+_BLACK_FLAG = _TAGS[0]
+
+_ANY = re.compile(f"[{_CONTROLS}{_HIDDEN}{_BLACK_FLAG}]")
+_SEQUENCE = re.compile(
+    rf"{_CSI}[@-~]|{_STRING}(?:\x07|\x1b\\|\x9c)|{_SHORT}[0-~]|\x1b[0-Z\\^-~]|[{_CONTROLS}]|(?P<hidden>[{_HIDDEN}])"
+)
+# What more text could make a longer sequence.
+_UNFINISHED = re.compile(rf"(?:{_CSI}|{_STRING}\x1b?|{_SHORT}|\x1b)\Z")
+_PLAIN = bytes([9, 10, 13, *range(0x20, 0x7F)])
 
 
-class _ControlBytes(PatternDetector):
-    """Escape sequences and control bytes that a terminal would obey."""
+class ControlScan:
+    """One answer's way through. `rules` are those that are looked for; `alike` says that the same is done
+    about all of them.
+    """
 
-    rule = "control_bytes"
-    category = Category.ANSWER
-    default = Action.REMOVE
-    score = 1.0
-    pattern = f"{_CSI}|{_STRING}|{_SHORT}|{_BYTE}"
+    def __init__(self, rules: frozenset[str], *, alike: bool = False) -> None:
+        self._rules = rules
+        self._text = ""
+        self._start = 0  # position of text[0] in the answer
+        self._backlog = Backlog()
+        self._joiner = Joiner(mixes=alike)
+        self.settled = 0
+
+    def feed(self, piece: str, *, last: bool) -> list[Span]:
+        spans: list[Span] = []
+        self._backlog.add(piece)
+        while block := self._backlog.take(len(self._text), last=last):
+            self._text += block
+            spans += self._read(last=False)
+        if last:
+            spans += [*self._read(last=True), *self._joiner.close()]
+        return spans
+
+    def _read(self, *, last: bool) -> list[Span]:
+        """Everything that is certain; keeps what more text could change."""
+        text, spans = self._text, []
+        at = 0
+        while (here := _next(text, at)) >= 0:
+            spans += self._joiner.keep(text[at:here])
+            if not last and _open(text, here):
+                at = here
+                break
+            end, rule = _judge(text, here)
+            if rule in self._rules:
+                spans += self._joiner.add(self._start + here, self._start + end, rule)
+            else:
+                spans += self._joiner.keep(text[here:end])
+            at = end
+        else:
+            spans += self._joiner.keep(text[at:])
+            at = len(text)
+        self._text = text[at:]
+        self._start += at
+        self.settled = self._joiner.settled(self._start)
+        return spans
 
 
-declare(replace(_ControlBytes.as_rule(), prompt=Action.OFF))
+def _next(text: str, at: int) -> int:
+    """Where the next character of interest is, -1 if none."""
+    if at == 0 and text.isascii() and not text.encode().translate(None, _PLAIN):
+        return -1
+    found = _ANY.search(text, at)
+    return found.start() if found else -1
+
+
+def _open(text: str, at: int) -> bool:
+    """Whether what begins here reaches the end of the text and could go on."""
+    if text[at] == _BLACK_FLAG:
+        rest = text[at : at + len(_FLAGS[0])]
+        return any(flag != rest and flag.startswith(rest) for flag in _FLAGS)
+    return _UNFINISHED.match(text, at) is not None
+
+
+def _judge(text: str, at: int) -> tuple[int, str]:
+    """What begins here: where it ends, and the rule it falls under, empty where it stays."""
+    if text[at] == _BLACK_FLAG:
+        flag = text.startswith(_FLAGS, at)
+        return at + (len(_FLAGS[0]) if flag else 1), ""
+    found = _SEQUENCE.match(text, at)
+    assert found is not None  # every character of interest is matched by itself
+    return found.end(), HIDDEN if found["hidden"] else CONTROL
 
 
 class ControlFilter:
     """Answers only: a prompt with NUL is refused before, and no model obeys terminal codes."""
 
     stage = Stage.BYTES
-    rules = frozenset({_ControlBytes.rule})
-
-    def __init__(self) -> None:
-        self._detectors = (_ControlBytes(),)
+    rules = frozenset({CONTROL, HIDDEN})
 
     def open_prompt(self, policy: Policy) -> None:
         return None
 
-    def open_answer(self, policy: Policy) -> DetectorScan | None:
-        if policy.action("answer", _ControlBytes.rule) is Action.OFF:
-            return None
-        return DetectorScan(self._detectors, Readable())
+    def open_answer(self, policy: Policy) -> ControlScan | None:
+        actions = {rule: policy.action("answer", rule) for rule in self.rules}
+        wanted = frozenset(rule for rule, action in actions.items() if action is not Action.OFF)
+        alike = len({(actions[rule], policy.threshold(rule)) for rule in wanted}) == 1
+        return ControlScan(wanted, alike=alike) if wanted else None

@@ -34,8 +34,11 @@ _FENCE_BEGINNING = compile_pattern(rf"(?:{beginnings(_FENCE)})\z")
 _FENCE_PARTS = re.compile(r"([^`~]*)(`{3,}|~{3,})(.*)", re.DOTALL)
 _PERHAPS_CLOSING = re.compile(r" {0,3}(?:`*|~*)[ \t]*")
 _LINE_END = re.compile(r"[\r\n]")
+_BLANK_LINES = re.compile(r"[\r\n]*")
 _EVENT = re.compile(r"[<`\r\n]")
 _BACKTICKS = re.compile(r"`+")
+# Characters of a code span. Backticks that pair up further apart are not waited for.
+MAX_SPAN = 4096
 
 
 class _State(Enum):
@@ -98,7 +101,9 @@ class CodeReader:
         Returns where it came to, and whether it is there; if not, more text must decide, or there is none.
         """
         while at < len(text):
-            if self._at_line_start:
+            if self._at_line_start and text[at] in "\r\n":
+                here = self._blank_lines(text, at, last=last)
+            elif self._at_line_start:
                 here = self._line(text, at, last=last)
             elif self._state is _State.FENCE:
                 end = _LINE_END.search(text, at)
@@ -113,13 +118,24 @@ class CodeReader:
             at = here
         return at, False
 
+    def _blank_lines(self, text: str, at: int, *, last: bool) -> int | None:
+        """Over all lines that are empty; a fence does not mind them."""
+        to = _BLANK_LINES.match(text, at).end()  # type: ignore[union-attr]  # matches anywhere
+        if to == len(text) and text[to - 1] == "\r" and not last:
+            to -= 1  # half of \r\n perhaps
+        if to == at:
+            return None
+        if self._state is not _State.FENCE:
+            self._unpaired = self._tags = False
+        return to
+
     def _line(self, text: str, at: int, *, last: bool) -> int | None:
         """Decides what kind of line begins here; None where more text must. Goes over certain fences."""
         end = _LINE_END.search(text, at)
         line = text[at : end.start() if end else len(text)]
         if end is None and not last and self._undecided(line):
             return None
-        fence = _Fence.read(line)
+        fence = _Fence.read(line) if "```" in line or "~~~" in line else None
         self._at_line_start, self._blank = False, True
         if self._state is _State.FENCE:
             if fence is None or fence.indent is None or fence.contained or not fence.closes(self._open):
@@ -193,17 +209,21 @@ class CodeReader:
 
     def _backticks(self, text: str, at: int, *, last: bool) -> int | None:
         """Over a code span, or over backticks that are none."""
-        end = _LINE_END.search(text, at)
-        line_end = end.start() if end else len(text)
-        runs = _BACKTICKS.finditer(text, at, line_end)
-        length = len(next(runs).group())
+        length = len(_BACKTICKS.match(text, at)[0])  # type: ignore[index]  # one stands there
         before = text[at - 1] if at else self.previous
-        closing = next((run for run in runs if len(run.group()) == length), None)
-        open_ended = end is None and not last
+        certain = self._state is _State.PLAIN and not self._unpaired and not self._tags and before != "\\"
+        if not certain:
+            self._unpaired = True
+            return at + length
+        end = _LINE_END.search(text, at, at + MAX_SPAN)
+        known = end.start() if end else min(len(text), at + MAX_SPAN)
+        open_ended = end is None and not last and len(text) <= at + MAX_SPAN
+        runs = _BACKTICKS.finditer(text, min(at + length, known), known)
+        closing = next((run for run in runs if len(run[0]) == length), None)
         if open_ended and (closing is None or closing.end() == len(text)):
             return None
-        certain = self._state is _State.PLAIN and not self._unpaired and not self._tags and before != "\\"
-        if certain and closing and "|" not in text[at : closing.start()]:
+        whole = closing is not None and closing.end() < at + MAX_SPAN  # else the run may go on behind it
+        if closing is not None and whole and "|" not in text[at : closing.start()]:
             return closing.end()
         self._unpaired = True
         return at + length

@@ -11,12 +11,14 @@ In `markdown` mode code is left alone, where `sanitization.markdown` is certain 
 """
 
 import re
+from functools import lru_cache
 from html import unescape
 
 import bleach
 
 from sanitization.detectors.base import compile_pattern
 from sanitization.filters import Backlog, Stage
+from sanitization.joining import Joiner
 from sanitization.markdown import CodeReader
 from sanitization.partial import beginnings
 from sanitization.policies import Policy
@@ -47,7 +49,21 @@ _WHOLE_TAG = compile_pattern(_TAG)
 _WHOLE_LINK = compile_pattern(_AUTOLINK)
 _TAG_BEGINNING = compile_pattern(rf"(?:{beginnings(_TAG)})\z")
 _LINK_BEGINNING = compile_pattern(rf"(?:{beginnings(_AUTOLINK)})\z")
-_CLEAN = re.compile(r'<([a-z][a-z0-9]*)(?: href="[^"<>`\s]*")?>|</([a-z][a-z0-9]*)>')
+_CLEAN = re.compile(r'<([a-z][a-z0-9]*)(?: href="[^"<>`\s]*")?>')
+_BEGINS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/!?")
+_TAG_END = re.compile(r"[<>\r\n]")  # none of them stands inside a tag or a link
+_ATTRIBUTE_PARTS = compile_pattern(
+    r"[ \t](?P<name>[A-Za-z_:][A-Za-z0-9_.:-]*)"
+    r"(?:[ \t]*=[ \t]*(?P<value>\"[^\"]*\"|'[^']*'|[^ \t\r\n\"'=<>`]+))?"
+)
+# A link whose target reads the same to everybody: the scheme in plain letters, nothing that needs decoding.
+_USUAL_HREF = compile_pattern(
+    r"(?i:https?://|mailto:)(?:[A-Za-z0-9._~:/?@!$()*+,;=%#-]|&amp;|&[A-Za-z0-9_.%-]*(?:[=&]|\z))*"
+)
+_BARE_AMPERSAND = re.compile("&(?!amp;)")
+UNUSUAL = "unusual"
+# Asking bleach costs 200 µs. Links of an answer that it is asked about; others beyond them lose their target.
+MAX_UNUSUAL = 256
 
 
 declare(
@@ -69,6 +85,8 @@ class MarkupScan:
         self._text = ""
         self._start = 0  # position of text[0] in the answer
         self._backlog = Backlog()
+        self._joiner = Joiner()
+        self._asked = 0  # how often bleach was
         self.settled = 0
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
@@ -78,7 +96,7 @@ class MarkupScan:
             self._text += block
             spans += self._read(last=False)
         if last:
-            spans += self._read(last=True)
+            spans += [*self._read(last=True), *self._joiner.close()]
         return spans
 
     def _read(self, *, last: bool) -> list[Span]:
@@ -86,14 +104,17 @@ class MarkupScan:
         spans: list[Span] = []
         text, at = self._text, 0
         while True:
-            at, there = self._next(text, at, last=last)
-            if not there:
+            here, there = self._next(text, at, last=last)
+            spans += self._joiner.keep(text[at:here])
+            at = here
+            if not there or (judged := self._judge(text, at, last=last)) is None:
                 break
-            judged = self._judge(text[at : at + MAX_TAG], self._start + at, last=last)
-            if judged is None:
-                break
-            length, span = judged
-            spans += [span] if span else []
+            length, replacement = judged
+            if replacement is None:
+                spans += self._joiner.keep(text[at : at + length])
+            else:
+                place = self._start + at
+                spans += self._joiner.add(place, place + length, RULE, replacement)
             at += length
         self._start += at
         self._text = text[at:]
@@ -101,7 +122,7 @@ class MarkupScan:
             self._code.previous = text[at - 1]
         # Only `<` can be the start of a span: text behind what is undecided may leave before it is decided.
         undecided = self._text.find("<")
-        self.settled = self._start + (undecided if undecided >= 0 else len(self._text))
+        self.settled = self._joiner.settled(self._start + (undecided if undecided >= 0 else len(self._text)))
         return spans
 
     def _next(self, text: str, at: int, *, last: bool) -> tuple[int, bool]:
@@ -110,27 +131,36 @@ class MarkupScan:
         at = text.find("<", at)
         return (at, True) if at >= 0 else (len(text), False)
 
-    def _judge(self, text: str, place: int, *, last: bool) -> tuple[int, Span | None] | None:
-        """What begins with this `<`: how much of the text it is and what has to change; None where more
-        text must decide.
+    def _judge(self, text: str, at: int, *, last: bool) -> tuple[int, str | None] | None:
+        """What begins with the `<` at `at`: how much of the text it is, and what takes its place, None where
+        it stays. None altogether where more text must decide.
         """
-        if len(text) == 1 and not last:
+        following = text[at + 1 : at + 2]
+        if not following and not last:
             return None
-        if not (text[1:2].isascii() and text[1:2].isalpha()) and text[1:2] not in tuple("/!?"):
+        if following not in _BEGINS:
             return 1, None
-        links = self._code is not None and self._code.links
-        if links and (link := _WHOLE_LINK.match(text)):
-            return link.end(), None
-        if tag := _WHOLE_TAG.match(text):
-            original = tag.group()
-            if (cleaned := clean(original)) is not None:
+        end = _TAG_END.search(text, at + 1, at + MAX_TAG)
+        link = self._code is not None and self._code.links
+        if end is not None and end[0] == ">":
+            tag = text[at : end.end()]
+            if link and _WHOLE_LINK.match(tag):
+                return len(tag), None
+            if (cleaned := self._clean(tag)) is not None:
                 if self._code is not None:
                     self._code.tag_kept()
-                changed = Span(place, place + len(original), RULE, 1.0, replacement=cleaned)
-                return len(original), changed if cleaned != original else None
-        elif not last and len(text) < MAX_TAG and _may_become(text, link=links):
+                return len(tag), cleaned if cleaned != tag else None
+        elif end is None and not last and len(text) - at < MAX_TAG and _may_become(text[at:], link=link):
             return None
-        return 1, Span(place, place + 1, RULE, 1.0, replacement="&lt;")
+        return 1, "&lt;"
+
+    def _clean(self, tag: str) -> str | None:
+        """`clean`, as long as bleach has not been asked too often."""
+        cleaned = clean(tag)
+        if cleaned != UNUSUAL:
+            return cleaned
+        self._asked += 1
+        return bleached(tag) if self._asked <= MAX_UNUSUAL else "<a>"
 
 
 def _may_become(text: str, *, link: bool) -> bool:
@@ -138,17 +168,41 @@ def _may_become(text: str, *, link: bool) -> bool:
     return _TAG_BEGINNING.match(text) is not None or (link and _LINK_BEGINNING.match(text) is not None)
 
 
+@lru_cache(maxsize=4096)
 def clean(tag: str) -> str | None:
-    """The tag in canonical form, without what is not allowed in it; None if nothing allowed is left."""
+    """The tag in canonical form, without what is not allowed in it; None if nothing allowed is left. UNUSUAL
+    for a link that only bleach can judge.
+
+    Takes what `_TAG` matches. No attribute is allowed but `href`, so bleach has nothing to say about others.
+    """
+    if not _WHOLE_TAG.fullmatch(tag):
+        return None
     name = tag.strip("</>").split(maxsplit=1)[0].rstrip("/").lower()
     if name not in ALLOWED:
         return None
     if tag.startswith("</"):
         return None if name in VOID else f"</{name}>"
-    if tag == f"<{name}>":
-        return tag
+    if name == "a" and (href := _href(tag)) is not None:
+        if not _USUAL_HREF.fullmatch(href):
+            return UNUSUAL
+        return f'<a href="{_BARE_AMPERSAND.sub("&amp;", href)}">'
+    return f"<{name}>"
+
+
+def _href(tag: str) -> str | None:
+    """The value of the first `href`, which is the one that counts (HTML, section 13.2.5.33)."""
+    for found in _ATTRIBUTE_PARTS.finditer(tag):
+        if found["name"].lower() == "href":
+            value: str = found["value"] or ""
+            return value[1:-1] if value[:1] in ("'", '"') else value
+    return None
+
+
+@lru_cache(maxsize=1024)
+def bleached(tag: str) -> str | None:
+    """What bleach makes of an opening tag; None if that is nothing allowed."""
     cleaned: str = bleach.clean(tag, tags=ALLOWED, attributes=_attribute_allowed, protocols=SCHEMES)
-    cleaned = cleaned.removesuffix(f"</{name}>")
+    cleaned = re.sub(r"</[a-z0-9]+>\Z", "", cleaned)
     # Belt and braces: whatever bleach makes of it, only this form goes on.
     return cleaned if _CLEAN.fullmatch(cleaned) else None
 

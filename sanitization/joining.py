@@ -1,0 +1,70 @@
+"""
+Joins neighbouring spans of a text that has very many of them.
+
+A finding costs several microseconds, and hostile text can have one in every two characters: a megabyte of
+`</` would cost ten seconds. Nobody reads so many findings. So behind the first FREE spans of a text,
+neighbours become one, with the few characters between them as part of what takes their place. Whether spans
+are joined depends on the text alone, not on how it is cut.
+"""
+
+from sanitization.spans import Span
+
+FREE = 256  # findings of a text that are reported one by one
+GAP = 8  # characters that may stand between neighbours
+LONGEST = 4096  # characters of a joined span, so that little is held back
+
+
+class Joiner:
+    """Takes the spans of one text, in order, and gives them back, joined. All are certain (score 1) and none
+    overlap. `mixes`: spans of different rules are joined too, under the rule of the first, which makes no
+    difference where the same is done about all of them.
+    """
+
+    def __init__(self, *, mixes: bool = False) -> None:
+        self._mixes = mixes
+        self._given = 0
+        self._start = self._end = 0  # of the span that is still open; equal where none is
+        self._rule = ""
+        self._parts: list[str] = []  # what takes its place
+        self._between: list[str] = []  # what has been kept behind it
+        self._gap = 0
+
+    def add(self, start: int, end: int, rule: str, replacement: str = "") -> list[Span]:
+        """The spans that are complete, now that this one has come."""
+        if self._start == self._end:
+            done = []
+        elif (rule == self._rule or self._mixes) and end - self._start <= LONGEST:
+            self._parts += (*self._between, replacement)
+            self._between, self._gap = [], 0
+            self._end = end
+            return []
+        else:
+            done = self.close()
+        if self._given < FREE:
+            self._given += 1
+            return [*done, Span(start, end, rule, 1.0, replacement=replacement)]
+        self._start, self._end, self._rule, self._parts = start, end, rule, [replacement]
+        return done
+
+    def keep(self, text: str) -> list[Span]:
+        """Text that stays came next: the spans that are complete because of it."""
+        if self._start == self._end or not text:
+            return []
+        self._gap += len(text)
+        if self._gap > GAP:
+            return self.close()
+        self._between.append(text)
+        return []
+
+    def close(self) -> list[Span]:
+        """Nothing joins the open span any more."""
+        if self._start == self._end:
+            return []
+        done = Span(self._start, self._end, self._rule, 1.0, replacement="".join(self._parts))
+        self._start = self._end
+        self._parts, self._between, self._gap = [], [], 0
+        return [done]
+
+    def settled(self, position: int) -> int:
+        """Up to where all spans have been given, if all that start before `position` have been added."""
+        return position if self._start == self._end else min(self._start, position)
