@@ -49,7 +49,11 @@ _WHOLE_TAG = compile_pattern(_TAG)
 _WHOLE_LINK = compile_pattern(_AUTOLINK)
 _TAG_BEGINNING = compile_pattern(rf"(?:{beginnings(_TAG)})\z")
 _LINK_BEGINNING = compile_pattern(rf"(?:{beginnings(_AUTOLINK)})\z")
-_CLEAN = re.compile(r'<([a-z][a-z0-9]*)(?: href="[^"<>`\s]*")?>')
+_CLEAN = re.compile(r'<[a-z][a-z0-9]*(?: href="(?i:https?://|mailto:)[^"<>`\s]*")?>')
+# What no dialect of Markdown takes for a tag, because no attribute begins so: `i<n;`, `(a<b && c>d)`. Only
+# behind a letter, digit or bracket, where no line can begin, and outside of HTML blocks.
+_COMPARISON = re.compile(r"<[A-Za-z][A-Za-z0-9]{0,30}(?:[);,\]}&|?*+%]|[ \t]{1,8}[&|?*+%=-])")
+_BEHIND = re.compile(r"[A-Za-z0-9_)\]]")
 _BEGINS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/!?")
 _TAG_END = re.compile(r"[<>\r\n]")  # none of them stands inside a tag or a link
 _ATTRIBUTE_PARTS = compile_pattern(
@@ -152,7 +156,13 @@ class MarkupScan:
                 return len(tag), cleaned if cleaned != tag else None
         elif end is None and not last and len(text) - at < MAX_TAG and _may_become(text[at:], link=link):
             return None
-        return 1, "&lt;"
+        return 1, None if link and self._compares(text, at) else "&lt;"
+
+    def _compares(self, text: str, at: int) -> bool:
+        """Whether this `<` certainly compares two things. Only asked where Markdown is read."""
+        assert self._code is not None
+        before = text[at - 1] if at else self._code.previous
+        return _BEHIND.match(before) is not None and _COMPARISON.match(text, at) is not None
 
     def _clean(self, tag: str) -> str | None:
         """`clean`, as long as bleach has not been asked too often."""

@@ -2,8 +2,8 @@
 renderer that lets HTML pass in markdown mode."""
 
 import bleach
+import html5lib
 import pytest
-from bleach._vendor import html5lib
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
