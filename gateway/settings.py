@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
 from gateway import env
+from sanitization.filters import DEFAULT_FILTERS
 
 django_stubs_ext.monkeypatch()  # so that `ModelAdmin[User]` is an expression at run time too
 env.load_dotenv()
@@ -209,12 +210,7 @@ SPECTACULAR_SETTINGS = {
 # -- Prompts, policy, model --
 PROMPT_MAX_CHARS = env.read("PROMPT_MAX_CHARS")
 PROMPT_CACHE_SECONDS = env.read("PROMPT_CACHE_SECONDS")
-SANITIZATION_FILTERS = [
-    "sanitization.patterns.PatternFilter",
-    "sanitization.custom.CustomFilter",
-    "sanitization.controls.ControlFilter",
-    "sanitization.markup.MarkupFilter",
-]
+SANITIZATION_FILTERS = list(DEFAULT_FILTERS)  # dotted paths; add your own
 POLICY_OFF = env.read("POLICY_OFF")
 POLICY_FLAG = env.read("POLICY_FLAG")
 POLICY_MASK = env.read("POLICY_MASK")

@@ -13,6 +13,14 @@ from typing import Protocol
 from sanitization.policies import Policy
 from sanitization.spans import Span
 
+# What every chain has unless somebody says otherwise.
+DEFAULT_FILTERS = (
+    "sanitization.patterns.PatternFilter",
+    "sanitization.custom.CustomFilter",
+    "sanitization.controls.ControlFilter",
+    "sanitization.markup.MarkupFilter",
+)
+
 
 class Stage(IntEnum):
     """When a filter reads. Each stage is rewritten once, and the next one reads the result.
