@@ -3,7 +3,8 @@ Every address of the service. Each app brings its own; with and without a traili
 
     /  /problems  /healthz  /readyz  /admin/  /api/schema/  /api/docs/      gateway
     /user/…  /auth/…                                                        accounts
-    /prompt  /prompt/{id}                                                   prompts
+    /api/policies…  /api/policy-assignments…  /api/rules                    sanitization
+    /prompt  /prompt/{id}  /api/policies/…/dry-run                          prompts
 """
 
 from django.contrib import admin
@@ -24,6 +25,7 @@ urlpatterns = [
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("", include("accounts.urls")),
+    path("", include("sanitization.urls")),
     path("", include("prompts.urls")),
 ]
 

@@ -17,6 +17,7 @@ from accounts.strict import (
     StrictIntegerField,
     StrictSerializer,
 )
+from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS
 from prompts.journal import Outcome
 from prompts.work import Done
 
@@ -125,3 +126,38 @@ class BookQuerySerializer(StrictSerializer):
     until = serializers.DateTimeField(required=False, help_text="Before this instant.")
     outcome = serializers.ChoiceField(choices=[outcome.value for outcome in Outcome], required=False)
     rule = serializers.RegexField(r"^[a-z][a-z0-9_]*$", max_length=64, required=False)
+
+
+class DryRunSerializer(StrictSerializer):
+    """How much of the book to look at."""
+
+    rows = StrictIntegerField(
+        min_value=1, max_value=MAX_ROWS, default=DEFAULT_ROWS, help_text="The newest so many prompts."
+    )
+
+
+class RuleCountSerializer(serializers.Serializer[Any]):
+    """What the revision would do about one rule's findings, by action."""
+
+    rule = serializers.CharField()
+    rows = serializers.IntegerField(help_text="Prompts with a finding that is not off.")
+    new = serializers.IntegerField(help_text="Findings that were let through without a word then.")
+    off = serializers.IntegerField()
+    flag = serializers.IntegerField()
+    mask = serializers.IntegerField()
+    hash = serializers.IntegerField()
+    remove = serializers.IntegerField()
+    block = serializers.IntegerField()
+
+
+class DryRanSerializer(serializers.Serializer[Any]):
+    """What a revision would have done. A prompt counts once: as blocked, else changed, else flagged."""
+
+    rows = serializers.IntegerField(help_text="Prompts looked at.")
+    complete = serializers.BooleanField(help_text="false: the time ran out before.")
+    blocked = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    flagged = serializers.IntegerField()
+    failed = serializers.IntegerField(help_text="Prompts that could not be screened.")
+    blockedThen = serializers.IntegerField(source="blocked_then", help_text="Blocked or cut off at the time.")
+    byRule = RuleCountSerializer(source="rule_counts", many=True)

@@ -1,12 +1,17 @@
-"""`/prompt` and `/prompt/{id}`, with and without a trailing slash."""
+"""`/prompt`, `/prompt/{id}` and the dry-run of policies, with and without a trailing slash."""
 
 from django.urls import path
 
 from prompts import views
+
+DRY_RUN = "api/policies/<slug:slug>/revisions/<int:number>/dry-run"
+dry_run = views.DryRunViewSet.as_view({"post": "create"})
 
 urlpatterns = [
     path("prompt", views.collection, name="prompts"),
     path("prompt/", views.collection),
     path("prompt/<uuid:pk>", views.one, name="prompt"),
     path("prompt/<uuid:pk>/", views.one),
+    path(DRY_RUN, dry_run),
+    path(f"{DRY_RUN}/", dry_run),
 ]

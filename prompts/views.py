@@ -30,16 +30,21 @@ from accounts.models import User
 from accounts.strict import parse_strictly
 from prompts import book
 from prompts.composition import house
+from prompts.dry_run import dry_run
 from prompts.models import Prompt
 from prompts.pipeline import answer
 from prompts.serializers import (
     PAGE_ROWS,
     AskSerializer,
     BookQuerySerializer,
+    DryRanSerializer,
+    DryRunSerializer,
     PromptSerializer,
     fields_of,
 )
 from prompts.work import Ask, Delta, Done
+from sanitization.services import validated
+from sanitization.views import VIEW, PolicyView, checked, revision_of
 
 logger = logging.getLogger("prompts.views")
 
@@ -232,6 +237,23 @@ async def collection(request: HttpRequest) -> HttpResponseBase:
         return await create(request)
     response: HttpResponse = await sync_to_async(_book)(request)
     return response
+
+
+class DryRunViewSet(PolicyView):
+    """Tries a revision of a policy on the book."""
+
+    needs = {"POST": VIEW}
+
+    @extend_schema(
+        operation_id="policy_revisions_dry_run",
+        request=DryRunSerializer,
+        responses={200: DryRanSerializer},
+    )
+    def create(self, request: Request, slug: str, number: int) -> Response:
+        """What a revision would have done to the newest prompts in the book: counts, never text."""
+        wanted, revision = checked(DryRunSerializer, request), revision_of(slug, number)
+        policy = validated(revision.document, slug=slug)
+        return Response(DryRanSerializer(dry_run(policy, house().chain, **wanted)).data)
 
 
 # What drf-spectacular and DRF's own tools look for on a view function.

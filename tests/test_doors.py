@@ -33,7 +33,17 @@ def routes(resolver=None, prefix=""):
 def address(route):
     """An address that the route matches."""
     plain = route.replace("^", "").replace("/?$", "").replace("$", "").replace("\\Z", "")
-    for converter in ("uuid:pk", "path:object_id", "int:content_type_id", "path:url", "app_label", "id"):
+    for number in ("int:number", "int:pk"):
+        plain = plain.replace(f"<{number}>", "1")
+    for converter in (
+        "slug:slug",
+        "uuid:pk",
+        "path:object_id",
+        "int:content_type_id",
+        "path:url",
+        "app_label",
+        "id",
+    ):
         plain = plain.replace(f"<{converter}>", str(uuid4()))
     return "/" + plain
 
