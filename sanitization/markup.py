@@ -214,7 +214,10 @@ def bleached(tag: str) -> str | None:
     cleaned: str = bleach.clean(tag, tags=ALLOWED, attributes=_attribute_allowed, protocols=SCHEMES)
     cleaned = re.sub(r"</[a-z0-9]+>\Z", "", cleaned)
     # Belt and braces: whatever bleach makes of it, only this form goes on.
-    return cleaned if _CLEAN.fullmatch(cleaned) else None
+    if not _CLEAN.fullmatch(cleaned):
+        return None
+    # A tag without double quotes may stand in a JSON string, and gets none.
+    return cleaned if '"' in tag else cleaned.replace("'", "&#39;").replace('"', "'")
 
 
 def _attribute_allowed(tag: str, name: str, value: str) -> bool:

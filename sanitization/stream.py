@@ -11,8 +11,9 @@ This is the only place that turns text into `Sanitized`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sanitization import edges
 from sanitization.ceiling import Ceiling
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Scan
@@ -26,6 +27,7 @@ from sanitization.spans import Action, Direction, Finding, Span
 from sanitization.text import EMPTY, Sanitized, join
 
 SLICE = 16_384
+BEHIND = edges.LONGEST_RUN + 16  # how far back a stage remembers what it has let out
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,16 @@ class Ruling:
         """Empty for what is cleaned: markup is no value."""
         return "" if is_cleaned(span.rule) else self.fingerprints.of(span.rule, value)
 
-    def rewrite(self, group: Sequence["Found"], original: str) -> str:
-        """What stands in the place of a group of overlapping spans; `original` is their union."""
+    def rewrite(self, group: Sequence["Found"], original: str, before: str) -> str:
+        """What stands in the place of a group of overlapping spans; `original` is their union, and `before`
+        what stands before it. In an answer a number of a JSON object becomes a string.
+        """
+        new = self._name(group, original)
+        if self.direction == "answer" and new and edges.is_number_of_a_key(original, before):
+            return f'"{new}"'
+        return new
+
+    def _name(self, group: Sequence["Found"], original: str) -> str:
         best = max(group, key=lambda one: (one.action.strength, *_weight(one.span)))
         strongest, replaced = best.span, any(one.span.replacement for one in group)
         if best.action is Action.REMOVE and (len(group) == 1 or not replaced):
@@ -104,6 +114,7 @@ class Stage:
         self._ruling = ruling
         self._ceiling = ceiling
         self._held: list[str] = []  # what has been given and not let out, from position `consumed` on
+        self._behind = ""  # the end of what has been let out, as it was given
         self._given = 0
         self._waiting: list[Found] = []
         self._flagged: list[Found] = []
@@ -133,7 +144,7 @@ class Stage:
                 action = self._ruling.action(span)
                 if action is Action.OFF:
                     continue
-                value = self._text(span)
+                span, value = self._trimmed(span)
                 if self._ruling.counts(span, value):
                     found = Found(span, action, self._ruling.fingerprint(span, value))
                     (self._flagged if action is Action.FLAG else self._waiting).append(found)
@@ -148,9 +159,23 @@ class Stage:
             self._held = ["".join(self._held)]
         return self._held[0] if self._held else ""
 
-    def _text(self, span: Span) -> str:
-        """The value of a span that has not been let out."""
-        return self._joined()[span.start - self.consumed : span.end - self.consumed]
+    def _trimmed(self, span: Span) -> tuple[Span, str]:
+        """A span that has not been let out, without the quoting at its ends, and its value."""
+        at = span.start - self.consumed
+        value = self._joined()[at : span.end - self.consumed]
+        if is_cleaned(span.rule):
+            return span, value
+        before = self._before(at)
+        start, end = edges.trimmed(value, backslashes=edges.run_before(before, len(before)))
+        if end - start == len(value):
+            return span, value
+        return replace(span, start=span.start + start, end=span.start + end), value[start:end]
+
+    def _before(self, at: int) -> str:
+        """The last BEHIND characters before a place in what is held."""
+        held = self._joined()[max(0, at - BEHIND) : at]
+        missing = BEHIND - len(held)
+        return self._behind[-missing:] + held if missing else held
 
     def _advance(self, frontier: int) -> Iterator[str]:
         """Lets out what lies before `frontier` and belongs to no group that reaches across it."""
@@ -169,10 +194,12 @@ class Stage:
             if self._blocks(group):
                 self._close(group, start)
                 return
-            yield self._rewrite(group, start, text[start - base : end - base])
+            before = self._before(start - base)
+            yield self._rewrite(group, start, text[start - base : end - base], before)
             done = first + len(group)
         yield self._copy(text[self.consumed - base : frontier - base])
         self._waiting = self._waiting[done:]
+        self._behind = self._before(frontier - base)
         self._held = [text[frontier - base :]]
         self._keep_flags(frontier)
 
@@ -181,9 +208,9 @@ class Stage:
         self._emitted += len(text)
         return text
 
-    def _rewrite(self, group: Sequence[Found], start: int, original: str) -> str:
+    def _rewrite(self, group: Sequence[Found], start: int, original: str, before: str) -> str:
         self.found += group
-        new = self._ruling.rewrite(group, original)
+        new = self._ruling.rewrite(group, original, before)
         self.edits.add(
             start, start + len(original), out_start=self._emitted, out_end=self._emitted + len(new)
         )

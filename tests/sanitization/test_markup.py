@@ -219,7 +219,9 @@ def test_what_is_harmless_is_not_touched(text):
     [
         ("<B CLASS=x>y</B >", "<b>y</b>"),
         ("<br/>", "<br>"),
-        ("<a href='https://x.example' target=_blank>", '<a href="https://x.example">'),
+        ('<a href="https://x.example" target=_blank>', '<a href="https://x.example">'),
+        ("<a href='https://x.example' target=_blank>", "<a href='https://x.example'>"),
+        ("<a href=https://x.example/&#39;>", "<a href='https://x.example/&#39;'>"),
         ("<script>", "&lt;script>"),
         ("</script>", "&lt;/script>"),
         ("<!-- x -->", "&lt;!-- x -->"),
