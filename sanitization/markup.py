@@ -195,7 +195,7 @@ def clean(tag: str) -> str | None:
     if name == "a" and (href := _href(tag)) is not None:
         if not _USUAL_HREF.fullmatch(href):
             return UNUSUAL
-        return f'<a href="{_BARE_AMPERSAND.sub("&amp;", href)}">'
+        return _single_quoted(tag, f'<a href="{_BARE_AMPERSAND.sub("&amp;", href)}">')
     return f"<{name}>"
 
 
@@ -214,9 +214,11 @@ def bleached(tag: str) -> str | None:
     cleaned: str = bleach.clean(tag, tags=ALLOWED, attributes=_attribute_allowed, protocols=SCHEMES)
     cleaned = re.sub(r"</[a-z0-9]+>\Z", "", cleaned)
     # Belt and braces: whatever bleach makes of it, only this form goes on.
-    if not _CLEAN.fullmatch(cleaned):
-        return None
-    # A tag without double quotes may stand in a JSON string, and gets none.
+    return _single_quoted(tag, cleaned) if _CLEAN.fullmatch(cleaned) else None
+
+
+def _single_quoted(tag: str, cleaned: str) -> str:
+    """A tag without double quotes may stand in a JSON string, and gets none."""
     return cleaned if '"' in tag else cleaned.replace("'", "&#39;").replace('"', "'")
 
 
