@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db import connection
@@ -19,7 +20,8 @@ from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
@@ -27,8 +29,14 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from prompts import book
+from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS, dry_run
 from prompts.ids import floor
 from prompts.models import Prompt
+from sanitization.admin import VIEW, holds
+from sanitization.composition import chain
+from sanitization.errors import PolicyInvalid
+from sanitization.services import validated
+from sanitization.views import revision_of
 
 SEARCH_ROWS = 50_000
 EXPORT_ROWS = 10_000
@@ -96,6 +104,12 @@ class Rule(admin.SimpleListFilter):
         return book.narrow(queryset, rule=self.value())
 
 
+class DryRunForm(forms.Form):
+    """How much of the book to look at."""
+
+    rows = forms.IntegerField(min_value=1, max_value=MAX_ROWS, initial=DEFAULT_ROWS, label="newest prompts")
+
+
 def highlighted(text: str, findings: list[dict[str, Any]], part: str) -> SafeString:
     """The text, escaped, with what the chain put in marked: by its findings, and in answers by the
     placeholders that the model took over from the prompt."""
@@ -160,6 +174,29 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Prompt | None = None) -> bool:
         return False
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.dry_run)
+        page = path("dry-run/<slug:slug>/<int:number>/", view, name="prompts_dry_run")
+        return [page, *super().get_urls()]
+
+    def dry_run(self, request: HttpRequest, slug: str, number: int) -> HttpResponse:
+        """What a revision of a policy would have done: counts, so nobody needs the right to read the book."""
+        holds(request, VIEW)
+        revision = revision_of(slug, number)
+        form = DryRunForm(request.POST or None)
+        context: dict[str, Any] = {"title": f"{slug}, revision {number}, on the book", "form": form}
+        if request.method == "POST" and form.is_valid():
+            try:
+                policy = validated(revision.document, slug=slug)
+            except PolicyInvalid as error:
+                form.add_error(None, str(error))
+            else:
+                context["counts"] = dry_run(policy, chain(), rows=form.cleaned_data["rows"])
+        shared = self.admin_site.each_context(request)
+        return TemplateResponse(
+            request, "admin/prompts/dry_run.html", {**shared, "opts": self.opts, **context}
+        )
 
     @staticmethod
     def may_read(request: HttpRequest) -> bool:

@@ -11,29 +11,21 @@ Words and phrases go through one Aho-Corasick automaton, thousands of them at th
 
 import re
 import unicodedata
-import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import ahocorasick_rs
-import re2
 
-from sanitization.detectors.base import PatternDetector
 from sanitization.errors import PolicyInvalid
+from sanitization.expressions import WIDTH, detector_of
 from sanitization.filters import Scan, Stage
 from sanitization.normalize import Normalized, fold
-from sanitization.partial import beginnings, parsed, width
 from sanitization.patterns import DetectorScan, Plan
 from sanitization.policies import CustomRule, Policy
 from sanitization.spans import Action, Direction, Span
 
-# The most characters of a match: of what a pattern can match, and of a word or phrase.
-WIDTH = 256
 # Each pattern is looked for on its own, so they cost what they are; words and phrases do not.
 MAX_PATTERNS = 100
-# Python reads groups by recursion.
-MAX_GROUPS = 50
 # Of all words and phrases of a policy together: what the automaton's memory grows with.
 MAX_CHARS = 300_000
 # Policies whose rules are kept compiled, each for two directions.
@@ -41,7 +33,6 @@ MAX_COMPILED = 64
 
 _BLANK = re.compile(r" {2,}")
 _BLANKS = dict.fromkeys(map(ord, "\t\n\r"), " ")
-_ANCHORS = ("AT_BEGINNING", "AT_BEGINNING_STRING", "AT_END", "AT_END_STRING")
 
 
 # -- what an operator may write --
@@ -67,7 +58,7 @@ def problem(rule: CustomRule) -> str | None:
     """A sentence about why this cannot be looked for, or None."""
     if rule.kind == "pattern":
         try:
-            _detector(rule)
+            detector_of(rule)
         except ValueError as error:
             return str(error)
         return None
@@ -76,94 +67,6 @@ def problem(rule: CustomRule) -> str | None:
     if not any(text.strip() for text, _ in _readings(rule)):
         return "This has no character that could be looked for."
     return None
-
-
-def _detector(rule: CustomRule) -> PatternDetector:
-    """The detector of a pattern. ValueError with a sentence for the operator."""
-    pattern = _folded(rule.text)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # Python warns of sets that RE2 and it read differently
-        try:
-            _examine(pattern)
-            made = f"(?i:{pattern})" if rule.ignore_case else f"(?:{pattern})"
-            _tree(made)
-        except (FutureWarning, DeprecationWarning) as error:
-            raise ValueError(f"This is ambiguous: {error}.") from None
-        except (RecursionError, OverflowError):
-            raise ValueError("This is nested or repeated too often.") from None
-    named = {"rule": rule.rule, "pattern": made, "score": 1.0, "__doc__": "An operator's own pattern."}
-    try:
-        detector: PatternDetector = type("OperatorPattern", (PatternDetector,), named)()
-        detector.hold("\n", 0)  # compiles what is compiled late
-    except re2.error as error:
-        raise ValueError(f"RE2 does not take this: {_reason(error)}.") from None
-    return detector
-
-
-def _examine(pattern: str) -> None:
-    """ValueError with a sentence about why a pattern cannot be used."""
-    if pattern.count("(") > MAX_GROUPS:
-        raise ValueError(f"A pattern has at most {MAX_GROUPS} groups.")
-    tree = _tree(pattern)
-    if tree.state.groupdict:
-        raise ValueError("Named groups are not supported: what is found is the whole match.")
-    if any(str(value) in _ANCHORS for kind, value in _nodes(tree) if str(kind) == "AT"):
-        raise ValueError("Anchors to the ends of the text (^, $, \\A, \\Z) are not supported.")
-    if "{," in pattern:
-        raise ValueError("Write {0,n} for {,n}: RE2 does not read it as a count.")
-    if int(tree.getwidth()[0]) == 0:
-        raise ValueError("This can match the empty text, which is everywhere.")
-    longest = width(pattern)
-    if longest is None or longest > WIDTH:
-        raise ValueError(
-            f"A match may have at most {WIDTH} characters: write limits for repeats, as in {{1,20}}."
-        )
-    try:
-        beginnings(pattern)
-    except ValueError:
-        raise ValueError(
-            "Only plain expressions: no look-around, back-references, atomic groups, switched-off flags."
-        ) from None
-
-
-def _tree(pattern: str) -> Any:
-    """The tree of a pattern. ValueError with a sentence."""
-    try:
-        return parsed(pattern)
-    except ValueError as error:
-        reason = str(error.__cause__ or error)
-        raise ValueError(f"This is no regular expression: {reason}.") from None
-
-
-def _reason(error: Exception) -> str:
-    given = error.args[0] if error.args else "unknown"
-    return given.decode("utf-8", "replace") if isinstance(given, bytes) else str(given)
-
-
-def _nodes(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Every node of a parsed pattern, at any depth."""
-    waiting = list(tree)
-    while waiting:
-        kind, value = waiting.pop()
-        yield kind, value
-        if str(kind) == "BRANCH":
-            waiting += [node for branch in value[1] for node in branch]
-        elif str(kind) in ("SUBPATTERN", "MAX_REPEAT", "MIN_REPEAT"):
-            waiting += list(value[-1])
-
-
-def _folded(pattern: str) -> str:
-    """The pattern with its characters as the copy has them; none becomes an operator."""
-    return "".join(char if char.isascii() else _one_folded(char) for char in pattern)
-
-
-def _one_folded(char: str) -> str:
-    reads = fold(char)[0]
-    if len(reads) != 1:
-        raise ValueError(
-            f"Texts are folded before they are matched, so {char!r} never occurs: write {reads!r}."
-        )
-    return f"\\{reads}" if reads.isascii() and not reads.isalnum() and reads != " " else reads
 
 
 # -- how words and phrases are read --
@@ -367,7 +270,7 @@ class Compiled:
         terms = [rule for rule in rules if rule.kind != "pattern"]
         by_case = [(case, [rule for rule in terms if rule.ignore_case is case]) for case in (True, False)]
         self._terms = [(case, Terms(some)) for case, some in by_case if some]
-        detectors = [_detector(rule) for rule in rules if rule.kind == "pattern"]
+        detectors = [detector_of(rule) for rule in rules if rule.kind == "pattern"]
         self._plan = Plan(detectors) if detectors else None
 
     def open(self) -> Scan | None:

@@ -5,8 +5,8 @@ Policies in the database: what was written is never changed, so what was in forc
        └── PolicyRevision 1, 2, 3 …             PolicyAssignment: whose policy it is
                                                 PolicyGeneration: tells those who keep copies of a change
 
-`sanitization.services` is the only writer. Authors are ids without a foreign key: this app does not know who
-the users are, and evidence outlives them.
+`sanitization.services` writes what is in force. Authors are ids without a foreign key: this app does not know
+who the users are, and evidence outlives them.
 """
 
 from typing import Any, NoReturn

@@ -79,6 +79,8 @@ def pattern(text, **more):
         (pattern(r"\bPRJ-\d{3}\b", ignore_case=False), "PRJ-123 prj-123 XPRJ-123 PRJ-1234", ["PRJ-123"]),
         (pattern(r"straße|Zeile\s{1,5}\d"), "STRAßE Zeile \n7", ["STRAßE", "Zeile \n7"]),
         (pattern(r"а{3}"), "aaa", ["aaa"]),  # the pattern's is Cyrillic: both read the same
+        (pattern(r"\[[]x]&\|"), "[]&|", ["[]&|"]),
+        (pattern(r"[\[\-\-]b"), "[b -b", ["[b", "-b"]),
         (pattern(r"x–y"), "x-y x—y", ["x-y", "x—y"]),
     ],
 )
@@ -108,6 +110,8 @@ def test_what_is_found(rule, text, expected):
         (pattern(r"\p{L}"), "no regular expression"),
         (pattern("a{,3}b"), "{0,n}"),
         (pattern("[[:alpha:]]"), "ambiguous"),
+        (pattern("[a--b]"), "ambiguous"),
+        (pattern("x[]&&a]"), "ambiguous"),
         (pattern("a{3}{2}"), "no regular expression"),
         (pattern("a{3}b**"), "no regular expression"),
         (pattern("(?a:x)"), "RE2"),
