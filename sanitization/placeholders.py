@@ -14,7 +14,7 @@ from sanitization.normalize import fold
 
 # What may stand inside a variant of a placeholder without hiding from a reader that it is one: blanks,
 # Markdown's marks and escapes, brackets.
-_ORNAMENTS = re.compile(r"[\s_\\*`~\[\](){}<>.:#-]+")
+_ORNAMENTS = dict.fromkeys(map(ord, " \t\n\r_\\*`~[](){}<>.:#-"))
 
 
 class Placeholders:
@@ -83,7 +83,7 @@ class Placeholders:
         if label not in self._taken:
             if self._squeezed is None:
                 folded = (fold(text)[0].lower() for text in self._inputs)
-                self._squeezed = "\0".join(_ORNAMENTS.sub("", text) for text in folded)
+                self._squeezed = "\0".join(text.translate(_ORNAMENTS) for text in folded)
             runs = re.findall(re.escape(label.lower().replace("_", "")) + r"(\d{1,9})", self._squeezed)
             # "[EMAIL_1] 2" squeezes to email12: every beginning of the digits may have been the number.
             self._taken[label] = {int(run[:size]) for run in runs for size in range(1, len(run) + 1)}

@@ -1,0 +1,238 @@
+"""
+How fast, how steady and how exact sanitization is, beside other tools, in one run.
+
+    scripts/bench sanitization [--quick] [--json FILE] [--without-peers] [labelled files…]
+
+    speed      microseconds for 1,024 characters of texts that are all different; all take turns with the same
+               few of them, so whatever else the machine does hits all alike. Presidio's pattern recognizers
+               and LLM Guard's secret scanner run in a process and an environment of their own
+    hostile    seconds for texts made to be expensive, at half and at full length, and the longest that
+               another thread of the process had to wait for its turn
+    tail       what a streamed answer holds back
+    accuracy   precision and recall on labelled files (lines as `manage.py evaluate_detectors` reads them)
+
+Needs no Django. The other tools are installed by the first run; without a network use --without-peers.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from benchmarks.sanitizing import accuracy, figures, hostile, tail
+from benchmarks.sanitizing.peers import NAMES, Peers, PeersUnavailable, versions
+from benchmarks.sanitizing.texts import Writer
+from sanitization.chain import Chain
+from sanitization.evaluation import UnreadableLabels, read
+from sanitization.filters import DEFAULT_FILTERS
+from sanitization.placeholders import Placeholders
+from sanitization.policies import Policy
+
+SEED = 20_261_124
+VALUES_ALONE = ("sanitization.patterns.PatternFilter",)
+TIMES_SLOWER = 40  # what Presidio's patterns are to be at least
+MOST_ASCII, MOST_OTHER = 150, 600
+MANY_LABELS = 25
+BLOCK = 5  # texts that one takes before it is another's turn: alternating with each would empty every cache
+
+Contender = Callable[[str], float]
+
+
+def contenders(values: Chain, default: Chain, peers: Peers | None) -> dict[str, Contender]:
+    """Each takes a text and says how many seconds it took."""
+    policy = Policy()
+
+    def timed(work: Callable[[str], object]) -> Contender:
+        def contender(text: str) -> float:
+            before = time.perf_counter()
+            work(text)
+            return time.perf_counter() - before
+
+        return contender
+
+    def prompt(chain: Chain) -> Contender:
+        return timed(lambda text: chain.screen_prompt({"/prompt": text}, policy))
+
+    def answer(text: str) -> object:
+        return default.open_answer(policy, Placeholders()).whole(text)
+
+    found = {"values": prompt(values), "prompt": prompt(default), "answer": timed(answer)}
+    if peers is not None:
+        found |= {name: lambda text, name=name: peers.ask(name, text).seconds for name in NAMES}
+    return found
+
+
+def speed(racers: dict[str, Contender], sizes: Sequence[int], blocks: int) -> list[dict[str, Any]]:
+    """A row for each kind and size, from so many blocks of texts: µs for 1,024 characters by contender."""
+    writer, rows = Writer(SEED), []
+    for kind in writer.kinds:
+        for size in sizes:
+            for racer in racers.values():  # compiles, fills caches
+                racer(writer.text(kind, size))
+            seconds: dict[str, list[float]] = defaultdict(list)
+            for _ in range(blocks):
+                texts = [writer.text(kind, size) for _ in range(BLOCK)]
+                for name, racer in racers.items():
+                    seconds[name] += [racer(text) for text in texts]
+            count = blocks * BLOCK
+            row = {name: figures.per_kilobyte(took, [size] * count) for name, took in seconds.items()}
+            rows.append({"kind": kind, "characters": size, "texts": count, "microseconds": row})
+            _progress(f"speed: {kind}, {size} characters")
+    return rows
+
+
+def print_speed(rows: Sequence[dict[str, Any]]) -> None:
+    names = list(rows[0]["microseconds"])
+    peers = [name for name in names if name in NAMES]
+    head = ["text", "characters", "PII and secrets", "whole prompt chain", "whole answer chain"]
+    head += [*peers, *(f"{name}, times" for name in peers)]
+    lines = []
+    for row in rows:
+        took = row["microseconds"]
+        times = [figures.ratio(took["values"], took[name]) for name in peers]
+        lines.append([row["kind"], row["characters"], *(took[name] for name in names), *times])
+    print("\nSpeed, µs for 1,024 characters, median of texts that are all different")
+    print(figures.table(head, lines))
+    print(
+        f"  wanted: PII and secrets {MOST_ASCII} or less on English, {MOST_OTHER} on other scripts; "
+        f"presidio {TIMES_SLOWER} times slower or more"
+    )
+
+
+def print_hostile(cases: Sequence[hostile.Case], size: int) -> None:
+    scale = size / 1_000_000
+    print(f"\nHostile texts of {size // 2:,} and {size:,} characters")
+    head = ["text", "direction", "half, s", "whole, s", "growth", "delay, ms", "misses"]
+    print(figures.table(head, [case.row(scale) for case in cases]))
+    missing = sum(bool(case.misses(scale)) for case in cases)
+    print(
+        f"  wanted: {hostile.MOST_SECONDS * scale:.2g} s, growth {hostile.MOST_GROWTH}, delay "
+        f"{hostile.MOST_DELAY * 1000:.0f} ms at most; {missing} of {len(cases)} miss something"
+    )
+
+
+def print_tail(found: tail.Tail) -> None:
+    print(
+        f"\nHeld back of a streamed answer, plain English in tokens of four characters: median "
+        f"{found.median:g} characters, at most {found.longest}; mean delay {found.mean_delay:.2f} tokens"
+        f"\n  wanted: median {tail.MOST_CHARACTERS} characters or less, under {tail.MOST_TOKENS:g} tokens"
+    )
+
+
+def print_accuracy(file: str, texts: int, results: dict[str, accuracy.Accuracy]) -> None:
+    print(f"\nAccuracy on {file}, {texts} texts: recall and precision")
+    labels = sorted({name for result in results.values() for name in result.scores})
+    head = ["", *(column for name in results for column in (name, ""))]
+    rows: list[list[figures.Cell]] = [
+        ["all labels: mean recall, precision"]
+        + [cell for one in results.values() for cell in (one.macro_recall, one.precision)],
+        ["clean texts with a finding"] + [c for one in results.values() for c in (one.alarm_rate, None)],
+    ]
+    for label in labels if len(labels) <= MANY_LABELS else ():
+        row: list[figures.Cell] = [label]
+        for result in results.values():
+            score = result.scores.get(label)
+            row += [score.recall, score.precision] if score else [None, None]
+        rows.append(row)
+    print(figures.table(head, rows))
+
+
+def judge(file: Path, chain: Chain, peers: Peers | None) -> tuple[int, dict[str, accuracy.Accuracy]]:
+    """How many texts a labelled file has, and how everybody does. Raises UnreadableLabels, OSError."""
+    with file.open("rb") as source:
+        texts = list(read(source))
+    results = {"ours": accuracy.ours(texts, chain, Policy())}
+    if peers is not None:
+        results |= {name: accuracy.theirs(texts, peers, name) for name in NAMES}
+    return len(texts), results
+
+
+def _progress(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__.strip().split("\n")[0])
+    made.add_argument("files", nargs="*", type=Path, help="labelled texts to measure accuracy on")
+    made.add_argument("--quick", action="store_true", help="fewer texts and shorter hostile ones: a minute")
+    made.add_argument("--json", type=Path, help="write all figures here too")
+    made.add_argument("--without-peers", action="store_true", help="do not install and run other tools")
+    made.add_argument("--hostile-size", type=int, help="characters of the hostile texts")
+    made.add_argument("--blocks", type=int, help="blocks of texts of each kind and size for the speed")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    sizes = (1024,) if options.quick else (1024, 8192)
+    blocks = options.blocks or (3 if options.quick else 10)
+    size = options.hostile_size or (200_000 if options.quick else 1_000_000)
+    values, default = Chain.from_paths(VALUES_ALONE), Chain.from_paths(DEFAULT_FILTERS)
+    with ExitStack() as stack:
+        peers = None
+        if not options.without_peers:
+            try:
+                peers = stack.enter_context(Peers())
+            except PeersUnavailable as error:
+                print(f"Going on without the other tools: {error}.", file=sys.stderr)
+        report: dict[str, Any] = {
+            "machine": figures.machine(),
+            "seed": SEED,
+            "filters": list(DEFAULT_FILTERS),
+            "peers": versions() if peers else {},
+        }
+        _print_setting(report)
+        report["speed"] = speed(contenders(values, default, peers), sizes, blocks)
+        print_speed(report["speed"])
+        report["tail"] = _tail(default, 3 if options.quick else 20)
+        report["hostile"] = {"characters": size, "cases": _hostile(default, size)}
+        report["accuracy"] = {}
+        for file in options.files:
+            try:
+                texts, results = judge(file, values, peers)
+            except (OSError, UnreadableLabels) as error:
+                print(f"{file.name}: {error}", file=sys.stderr)
+                return 2
+            print_accuracy(file.name, texts, results)
+            report["accuracy"][file.name] = {name: result.as_dict() for name, result in results.items()}
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+    return 0
+
+
+def _print_setting(report: dict[str, Any]) -> None:
+    machine = report["machine"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    print(
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}\n"
+        f"{packages}; seed {report['seed']}; one process, one thread"
+    )
+    if report["peers"]:
+        print("Beside it: " + ", ".join(f"{name} {version}" for name, version in report["peers"].items()))
+
+
+def _tail(chain: Chain, texts: int) -> dict[str, float]:
+    writer = Writer(SEED + 1)
+    found = tail.measure(chain, Policy(), [writer.plain(2000) for _ in range(texts)])
+    print_tail(found)
+    return found.as_dict()
+
+
+def _hostile(chain: Chain, size: int) -> list[dict[str, object]]:
+    cases = []
+    for name in hostile.PIECES:
+        for direction in ("prompt", "answer"):
+            _progress(f"hostile: {name}, {direction}")
+            cases.append(hostile.measure(chain, Policy(), direction, name, size))
+    print_hostile(cases, size)
+    return [case.as_dict() for case in cases]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""
+The other tools: installed into an environment of their own from benchmarks/sanitizing/peers.txt, and asked
+through a pipe, so that nothing of theirs is in our process. They time themselves; the pipe does not count.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PINS = HERE / "peers.txt"
+PLACE = HERE.parents[1] / "data" / "benchmarks" / "peers"
+NAMES = ("presidio", "llm_guard")
+
+
+class PeersUnavailable(Exception):
+    """They could not be installed or started."""
+
+
+def install() -> Path:
+    """The Python of their environment. Every package is pinned, and none brings others."""
+    python, stamp = PLACE / "bin" / "python", PLACE / ".installed"
+    if stamp.exists() and stamp.read_text() == PINS.read_text():
+        return python
+    print("Installing the other tools into data/benchmarks/peers", file=sys.stderr)
+    venv.create(PLACE, with_pip=True, symlinks=True, clear=True)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", PINS]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PeersUnavailable(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "pip failed")
+    stamp.write_text(PINS.read_text())
+    return python
+
+
+def versions() -> dict[str, str]:
+    """Those of the tools themselves."""
+    pins = dict(line.split("==") for line in PINS.read_text().split())
+    return {name: pins[name] for name in ("presidio_analyzer", "llm-guard", "detect-secrets")}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How long one text took, and what was found: start, end, the tool's own name for it."""
+
+    seconds: float
+    spans: list[tuple[int, int, str]]
+
+
+class Peers:
+    """One process with all of them, for a `with` statement. Raises PeersUnavailable."""
+
+    def __init__(self) -> None:
+        quiet = {**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": ""}
+        self._process = subprocess.Popen(
+            [install(), HERE / "peer_worker.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=quiet,
+        )
+        if self._read() != "ready":
+            raise PeersUnavailable("they did not start")
+
+    def __enter__(self) -> "Peers":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def ask(self, peer: str, text: str) -> Reply:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps({"peer": peer, "text": text}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._read() or "null")
+        if answer is None:
+            raise PeersUnavailable("they stopped")
+        return Reply(answer["seconds"], [(start, end, name) for start, end, name in answer["spans"]])
+
+    def _read(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline().strip()
