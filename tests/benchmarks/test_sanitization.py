@@ -1,4 +1,4 @@
-"""The benchmark of sanitization: its own figures and texts, and a run of it that is too short to mean much."""
+"""The benchmark of sanitization: its figures, its texts, and a run of it that is too short to mean much."""
 
 import json
 import re
