@@ -8,7 +8,7 @@ writing a class (`sanitization.filters.Filter`) and naming it.
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 
@@ -23,6 +23,7 @@ from sanitization.policies import Policy
 from sanitization.rules import version_of
 from sanitization.spans import Action, Direction, Finding
 from sanitization.stream import NamedScan, Ruling, Stage, StreamSanitizer
+from sanitization.structured import StructuredSanitizer
 from sanitization.text import EMPTY, Sanitized
 
 __all__ = ["EMPTY", "Chain", "Sanitized", "Screened", "StreamSanitizer"]
@@ -78,8 +79,11 @@ class Chain:
         """Every rule that a policy may name."""
         return frozenset(rule for one in self._filters for rule in one.rules)
 
-    def screen_prompt(self, parts: Mapping[str, str], policy: Policy) -> Screened:
+    def screen_prompt(
+        self, parts: Mapping[str, str], policy: Policy, *, arguments: Collection[str] = ()
+    ) -> Screened:
         """Sanitizes the parts of one prompt, in order; keys are JSON pointers to the fields they came from.
+        The parts named in `arguments` are JSON: arguments of earlier tool calls.
 
         Raises ScreeningFailed, which holds no text.
         """
@@ -89,26 +93,50 @@ class Chain:
         findings: list[Finding] = []
         blocked = False
         for part, text in parts.items():
-            stream = self._open(ruling, part)
+            stream = self._structured(ruling, part) if part in arguments else self._open(ruling, part)
             texts[part] = stream.whole(text)
             findings += stream.findings
             blocked = blocked or stream.blocked
         return Screened(texts, tuple(findings), blocked, placeholders)
 
     def open_answer(
-        self, policy: Policy, placeholders: Placeholders, part: str = "/response"
+        self,
+        policy: Policy,
+        placeholders: Placeholders,
+        part: str = "/response",
+        *,
+        later: Placeholders | None = None,
     ) -> StreamSanitizer:
-        """For one answer to the prompt that these placeholders belong to."""
-        later = placeholders.for_answer()
-        return self._open(Ruling("answer", policy, later, self._fingerprints, ends_at_block=True), part)
+        """For one answer to the prompt that these placeholders belong to. The parts of one answer, its tool
+        calls among them, share `later` (`placeholders.for_answer()`), so that they share their numbers.
+        """
+        return self._open(self._answer(policy, later or placeholders.for_answer()), part)
 
-    def _open(self, ruling: Ruling, part: str) -> StreamSanitizer:
+    def open_arguments(
+        self,
+        policy: Policy,
+        placeholders: Placeholders,
+        part: str,
+        *,
+        later: Placeholders | None = None,
+    ) -> StructuredSanitizer:
+        """For the arguments of one tool call in an answer: JSON, which stays JSON."""
+        return self._structured(self._answer(policy, later or placeholders.for_answer()), part)
+
+    def _answer(self, policy: Policy, later: Placeholders) -> Ruling:
+        return Ruling("answer", policy, later, self._fingerprints, ends_at_block=True)
+
+    def _structured(self, ruling: Ruling, part: str) -> StructuredSanitizer:
+        ceiling = self._ceiling()  # one for all strings
+        return StructuredSanitizer(lambda: self._open(ruling, part, ceiling))
+
+    def _open(self, ruling: Ruling, part: str, ceiling: Ceiling | None = None) -> StreamSanitizer:
         scans: dict[StageName, list[NamedScan]] = {}
         for one in self._filters:
             scan = _scan(one, ruling.direction, ruling.policy)
             if scan is not None:
                 scans.setdefault(one.stage, []).append(NamedScan(type(one).__name__, scan))
-        ceiling = self._ceiling()
+        ceiling = ceiling or self._ceiling()
         stages = [Stage(scans[name], ruling, ceiling) for name in sorted(scans)]
         return StreamSanitizer(stages, ruling, ceiling, part=part)
 

@@ -76,13 +76,9 @@ class JsonReader:
         self.broken = False
 
     @property
-    def depth(self) -> int:
-        """How many containers are open."""
-        return len(self._stack)
-
-    @property
-    def in_string(self) -> bool:
-        return self._in_string
+    def held(self) -> str:
+        """What has been given and is not in a token yet."""
+        return self._held
 
     def feed(self, text: str) -> list[Token]:
         return self._read(text, last=False)

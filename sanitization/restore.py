@@ -218,7 +218,7 @@ class _Reader:
         return None if value is None else self.place.value(value, in_json=self._in_json)
 
 
-class _StringReader:
+class StringRestorer:
     """The contents of one JSON string: read with escapes resolved, written as they were."""
 
     def __init__(self, reader: _Reader) -> None:
@@ -259,7 +259,7 @@ class Restorer:
         self._mode = html_mode
         self._plain = _Reader(self._names, self._values, _Place(html_mode), in_json=False)
         self._json: JsonReader | None = JsonReader(containers_only=True)
-        self._string: _StringReader | None = None
+        self._string: StringRestorer | None = None
         self._text = ""
 
     def __repr__(self) -> str:
@@ -277,10 +277,10 @@ class Restorer:
         """The rest."""
         return self._pass("", last=True) if self._values else ""
 
-    def string(self) -> "_StringReader":
+    def string(self) -> StringRestorer:
         """For the contents of one string of a JSON document, in raw form."""
         place = _Place(self._mode)
-        return _StringReader(_Reader(self._names, self._values, place, in_json=True))
+        return StringRestorer(_Reader(self._names, self._values, place, in_json=True))
 
     def _pass(self, text: str, *, last: bool) -> str:
         if self._json is None:

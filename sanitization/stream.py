@@ -267,6 +267,11 @@ class StreamSanitizer:
     def blocked(self) -> bool:
         return any(stage.blocked for stage in self._stages)
 
+    @property
+    def ended(self) -> bool:
+        """Whether a finding has ended the text: nothing follows."""
+        return self.blocked and self._ruling.ends_at_block
+
     def feed(self, text: str) -> Sanitized:
         """What of the text so far may leave now."""
         return self._pass(text, last=False)
