@@ -11,19 +11,22 @@ never replaced by another one: PolicyMissing (503).
 """
 
 import logging
+import threading
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from django.db.utils import InterfaceError
 
-from sanitization.composition import ENVIRONMENT, environment_policy
+from sanitization.composition import ENVIRONMENT, chain, environment_policy
 from sanitization.documents import read
-from sanitization.errors import PoliciesUnavailable, PolicyInvalid, PolicyMissing
+from sanitization.errors import PoliciesUnavailable, PolicyInvalid, PolicyMissing, ScreeningFailed
 from sanitization.models import Policy as Row
 from sanitization.models import PolicyAssignment, PolicyGeneration
+from sanitization.placeholders import Placeholders
 from sanitization.policies import Policy
 
 logger = logging.getLogger("sanitization.store")
@@ -71,6 +74,7 @@ class PolicyStore:
         self._snapshot = Snapshot()
         self._verified_at = float("-inf")
         self._asking = False
+        self._lock = threading.Lock()
 
     async def current(self) -> Snapshot:
         """What is in force, without a query of its own while the copy is fresh.
@@ -96,7 +100,7 @@ class PolicyStore:
 
     def expire(self) -> None:
         """Something has changed: the next request asks the database first."""
-        self._verified_at = min(self._verified_at, time.monotonic() - FRESH_SECONDS)
+        self._verified_at = min(self._verified_at, time.monotonic() - FRESH_SECONDS - 0.001)
 
     def forget(self) -> None:
         """Back to knowing nothing."""
@@ -112,14 +116,17 @@ class PolicyStore:
 
     def _ask(self) -> None:
         """Verifies the copy, or replaces it. A database that is away leaves it as it is."""
-        started = time.monotonic()
-        try:
-            generation = PolicyGeneration.objects.values_list("token", flat=True).first()
-            if generation != self._snapshot.generation:
-                self._snapshot = load(generation, self._snapshot)
-            self._verified_at = started
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning("policies not read", extra={"kind": type(error).__name__})
+        with self._lock:
+            try:
+                while self._age() > FRESH_SECONDS:
+                    started = time.monotonic()
+                    generation = PolicyGeneration.objects.values_list("token", flat=True).first()
+                    if generation == self._snapshot.generation:
+                        self._verified_at = started
+                    else:  # reading takes a while, so whether it is still this one is asked again
+                        self._snapshot = load(generation, self._snapshot)
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("policies not read", extra={"kind": type(error).__name__})
 
 
 def load(generation: object, before: Snapshot | None = None) -> Snapshot:
@@ -150,10 +157,14 @@ def load(generation: object, before: Snapshot | None = None) -> Snapshot:
 def readable(slug: str, document: object) -> Policy | None:
     """The policy of a stored document; None, and an error in the log, where it cannot be used."""
     try:
-        return read(document, slug=slug)
+        policy = read(document, slug=slug)
     except PolicyInvalid as error:
         logger.error("policy cannot be used", extra={"policy": slug, "fields": sorted(error.problems)[:10]})
         return None
+    with suppress(ScreeningFailed):  # compiles its rules here and now, not on the event loop during a prompt
+        chain().screen_prompt({"/prompt": ""}, policy)
+        chain().open_answer(policy, Placeholders())
+    return policy
 
 
 store = PolicyStore()
