@@ -182,8 +182,8 @@ class Work:
 
     def _generation(self) -> Generation[Sanitized]:
         messages = [Message("user", self.text_of("/prompt"))]
-        if self.ask.system:
-            messages.insert(0, Message("system", self.text_of("/system")))
+        if system := self.house.chain.system_message(self.policy, self.text_of("/system")):
+            messages.insert(0, Message("system", system))
         return Generation(
             messages=tuple(messages),
             model=self.card.name,

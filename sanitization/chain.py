@@ -14,8 +14,9 @@ from importlib import import_module
 
 from sanitization.ceiling import Ceiling
 from sanitization.detectors import DETECTORS_VERSION
+from sanitization.echo import with_canary
 from sanitization.errors import ScreeningFailed
-from sanitization.filters import Filter, Scan
+from sanitization.filters import Filter, Keyed, Scan
 from sanitization.filters import Stage as StageName
 from sanitization.fingerprints import Fingerprints
 from sanitization.placeholders import Placeholders
@@ -24,7 +25,7 @@ from sanitization.rules import version_of
 from sanitization.spans import Action, Direction, Finding
 from sanitization.stream import NamedScan, Ruling, Stage, StreamSanitizer
 from sanitization.structured import StructuredSanitizer
-from sanitization.text import EMPTY, Sanitized
+from sanitization.text import EMPTY, Sanitized, join
 
 __all__ = ["EMPTY", "Chain", "Sanitized", "Screened", "StreamSanitizer"]
 
@@ -54,16 +55,18 @@ class Chain:
 
     `version` changes when the detectors of this package or the list of filters change, so that an answer
     sanitized by other code is not taken for the same. A filter from elsewhere may have a `version` too.
-    `key` makes fingerprints and hashes this service's own; without one they last as long as this object.
+    `key` makes fingerprints, hashes and canaries this service's own; without one they last as long as this
+    object.
     `ceiling` makes the limit on the work for each text.
     """
 
     def __init__(
         self, filters: Sequence[Filter], *, key: bytes = b"", ceiling: Callable[[], Ceiling] = Ceiling
     ) -> None:
-        self._filters = tuple(filters)
+        self._key = key or secrets.token_bytes(32)
+        self._filters = tuple(one.keyed(self._key) if isinstance(one, Keyed) else one for one in filters)
         self._ceiling = ceiling
-        self._fingerprints = Fingerprints(key or secrets.token_bytes(32))
+        self._fingerprints = Fingerprints(self._key)
         names = [f"{_name(one)}:{getattr(one, 'version', '')}" for one in self._filters]
         rules = [f"{rule}:{version_of(rule)}" for rule in sorted(self.rules)]
         content = "\n".join([str(DETECTORS_VERSION), *names, *rules])
@@ -98,6 +101,17 @@ class Chain:
             findings += stream.findings
             blocked = blocked or stream.blocked
         return Screened(texts, tuple(findings), blocked, placeholders)
+
+    def system_message(self, policy: Policy, own: Sanitized = EMPTY) -> Sanitized:
+        """What the model is told to be: the operator's system prompt with its canary, then the caller's own.
+
+        The operator's is configuration and not input, so it is not screened. It goes to the model and nowhere
+        else.
+        """
+        if not policy.system_prompt.strip():
+            return own
+        operators = with_canary(policy.system_prompt, self._key, policy.slug)
+        return join([Sanitized(f"{operators}\n\n" if own else operators), own])
 
     def open_answer(
         self,

@@ -8,7 +8,7 @@ texts at the same time.
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sanitization.policies import Policy
 from sanitization.spans import Span
@@ -18,6 +18,7 @@ DEFAULT_FILTERS = (
     "sanitization.patterns.PatternFilter",
     "sanitization.custom.CustomFilter",
     "sanitization.controls.ControlFilter",
+    "sanitization.echo.EchoFilter",
     "sanitization.markup.MarkupFilter",
 )
 
@@ -61,6 +62,15 @@ class Filter(Protocol):
     def open_prompt(self, policy: Policy) -> Scan | None: ...
 
     def open_answer(self, policy: Policy) -> Scan | None: ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A filter that needs this service's key."""
+
+    def keyed(self, key: bytes) -> Filter:
+        """The same filter, with the key."""
+        ...
 
 
 class Backlog:

@@ -2,8 +2,9 @@
 `Sanitized`: text that has been through the filter chain. For the type checker it is a type of its own, so
 whatever must not see raw text says so in its signature.
 
-Only `stream` makes one from text, `join` from others of its kind, and `prompts.cache` when it reads back what
-was stored as one; a test walks the source and lists the places.
+Only `stream` makes one from text, `join` from others of its kind, `chain` from the operator's own system
+prompt, and `prompts.cache` when it reads back what was stored as one; a test walks the source and lists the
+places.
 """
 
 from collections.abc import Iterable
