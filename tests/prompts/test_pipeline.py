@@ -18,7 +18,8 @@ from sanitization.policies import Policy
 from tests.fakes import Notebook, Parrot, Shelf, house_of
 
 CARD = "4111 1111 1111 1111"
-KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----"
+BODY = "MIIEowIBAAKCAQEAq1zT0nB4cC7xWv9eYb2kQmF5uJpLs8dRhGtVaZy3XwNiKoEr"
+KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{BODY}\n-----END RSA PRIVATE KEY-----"
 
 
 def ask(prompt, **more):
