@@ -63,17 +63,24 @@ class Plan:
         self.among = Among([(number, _pattern(self.detectors[number])) for number in self.always])
         self.apart = _any_beginning(tuple(apart)) if apart else None
 
-    def may_match(self, text: str, lowered: str) -> list[int]:
-        """The detectors that could find something in this text."""
-        possible = self.keywords.owners(lowered) | self.among.owners(text)
+    def may_match(self, text: str, lowered: str) -> set[int]:
+        """The detectors that could find something in this text, or in it and what follows it."""
+        return self.keywords.owners(lowered) | self.among.owners(text)
+
+    def matching(self, text: str, possible: Iterable[int]) -> list[int]:
+        """Those of them that could find something in this text as it is: what they need is there too.
+
+        Not for `undecided`: what a match needs may be the part of it that is still to come.
+        """
         needs: dict[int, bool] = {}
-        for number in self.need.keys() & possible:
-            pattern = self.need[number]
-            if id(pattern) not in needs:
+        found = []
+        for number in sorted(possible):
+            pattern = self.need.get(number)
+            if pattern is not None and id(pattern) not in needs:
                 needs[id(pattern)] = pattern.spans(text) is not None
-            if not needs[id(pattern)]:
-                possible.discard(number)
-        return sorted(possible)
+            if pattern is None or needs[id(pattern)]:
+                found.append(number)
+        return found
 
     def undecided(self, text: str, lowered: str, start: int, possible: Iterable[int]) -> int:
         """The leftmost place from `start` on where more text could still make or change a match."""
@@ -141,7 +148,7 @@ class DetectorScan:
         limit = len(text) if last else plan.undecided(text, lowered, self._decided, possible)
         spans: list[Span] = []
         if limit > self._decided:
-            for number in possible:
+            for number in plan.matching(text, possible):
                 spans += self._find(number, limit)
         self.settled = copy.place(limit)
         kept = max(0, limit - LOOKBACK)

@@ -5,10 +5,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sanitization.detectors import ALL, BY_RULE
-from sanitization.detectors.base import PatternDetector
+from sanitization.detectors.base import ContextualDetector, PatternDetector
 from sanitization.placeholders import Placeholders
 from sanitization.policies import Policy
 from sanitization.restore import Restorer
+from sanitization.screening import with_every_rule
 from tests.sanitization.samples import (
     APART,
     CHAIN,
@@ -50,6 +51,18 @@ def test_every_cut_in_two_and_one_character_at_a_time_give_the_same(text):
     assert screen(*text) == whole
     for cut in range(len(text) + 1):
         assert screen(text[:cut], text[cut:]) == whole
+
+
+SKIPPED_OFTEN = [one.rule for one in ALL if one.needs or issubclass(one, ContextualDetector)]
+
+
+@pytest.mark.parametrize("rule", SKIPPED_OFTEN)
+def test_what_is_looked_for_only_where_it_can_be_is_found_across_every_cut(rule):
+    for policy in (Policy(), with_every_rule(Policy(), CHAIN)):
+        text = f"{texts_of(rule)[0]} "
+        whole = screen(text, policy=policy)
+        for cut in range(len(text) + 1):
+            assert screen(text[:cut], text[cut:], policy=policy) == whole
 
 
 @laws
