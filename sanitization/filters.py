@@ -15,11 +15,15 @@ from sanitization.spans import Span
 
 # What every chain has unless somebody says otherwise.
 DEFAULT_FILTERS = (
+    "sanitization.attacks.hidden.HiddenTextFilter",
     "sanitization.patterns.PatternFilter",
+    "sanitization.attacks.filters.AttackFilter",
+    "sanitization.attacks.filters.EncodedFilter",
     "sanitization.custom.CustomFilter",
     "sanitization.controls.ControlFilter",
     "sanitization.echo.EchoFilter",
     "sanitization.markup.MarkupFilter",
+    "sanitization.attacks.hidden.ControlTokenFilter",
 )
 
 

@@ -106,6 +106,16 @@ def plan(detectors: tuple[Detector, ...], eager: frozenset[str] = frozenset()) -
     return Plan(detectors, eager=eager)
 
 
+_MADE: dict[type[Detector], Detector] = {}
+
+
+def _made(detector: type[Detector]) -> Detector:
+    """The one instance of a detector. It has no state, and plans are kept by instances."""
+    if detector not in _MADE:
+        _MADE[detector] = detector()
+    return _MADE[detector]
+
+
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> Searcher:
     return Searcher(pattern)
@@ -180,7 +190,7 @@ class PatternFilter:
     stage = Stage.VALUES
 
     def __init__(self) -> None:
-        self._instances = tuple(detector() for detector in self.detectors)
+        self._instances = tuple(_made(detector) for detector in self.detectors)
         self.rules = frozenset(detector.rule for detector in self._instances)
         self._plans: dict[tuple[Direction, str], Plan] = {}
         self._plan_of("prompt", Policy())  # compiles before the first prompt, not during it

@@ -1,0 +1,238 @@
+"""
+Attacks on the model in prompts: texts that read like one, and texts that are hidden in an encoding.
+
+Both rules flag; a policy may block. `prompt_attack` points at the runs of blocks that read like an attack,
+`encoded_attack` at a run of base64, hexadecimal or percent-encoding that decodes to one. A value that is
+hidden so is masked (`encoded_value`): whoever can decode it, reads it.
+"""
+
+import base64
+import binascii
+import re
+from contextlib import suppress
+from urllib.parse import unquote_to_bytes
+
+from sanitization.attacks import features
+from sanitization.attacks.scorer import Scorer, Sums, shipped
+from sanitization.filters import Stage
+from sanitization.patterns import PatternFilter
+from sanitization.policies import Policy
+from sanitization.rules import Category, Rule, declare
+from sanitization.spans import Action, Span
+
+ATTACK, ENCODED_ATTACK, ENCODED_VALUE = "prompt_attack", "encoded_attack", "encoded_value"
+
+declare(
+    Rule(
+        ATTACK,
+        Category.ATTACK,
+        "Text that reads like an attack on the model: overriding instructions, jailbreaks, prompt leaks.",
+        prompt=Action.FLAG,
+        answer=Action.OFF,
+        aliases=("prompt_injection", "jailbreak"),
+    ),
+    Rule(
+        ENCODED_ATTACK,
+        Category.ATTACK,
+        "Base64, hexadecimal or percent-encoding that hides an attack.",
+        prompt=Action.FLAG,
+        answer=Action.OFF,
+    ),
+    Rule(
+        ENCODED_VALUE,
+        Category.ATTACK,
+        "Base64, hexadecimal or percent-encoding that hides what another rule would mask.",
+        prompt=Action.MASK,
+        answer=Action.OFF,
+    ),
+)
+
+
+class AttackScan:
+    """One prompt's way through the scorer. Its spans come at the end: only then is the worst run known."""
+
+    settled = 0
+
+    def __init__(self, scorer: Scorer, *, threshold: float) -> None:
+        self._scorer = scorer
+        self._threshold = threshold
+        self._text = ""
+        self._start = 0
+        self._blocks: list[tuple[int, int, Sums]] = []
+
+    def feed(self, piece: str, *, last: bool) -> list[Span]:
+        self._text += piece
+        at = 0
+        while (end := features.block_end(self._text, at)) is not None:
+            self._add(at, end)
+            at = end
+        if last and at < len(self._text):
+            self._add(at, len(self._text))
+            at = len(self._text)
+        self._text, self._start = self._text[at:], self._start + at
+        return self._spans() if last else []
+
+    def _add(self, start: int, end: int) -> None:
+        sums = self._scorer.add_up(features.read(self._text[start:end]))
+        self._blocks.append((self._start + start, self._start + end, sums))
+
+    def _spans(self) -> list[Span]:
+        """The smallest runs above the threshold, with the best score of all that hold them."""
+        runs = self._scorer.judge([sums for _, _, sums in self._blocks]).runs
+        best: dict[tuple[int, int], float] = {}
+        at: dict[int, tuple[int, int]] = {}  # block to the run in `best` that it is in
+        for run in runs:  # smaller ones come first
+            inside = range(run.first, run.first + run.size)
+            if run.score < self._threshold:
+                continue
+            within = {at[block] for block in inside if block in at}
+            if not within:
+                best[run.first, run.size] = run.score
+                at.update(dict.fromkeys(inside, (run.first, run.size)))
+            for kept in within:
+                best[kept] = max(best[kept], run.score)
+        return [
+            Span(self._blocks[first][0], self._blocks[first + size - 1][1], ATTACK, round(score, 3))
+            for (first, size), score in sorted(best.items())
+        ]
+
+
+class AttackFilter:
+    """Prompts only. Reads them before anything is masked: placeholders are no part of an attack."""
+
+    stage = Stage.VALUES
+    rules = frozenset({ATTACK})
+
+    def __init__(self) -> None:
+        self._scorer = shipped()
+
+    def open_prompt(self, policy: Policy) -> AttackScan | None:
+        if policy.action("prompt", ATTACK) is Action.OFF:
+            return None
+        return AttackScan(self._scorer, threshold=policy.threshold(ATTACK))
+
+    def open_answer(self, policy: Policy) -> None:
+        return None
+
+
+# A run is cut every MAX_RUN characters; the cuts fall where base64 and hexadecimal have whole bytes.
+MAX_RUN = 4_096
+MARGIN = 64  # what comes behind so many characters changes nothing about where a run is
+_RUNS = re.compile(
+    r"(?:%[0-9A-Fa-f]{2}(?:[A-Za-z0-9_.~+-]{0,8}+%[0-9A-Fa-f]{2})*+[A-Za-z0-9_.~+-]{0,40}+)"
+    r"|[A-Za-z0-9+/_-]{16,}+={0,2}+"
+    r"|(?:\\x[0-9A-Fa-f]{2}){8,}+"
+    r"|\b[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){8,}+\b"
+)
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
+_MANGLED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
+DEPTH = 2  # an encoding within an encoding is read, one more is not
+
+
+def decoded(run: str) -> list[str]:
+    """What a run of encoded text says, in every encoding in which it is readable text."""
+    found = [text for data in _decodings(run) if (text := _readable(data)) is not None]
+    return [text for text in found if text != run]
+
+
+def _decodings(run: str) -> list[bytes]:
+    found = []
+    if run.startswith("%"):
+        found.append(unquote_to_bytes(run.replace("+", " ")))
+        return found
+    digits = re.sub(r"\\x|[ :]", "", run)
+    if _HEX.fullmatch(digits):
+        found.append(bytes.fromhex(digits))
+    if digits == run:
+        body = run.rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
+        body = body[: len(body) - (len(body) % 4 == 1)]
+        with suppress(binascii.Error):
+            found.append(base64.b64decode(body + "=" * (-len(body) % 4)))
+    return found
+
+
+def _readable(data: bytes) -> str | None:
+    """As text, if it is one: nearly all of it UTF-8 without control bytes."""
+    text = data.decode("utf-8", "replace")
+    return text if len(text) >= 8 and len(_MANGLED.findall(text)) * 20 <= len(text) else None
+
+
+class EncodedFilter:
+    """Prompts only. What is decoded goes through the scorer and through the policy's detectors."""
+
+    stage = Stage.VALUES
+    rules = frozenset({ENCODED_ATTACK, ENCODED_VALUE})
+
+    def __init__(self) -> None:
+        self._scorer = shipped()
+        self._detectors = PatternFilter()
+
+    def open_prompt(self, policy: Policy) -> "EncodedScan | None":
+        wanted = {rule for rule in self.rules if policy.action("prompt", rule) is not Action.OFF}
+        return EncodedScan(self, policy) if wanted else None
+
+    def open_answer(self, policy: Policy) -> None:
+        return None
+
+    def judge(self, run: str, policy: Policy, *, depth: int = DEPTH) -> tuple[float, float]:
+        """How much a run hides an attack, and how surely a value that is masked in plain text; 0 for none."""
+        attack = value = 0.0
+        for text in decoded(run):
+            blocks = [features.read(block) for block in features.blocks(text)]
+            attack = max(attack, self._scorer.score(blocks).best)
+            value = max(value, self._value_in(text, policy))
+            if depth > 1:
+                for inner in _RUNS.findall(text):
+                    deeper = self.judge(inner[:MAX_RUN], policy, depth=depth - 1)
+                    attack, value = max(attack, deeper[0]), max(value, deeper[1])
+        return attack, value
+
+    def _value_in(self, text: str, policy: Policy) -> float:
+        scan = self._detectors.open_prompt(policy)
+        if scan is None:
+            return 0.0
+        hidden = (Action.OFF, Action.FLAG)
+        return max(
+            (
+                span.score
+                for span in scan.feed(text, last=True)
+                if span.score >= policy.threshold(span.rule)
+                and policy.action("prompt", span.rule) not in hidden
+            ),
+            default=0.0,
+        )
+
+
+class EncodedScan:
+    """One prompt's way through the search for encoded text."""
+
+    def __init__(self, owner: EncodedFilter, policy: Policy) -> None:
+        self._owner = owner
+        self._policy = policy
+        self._text = "\n"  # begins with the character before what has not been read
+        self._start = -1  # position of text[0] in the prompt
+        self.settled = 0
+
+    def feed(self, piece: str, *, last: bool) -> list[Span]:
+        self._text += piece
+        spans: list[Span] = []
+        at = 1
+        while found := _RUNS.search(self._text, at):
+            start, end = found.span()
+            if not last and end > len(self._text) - MARGIN and end - start < MAX_RUN:
+                at = start
+                break  # more of it may come
+            end = min(end, start + MAX_RUN)
+            spans += self._judged(self._text[start:end], self._start + start)
+            at = end
+        else:
+            at = len(self._text) if last else max(at, len(self._text) - MARGIN)
+        self.settled = self._start + at
+        self._text, self._start = self._text[at - 1 :], self._start + at - 1
+        return spans
+
+    def _judged(self, run: str, place: int) -> list[Span]:
+        attack, value = self._owner.judge(run, self._policy)
+        end = place + len(run)
+        spans = [Span(place, end, ENCODED_ATTACK, round(attack, 3))] if attack else []
+        return [*spans, Span(place, end, ENCODED_VALUE, value)] if value else spans
