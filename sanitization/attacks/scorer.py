@@ -64,13 +64,15 @@ class Verdict:
 
 
 def damped(count: int, usual: int) -> float:
-    """The weight of one of so many grams."""
-    return float(usual ** (DAMPING - 0.5) * max(1, count) ** -DAMPING)
+    """The weight of one of so many grams. A quarter of the usual number is the least that is counted on: a
+    word or two prove nothing.
+    """
+    return float(usual ** (DAMPING - 0.5) * max(usual // 4, count) ** -DAMPING)
 
 
 def signal_weight(length: int) -> float:
     """The weight of a signal in a text of so many words and marks."""
-    return float(SIGNAL_SHARE / max(1, length) ** 0.5)
+    return float(SIGNAL_SHARE / max(8, length) ** 0.5)
 
 
 class Scorer:

@@ -112,6 +112,8 @@ def _made_up(carriers: list[str]) -> Iterator[Sample]:
         yield Sample("made:lookalike", f"lookalike:{number % 40}", attack=False, text=text)
     for number, text in enumerate(templates.harmless(1500, seed=9, ordinary=True)):
         yield Sample("made:ordinary", f"ordinary:{number % 40}", attack=False, text=text)
+    for text in templates.short():
+        yield Sample("made:short", f"short:{text.lower()[:4]}", attack=False, text=text)
     chance = random.Random(10)
     for name, text in pydoc_data.topics.topics.items():
         start = chance.randrange(max(1, len(text) - 3000))

@@ -235,6 +235,11 @@ _ORDINARY = """
 {Was|Wer|Wann|Wie|Wo} {ist|war|wird|hat} {die Hauptstadt von Peru|das beste Rezept für Brot|der Unterschied zwischen Aktien und Fonds|die Bundestagswahl}?
 """
 
+# What people send when they send next to nothing.
+_SHORT = """
+hello|hi there|good morning|thanks|thank you|ok|okay, go on|yes|no|maybe|nothing|continue|more|again|next|stop|why?|how?|what?|who are you?|what can you do?|test|test 1|testing|help|help me|hi|hey|bye|see you|great|nice|cool|wow|lol|sure|no thanks|please|sorry|never mind|wait|done|ready?|go on|tell me more|explain|example?|shorter|longer|in English|auf Deutsch bitte|danke|hallo|ja|nein|weiter|guten Tag|was?|warum?|hola|gracias|bonjour|merci|ciao|привет|спасибо|你好|谢谢|こんにちは|a|x|42|3 + 4|1234|foo|foo bar|asdf|qwerty|lorem ipsum|???|...|:)|same|other|the first one|option b|both|none|everything|system|admin|password|prompt|instructions|rules|ignore|secret|forget it|new task|instruction manual|settings|reset|print|repeat|repeat please|say it again|show code|code|sql|python|excel|weather today|news|time|joke|poem|story|a story please|recipe|pizza|music|maths|history|Berlin|London|Apple|ann@example.com|call me|my name is Ann|I am tired|I like cats|it does not work|error 404|build failed|is it raining?|do you like tea?
+"""
+
 
 def _lines(text: str) -> list[str]:
     return [line for line in text.strip().splitlines() if line]
@@ -296,6 +301,12 @@ def attacks(count: int, *, seed: int, carriers: Sequence[str]) -> Iterator[tuple
     for _ in range(count):
         kind = chance.choice(kinds)
         yield kind, makers[kind]()
+
+
+def short() -> Iterator[str]:
+    """Harmless texts of a few words, as they are, in capitals, with a stop."""
+    for text in _SHORT.strip().split("|"):
+        yield from (text, text.capitalize(), text.upper(), f"{text}.", f"{text}!")
 
 
 def harmless(count: int, *, seed: int, ordinary: bool = False) -> Iterator[str]:
