@@ -12,6 +12,7 @@ Words and phrases go through one Aho-Corasick automaton, thousands of them at th
 import re
 import unicodedata
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import ahocorasick_rs
@@ -28,6 +29,8 @@ from sanitization.spans import Action, Direction, Span
 MAX_PATTERNS = 100
 # Of all words and phrases of a policy together: what the automaton's memory grows with.
 MAX_CHARS = 300_000
+# Of words and phrases that end in one another, such as `bird` and `bluebird`: all are found at one place.
+MAX_NESTED = 16
 # Policies whose rules are kept compiled, each for two directions.
 MAX_COMPILED = 64
 
@@ -51,7 +54,18 @@ def problems(rules: Mapping[int, CustomRule]) -> dict[int, str]:
             found[number] = f"The words and phrases of a policy have at most {MAX_CHARS} characters together."
         elif (sentence := problem(rule)) is not None:
             found[number] = sentence
-    return found
+    return found or _crowded(rules)
+
+
+def _crowded(rules: Mapping[int, CustomRule]) -> dict[int, str]:
+    """The words and phrases in which too many others end: each would be found wherever the longest is."""
+    texts = {number: _caseless(_read(rule.text)) for number, rule in rules.items() if rule.kind != "pattern"}
+    times = Counter(texts.values())
+    return {
+        number: f"More than {MAX_NESTED} words and phrases of this policy are this one, or its end."
+        for number, text in texts.items()
+        if sum(times[text[start:]] for start in range(len(text))) > MAX_NESTED
+    }
 
 
 def problem(rule: CustomRule) -> str | None:

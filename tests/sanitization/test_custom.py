@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sanitization.chain import Chain
-from sanitization.custom import MAX_CHARS, MAX_PATTERNS, CustomFilter, problem, problems
+from sanitization.custom import MAX_CHARS, MAX_NESTED, MAX_PATTERNS, CustomFilter, problem, problems
 from sanitization.documents import read
 from sanitization.errors import PolicyInvalid, ScreeningFailed
 from sanitization.patterns import PatternFilter
@@ -140,8 +140,20 @@ def test_a_policy_made_by_code_with_such_a_rule_lets_nothing_through():
 def test_there_are_limits_to_how_much_is_looked_for():
     many = {number: replace(pattern("abc"), id=f"p{number}") for number in range(MAX_PATTERNS + 2)}
     assert list(problems(many)) == [MAX_PATTERNS, MAX_PATTERNS + 1]
-    long = {number: replace(phrase("x" * 250), id=f"p{number}") for number in range(MAX_CHARS // 250 + 1)}
+    long = {
+        number: replace(phrase(f"{number:0250}"), id=f"p{number}") for number in range(MAX_CHARS // 250 + 1)
+    }
     assert list(problems(long)) == [MAX_CHARS // 250]
+
+
+def test_words_that_end_in_one_another_are_limited():
+    numbers = range(MAX_NESTED + 1)
+    nested = {number: replace(phrase("a" * (number + 1)), id=f"p{number}") for number in numbers}
+    assert list(problems(nested)) == [MAX_NESTED]
+    del nested[0]
+    assert problems(nested) == {}
+    same = {number: replace(word("Bird"), id=f"p{number}") for number in numbers}
+    assert len(problems(same)) == len(same)
 
 
 def test_a_rule_acts_as_it_says_and_as_the_policy_says():
