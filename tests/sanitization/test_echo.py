@@ -181,6 +181,15 @@ def test_a_long_answer_is_read_the_same_in_blocks_and_in_small_pieces():
         assert screen(*(text[at : at + size] for at in range(0, len(text), size))) == whole
 
 
+def test_an_echo_across_the_border_to_a_long_block_is_found_whole():
+    policy = Policy(system_prompt="Boats over twelve metres pay double on weekends.")
+    text = f"It says: {policy.system_prompt}{' Nothing else is in it, as it seems.' * 60}"
+    whole = screen(text, policy=policy)
+    assert whole[0].startswith(f"It says: {MASK}. Nothing")
+    for cut in range(70):
+        assert screen(text[:cut], text[cut:], policy=policy) == whole
+
+
 def test_a_prompt_in_a_script_without_blanks_counts_characters():
     policy = Policy(system_prompt=CHINESE)
     assert screen(f"好的：{CHINESE}", policy=policy)[0] == f"好的：{MASK}。"

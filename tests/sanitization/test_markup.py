@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from sanitization.markdown import MAX_SPAN
 from sanitization.markup import ALLOWED, MAX_TAG, VOID
 from sanitization.policies import Policy
 from tests.sanitization.samples import screen
@@ -193,6 +194,16 @@ def test_nothing_runs_however_fences_tags_and_lines_are_mixed(text):
 def test_code_is_left_alone_in_markdown_and_cleaned_in_html(code):
     assert screen(code) == (code, (), False)
     assert screen(code, policy=HTML)[0] != code
+
+
+@pytest.mark.parametrize("size", range(MAX_SPAN - 6, MAX_SPAN + 3))
+@pytest.mark.parametrize("end", ["", "`", " and more\n"])
+def test_a_code_span_has_a_length_and_cuts_near_its_end_make_no_difference(size, end):
+    text = "`<x>" + "y" * (size - 5) + "`" + end
+    whole = screen(text)
+    assert (whole[0] == text) == (size < MAX_SPAN and end != "`")
+    for cut in range(len(text) - 15, len(text) + 1):
+        assert screen(text[:cut], text[cut:]) == whole
 
 
 def test_after_a_line_that_only_some_take_for_a_fence_nothing_is_code():
