@@ -205,6 +205,14 @@ declare(
     "How long an answer to a deterministic prompt (temperature 0) is kept for its user; 0 switches the cache off.",
 )
 
+declare(
+    _S,
+    "CONVERSATION_SECONDS",
+    positive,
+    3600,
+    "How long after its last prompt a conversation's placeholders keep their values, sealed.",
+)
+
 _S = "Policy"
 declare(_S, "POLICY_OFF", names, (), "Rules that are not looked for, comma-separated.")
 declare(_S, "POLICY_FLAG", names, (), "Rules whose findings are reported and left in the text.")

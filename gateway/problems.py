@@ -51,6 +51,10 @@ TABLE: dict[type[Exception], Row] = {
         422, "prompt-blocked", lambda e: f"The policy refuses prompts with: {', '.join(e.rules)}."
     ),
     prompts.JournalUnavailable: Row(503, "journal-unavailable", _AWAY),
+    prompts.ConversationBusy: Row(
+        409, "conversation-busy", "Another prompt of this conversation is being read. Send this one again."
+    ),
+    prompts.ConversationsUnavailable: Row(503, "conversations-unavailable", _AWAY),
     sanitization.ScreeningFailed: Row(
         503,
         "screening-failed",

@@ -15,6 +15,7 @@ from django.core.cache import cache as answers_store
 
 from inference import composition as inference
 from prompts.cache import AnswerCache, NoCache, StoredCache
+from prompts.conversations import Conversations
 from prompts.leases import Lease
 from prompts.work import Ask, House
 from prompts.writer import DatabaseJournal
@@ -53,6 +54,9 @@ def built() -> House:
         backend=inference.backend(),
         journal=journal(),
         cache=answers,
+        conversations=Conversations(
+            answers_store, secret=settings.SECRET_KEY.encode(), keep_seconds=settings.CONVERSATION_SECONDS
+        ),
     )
 
 

@@ -3,7 +3,9 @@ What can go wrong with a prompt on its way. No HTTP here; `gateway.problems` giv
 
     PromptsError
     ├── PromptBlocked         the policy refuses it; it stands in the journal
-    └── JournalUnavailable    the book cannot be written, so nothing is answered
+    ├── JournalUnavailable    the book cannot be written, so nothing is answered
+    ├── ConversationBusy      other prompts of the conversation are being screened
+    └── ConversationsUnavailable   what the prompts of a conversation share cannot be read
 """
 
 from uuid import UUID
@@ -24,5 +26,17 @@ class PromptBlocked(PromptsError):
 
 class JournalUnavailable(PromptsError):
     """The database did not take the row."""
+
+    retry_after_seconds = 5
+
+
+class ConversationBusy(PromptsError):
+    """The conversation stayed locked."""
+
+    retry_after_seconds = 1
+
+
+class ConversationsUnavailable(PromptsError):
+    """The store of conversations is away, or there is none."""
 
     retry_after_seconds = 5

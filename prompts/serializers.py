@@ -6,8 +6,10 @@ One shape for a fresh answer and for a row of the book: `fields_of` gives a fres
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.strict import (
@@ -18,10 +20,24 @@ from accounts.strict import (
     StrictSerializer,
 )
 from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS
+from prompts.ids import uuid7
 from prompts.journal import Outcome
 from prompts.work import Done
 
 PAGE_ROWS = 20
+
+
+NEW = "new"
+
+
+@extend_schema_field({"anyOf": [{"type": "string", "format": "uuid"}, {"type": "string", "enum": [NEW]}]})
+class ConversationField(serializers.UUIDField):
+    """A UUID of the caller's, or `new` for one of ours; always as a string."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str) or len(data) > 36:
+            self.fail("invalid", value="")
+        return uuid7() if data == NEW else super().to_internal_value(data)
 
 
 class AskSerializer(StrictSerializer):
@@ -37,6 +53,11 @@ class AskSerializer(StrictSerializer):
         max_length=settings.PROMPT_MAX_CHARS, trim_whitespace=False, allow_blank=True, default=""
     )
     stream = StrictBooleanField(default=False, help_text="true answers server-sent events.")
+    conversationId = ConversationField(
+        source="conversation_id",
+        required=False,
+        help_text="Prompts of one conversation share their placeholders. A UUID of yours, or `new`.",
+    )
 
 
 class FindingSerializer(serializers.Serializer[Mapping[str, Any]]):
@@ -93,9 +114,15 @@ class PromptSerializer(serializers.Serializer[Any]):
     createdAt = serializers.DateTimeField(source="created_at")
     erasedAt = serializers.DateTimeField(source="erased_at", allow_null=True)
     requestId = serializers.CharField(source="request_id")
+    conversationId = serializers.UUIDField(
+        source="conversation_id",
+        default=None,
+        allow_null=True,
+        help_text="Send it with the next prompt of the conversation. Not kept, so it is null in the book.",
+    )
 
 
-def fields_of(done: Done, *, request_id: str) -> dict[str, Any]:
+def fields_of(done: Done, *, request_id: str, conversation_id: UUID | None = None) -> dict[str, Any]:
     """A fresh answer under the names that `PromptSerializer` reads from a row."""
     result = done.result
     return {
@@ -114,6 +141,7 @@ def fields_of(done: Done, *, request_id: str) -> dict[str, Any]:
         "created_at": done.created_at,
         "erased_at": None,
         "request_id": request_id,
+        "conversation_id": conversation_id,
     }
 
 

@@ -167,7 +167,9 @@ async def read_ask(request: HttpRequest) -> tuple[Ask, bool]:
 
 def present(done: Done, ask: Ask) -> Any:
     """The object of `POST /prompt`."""
-    return PromptSerializer(fields_of(done, request_id=ask.request_id)).data
+    return PromptSerializer(
+        fields_of(done, request_id=ask.request_id, conversation_id=ask.conversation_id)
+    ).data
 
 
 async def stream(

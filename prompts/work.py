@@ -8,20 +8,28 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from inference.backends import Backend, Ending, Generation, Message
 from inference.errors import DeadlineExceeded, GenerationFailed, InferenceError
 from prompts.cache import AnswerCache, CachedAnswer, answer_key
-from prompts.errors import JournalUnavailable, PromptBlocked
+from prompts.conversations import Conversations, Turn
+from prompts.errors import (
+    ConversationBusy,
+    ConversationsUnavailable,
+    JournalUnavailable,
+    PromptBlocked,
+)
 from prompts.ids import instant, uuid7
 from prompts.journal import Entry, Journal, Outcome, Result, kept
 from sanitization.chain import EMPTY, Chain, Sanitized, Screened
 from sanitization.errors import ScreeningFailed
+from sanitization.placeholders import Memory
 from sanitization.policies import Policy
 from sanitization.restore import Restorer
 from sanitization.text import join
@@ -44,6 +52,7 @@ class Ask:
     model: str | None = None
     max_tokens: int = 512
     temperature: float = 0.7
+    conversation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class House:
     backend: Backend[Sanitized]
     journal: Journal
     cache: AnswerCache
+    conversations: Conversations | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +123,14 @@ class Work:
         """Sanitizes the prompt. A filter that fails leaves `screened` None, and the prompt goes nowhere."""
         parts = {"/system": self.ask.system} if self.ask.system else {}
         parts["/prompt"] = self.ask.prompt
-        screen = self.house.chain.screen_prompt
         try:
-            if sum(map(len, parts.values())) > INLINE_CHARS:
-                self.screened = await asyncio.to_thread(screen, parts, self.policy)
+            if self.ask.conversation_id is None:
+                self.screened = await self._screen(parts)
             else:
-                self.screened = screen(parts, self.policy)
+                async with self._turn(self.ask.conversation_id) as turn:
+                    self.screened = await self._screen(parts, turn.memory)
+                    if not self.screened.blocked:
+                        turn.memory = self.screened.placeholders.memory()
         except ScreeningFailed as error:
             self.failure = error
             return
@@ -126,6 +138,15 @@ class Work:
             self.restorer = Restorer(
                 self.screened.placeholders, self.policy.html, unrestored=self.policy.unrestored
             )
+
+    async def _screen(self, parts: dict[str, str], memory: Memory | None = None) -> Screened:
+        screen = partial(self.house.chain.screen_prompt, parts, self.policy, memory=memory)
+        return await asyncio.to_thread(screen) if sum(map(len, parts.values())) > INLINE_CHARS else screen()
+
+    def _turn(self, conversation_id: UUID) -> AbstractAsyncContextManager[Turn]:
+        if self.house.conversations is None:
+            raise ConversationsUnavailable
+        return self.house.conversations.turn(self.ask.user_id, conversation_id)
 
     async def accept(self) -> None:
         """Commits the row as in progress."""
@@ -163,7 +184,7 @@ class Work:
         """The sanitized answer as it comes: from the cache if it was given before, else from the model."""
         generation = self._generation()
         key = answer_key(
-            generation, self.card, self.policy, self.house.chain.version, scope=str(self.ask.user_id)
+            generation, self.card, self.policy, self.house.chain.version, scope=self._cache_scope()
         )
         kept = await self.house.cache.get(key) if key else None
         if kept is not None:
@@ -175,6 +196,13 @@ class Work:
                 yield self.remember(text)
         if key and self.outcome is Outcome.ANSWERED:
             await self.house.cache.put(key, self._to_keep())
+
+    def _cache_scope(self) -> str:
+        """Answers of one user; of a conversation, those whose placeholders mean the same."""
+        scope = str(self.ask.user_id)
+        if self.ask.conversation_id is None or self.screened is None:
+            return scope
+        return f"{scope}:{self.screened.placeholders.state}"
 
     def remember(self, text: Sanitized) -> Sanitized:
         self.sanitized.append(text)
@@ -252,7 +280,18 @@ class Work:
 
     async def finish(self) -> None:
         """Commits the final row."""
+        await self._note_answer()
         await self.house.journal.finish(self.id, self._conclude(self.outcome))
+
+    async def _note_answer(self) -> None:
+        """Later prompts of the conversation get other numbers than this answer. One that cannot be told so
+        may name a value of its own like one that was masked here, which is confusing and nothing worse.
+        """
+        if self.ask.conversation_id is None:
+            return
+        with suppress(ConversationBusy, ConversationsUnavailable):
+            async with self._turn(self.ask.conversation_id) as turn:
+                turn.memory = turn.memory.after(join(self.sanitized))
 
     async def give_up(self, error: BaseException) -> None:
         """Commits the row of a prompt that failed. Where the caller left, the row is sent on its way and

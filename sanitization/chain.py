@@ -19,7 +19,7 @@ from sanitization.errors import ScreeningFailed
 from sanitization.filters import Filter, Keyed, Scan
 from sanitization.filters import Stage as StageName
 from sanitization.fingerprints import Fingerprints
-from sanitization.placeholders import Placeholders
+from sanitization.placeholders import Memory, Placeholders
 from sanitization.policies import Policy
 from sanitization.rules import version_of
 from sanitization.spans import Action, Direction, Finding
@@ -83,14 +83,20 @@ class Chain:
         return frozenset(rule for one in self._filters for rule in one.rules)
 
     def screen_prompt(
-        self, parts: Mapping[str, str], policy: Policy, *, arguments: Collection[str] = ()
+        self,
+        parts: Mapping[str, str],
+        policy: Policy,
+        *,
+        arguments: Collection[str] = (),
+        memory: Memory | None = None,
     ) -> Screened:
         """Sanitizes the parts of one prompt, in order; keys are JSON pointers to the fields they came from.
-        The parts named in `arguments` are JSON: arguments of earlier tool calls.
+        The parts named in `arguments` are JSON: arguments of earlier tool calls. `memory` is of the earlier
+        prompts of the conversation.
 
         Raises ScreeningFailed, which holds no text.
         """
-        placeholders = Placeholders(parts.values())
+        placeholders = Placeholders(parts.values(), memory=memory)
         ruling = Ruling("prompt", policy, placeholders, self._fingerprints, ends_at_block=False)
         texts: dict[str, Sanitized] = {}
         findings: list[Finding] = []

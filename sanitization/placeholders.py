@@ -1,20 +1,49 @@
 """
 Names that stand for values: `[EMAIL_1]`, numbered per rule by first appearance.
 
-The map from name to value lives in memory, for one request. Only the caller's own values are in it: what is
-masked in an answer gets names from `for_answer`, which nobody ever turns back.
+The map from name to value lives in memory, for one request; what several requests of a conversation share is
+a `Memory`, which somebody else keeps, sealed. Only the caller's own values are in it: what is masked in an
+answer gets names from `for_answer`, which nobody ever turns back.
 """
 
+import hashlib
+import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import chain, count
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from sanitization.normalize import fold
 
 # What may stand inside a variant of a placeholder without hiding from a reader that it is one: blanks,
 # Markdown's marks and escapes, brackets.
 _ORNAMENTS = dict.fromkeys(map(ord, " \t\n\r_\\*`~[](){}<>.:#-"))
+_EXACT = re.compile(r"\[([A-Z][A-Z0-9_]*)_([0-9]{1,6})\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the requests of one conversation share: entries (rule, value, placeholder), the one that was named
+    last at the end, and per label the first number that nothing has had.
+    """
+
+    entries: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)
+    following: Mapping[str, int] = field(default_factory=dict)
+
+    def as_document(self) -> dict[str, Any]:
+        return {"entries": [list(entry) for entry in self.entries], "following": dict(self.following)}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Memory":
+        return cls(tuple((r, v, p) for r, v, p in document["entries"]), dict(document["following"]))
+
+    def after(self, answer: str) -> "Memory":
+        """With the numbers used up that this sanitized answer shows."""
+        following = dict(self.following)
+        for label, number in _EXACT.findall(answer):
+            following[label] = max(following.get(label, 1), int(number) + 1)
+        return Memory(self.entries, following)
 
 
 class Placeholders:
@@ -22,17 +51,23 @@ class Placeholders:
 
     A number is skipped if any variant of its placeholder occurs in the inputs ("email 1", `\\[Email\\_1]`),
     so that a placeholder is only ever there because it was put there. Equal values share one placeholder;
-    equal means the same characters, so that restoring gives back exactly what was masked.
+    equal means the same characters, so that restoring gives back exactly what was masked. Values of `memory`
+    keep the placeholders of earlier requests, also where the caller repeats one of these.
     """
 
-    def __init__(self, inputs: Iterable[str] = ()) -> None:
+    def __init__(self, inputs: Iterable[str] = (), *, memory: Memory | None = None) -> None:
         self._inputs = tuple(inputs)
         self._squeezed: str | None = None
         self._taken: dict[str, set[int]] = {}
-        self._numbers: dict[str, Iterator[int]] = {}
+        self._following: dict[str, int] = {}  # per label, the first number not looked at
         self._by_value: dict[tuple[str, str], str] = {}
         self._entries: dict[str, str] = {}
-        self._answer: Placeholders | None = None
+        self._named: dict[tuple[str, str], None] = {}  # in this request, in order
+        if memory is not None:
+            self._following |= memory.following
+            for rule, value, placeholder in memory.entries:
+                self._by_value[rule, value] = placeholder
+                self._entries[placeholder] = value
 
     def __repr__(self) -> str:
         return f"<{len(self._entries)} placeholders>"
@@ -44,13 +79,17 @@ class Placeholders:
 
     def mint(self, rule: str, value: str) -> str:
         """The placeholder of this value under this rule, a new one if it has none."""
+        self._named[rule, value] = None
         known = self._by_value.get((rule, value))
         if known is not None:
             return known
         label = rule.upper()
         taken = self._taken_numbers(label)
-        numbers = self._numbers.setdefault(label, count(1))
-        placeholder = f"[{label}_{next(number for number in numbers if number not in taken)}]"
+        number = self._following.get(label, 1)
+        while number in taken:
+            number += 1
+        self._following[label] = number + 1
+        placeholder = f"[{label}_{number}]"
         self._by_value[rule, value] = placeholder
         self._entries[placeholder] = value
         return placeholder
@@ -65,7 +104,19 @@ class Placeholders:
 
     def originals(self, rule: str) -> list[str]:
         """The values that were masked under this rule, in order of appearance, each once."""
-        return [value for (owner, value) in self._by_value if owner == rule]
+        return [value for (owner, value) in self._named if owner == rule]
+
+    def memory(self) -> Memory:
+        """For the next request of the conversation: what was remembered, and what is new."""
+        named = [key for key in self._by_value if key not in self._named] + list(self._named)
+        entries = tuple((rule, value, self._by_value[rule, value]) for rule, value in named)
+        return Memory(entries, dict(self._following))
+
+    @property
+    def state(self) -> str:
+        """The same for two requests whose answers get the same placeholders with the same meaning."""
+        known = [sorted(self._entries), sorted(self._following.items())]
+        return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
 
     def for_answer(self) -> "Placeholders":
         """Mints what an answer needs, with numbers that continue after these. Knows none of these values,
@@ -73,10 +124,7 @@ class Placeholders:
         """
         later = Placeholders(self._inputs)
         later._squeezed, later._taken = self._squeezed, self._taken
-        for label, numbers in self._numbers.items():
-            following = next(numbers)
-            self._numbers[label] = chain([following], numbers)
-            later._numbers[label] = count(following)
+        later._following = dict(self._following)
         return later
 
     def _taken_numbers(self, label: str) -> set[int]:

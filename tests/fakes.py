@@ -14,10 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.cache import cache as store
 
 from inference.backends import Ending, Generation, ModelCard, Piece, Status
 from inference.errors import UnknownModel
 from prompts.cache import AnswerCache, CachedAnswer, NoCache
+from prompts.conversations import Conversations
 from prompts.errors import JournalUnavailable
 from prompts.journal import Entry, Outcome, Result
 from prompts.work import House
@@ -185,6 +187,7 @@ def house_of(
     cache: AnswerCache | None = None,
     policy: Policy | None = None,
     chain: Chain | None = None,
+    conversations: Conversations | None = None,
 ) -> House:
     """The real chain and pipeline around fakes."""
     chosen = policy or Policy.build()
@@ -198,4 +201,5 @@ def house_of(
         backend=backend or Parrot(),
         journal=journal or Notebook(),
         cache=cache or NoCache(),
+        conversations=conversations or Conversations(store, secret=b"tests" * 10, keep_seconds=60),
     )
