@@ -43,6 +43,11 @@ def run_before(text: str, at: int) -> int:
     return len(before) - len(before.rstrip("\\"))
 
 
-def is_number_of_a_key(value: str, before: str) -> bool:
-    """Whether this is a number right behind `"key":`, where a placeholder needs quotes."""
-    return _KEY.search(before) is not None and _NUMBER.fullmatch(value) is not None
+def is_number(value: str) -> bool:
+    """Whether this is a whole number as JSON writes it."""
+    return _NUMBER.fullmatch(value) is not None
+
+
+def ends_with_key(before: str) -> bool:
+    """Whether a text ends with `"key":`, so that a value of JSON or of code follows."""
+    return _KEY.search(before) is not None

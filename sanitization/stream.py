@@ -18,6 +18,7 @@ from sanitization.ceiling import Ceiling
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Scan
 from sanitization.fingerprints import Fingerprints
+from sanitization.json_text import JsonReader
 from sanitization.normalize import fold
 from sanitization.placeholders import Placeholders
 from sanitization.policies import EVERY_RULE, Policy
@@ -65,12 +66,12 @@ class Ruling:
         """Empty for what is cleaned: markup is no value."""
         return "" if is_cleaned(span.rule) else self.fingerprints.of(span.rule, value)
 
-    def rewrite(self, group: Sequence["Found"], original: str, before: str) -> str:
-        """What stands in the place of a group of overlapping spans; `original` is their union, and `before`
-        what stands before it. In an answer a number of a JSON object becomes a string.
+    def rewrite(self, group: Sequence["Found"], original: str, *, at_value: bool) -> str:
+        """What stands in the place of a group of overlapping spans; `original` is their union. Where a value
+        of JSON stands (`at_value`), a number of an answer becomes a string.
         """
         new = self._name(group, original)
-        if self.direction == "answer" and new and edges.is_number_of_a_key(original, before):
+        if self.direction == "answer" and new and at_value and edges.is_number(original):
             return f'"{new}"'
         return new
 
@@ -114,6 +115,8 @@ class Stage:
         self._ruling = ruling
         self._ceiling = ceiling
         self._held: list[str] = []  # what has been given and not let out, from position `consumed` on
+        # What has been let out as it was given, while that is the beginning of a JSON document.
+        self._json = JsonReader(containers_only=True) if ruling.direction == "answer" else None
         self._behind = ""  # the end of what has been let out, as it was given
         self._given = 0
         self._waiting: list[Found] = []
@@ -204,13 +207,22 @@ class Stage:
         self._keep_flags(frontier)
 
     def _copy(self, text: str) -> str:
+        self._follow(text)
         self.consumed += len(text)
         self._emitted += len(text)
         return text
 
+    def _follow(self, text: str) -> None:
+        if self._json is not None:
+            self._json.feed(text)
+            if self._json.broken:
+                self._json = None
+
     def _rewrite(self, group: Sequence[Found], start: int, original: str, before: str) -> str:
         self.found += group
-        new = self._ruling.rewrite(group, original, before)
+        at_value = edges.ends_with_key(before) or (self._json is not None and self._json.at_value)
+        new = self._ruling.rewrite(group, original, at_value=at_value)
+        self._follow(original)
         self.edits.add(
             start, start + len(original), out_start=self._emitted, out_end=self._emitted + len(new)
         )

@@ -167,7 +167,7 @@ class StructuredSanitizer:
         if screened is None:
             return ""
         pieces, findings = screened
-        places = list(range(len(raw) + 1))
+        places = range(len(raw) + 1)
         if all(piece.new is None for piece in pieces):
             return self._place(raw, raw, pieces, findings, places=places, opening=0)
         # What is left of a number is no number.
@@ -179,17 +179,13 @@ class StructuredSanitizer:
         """Screens the string that is held; `quote` is what ends it."""
         inner = "".join(self._string or ())
         self._string = None
-        read = units(inner)
-        text = "".join(char for char, _ in read)
+        text, places = _read(inner)
         screened = self._screen(text, "" if self._is_key else self._key)
         if self._is_key:
             self._keys[-1] = text
         if screened is None:
             return ""
         pieces, findings = screened
-        places = [1]  # where each character of the value begins in the raw form
-        for _, written in read:
-            places.append(places[-1] + len(written))
         raw = f'"{inner}{quote}'
         out = "".join(
             raw[places[piece.start] : places[piece.end]] if piece.new is None else escaped(piece.new)
@@ -204,7 +200,7 @@ class StructuredSanitizer:
         pieces: list[_Piece],
         findings: Sequence[Finding],
         *,
-        places: list[int],
+        places: Sequence[int],
         opening: int,
     ) -> str:
         """Notes where the findings of a token are in the document, and writes the token. `places` are the
@@ -258,6 +254,17 @@ class StructuredSanitizer:
         inside = [f for f in stream.findings if f.start < end and f.end > start]
         clipped = [replace(f, start=max(f.start, start) - start, end=min(f.end, end) - start) for f in inside]
         return _pieces(value, out, inside, start), clipped
+
+
+def _read(inner: str) -> tuple[str, Sequence[int]]:
+    """The value of a string, and where each of its characters begins in the raw form, behind the quote."""
+    if "\\" not in inner:
+        return inner, range(1, len(inner) + 2)
+    read = units(inner)
+    places = [1]
+    for _, written in read:
+        places.append(places[-1] + len(written))
+    return "".join(char for char, _ in read), places
 
 
 def _frame(value: str, key: str) -> tuple[str, str]:

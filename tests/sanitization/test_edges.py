@@ -49,6 +49,12 @@ def test_an_address_behind_an_escape_leaves_the_escape():
 def test_a_number_of_an_object_becomes_a_string_in_answers():
     text = '{"card": 4111111111111111, "n": 12}'
     assert screen(text)[0] == '{"card": "[CREDIT_CARD_1]", "n": 12}'
+    text = '[4111111111111111, {"a": [4111111111111111]}]'
+    assert screen(text)[0] == '["[CREDIT_CARD_1]", {"a": ["[CREDIT_CARD_1]"]}]'
+    assert screen(*text)[0] == screen(text)[0]
+    assert screen("4111111111111111")[0] == "[CREDIT_CARD_1]"
+    assert screen("[1], 4111111111111111, [2]")[0] == "[1], [CREDIT_CARD_1], [2]"
+    text = '{"card": 4111111111111111, "n": 12}'
     prompt = CHAIN.screen_prompt({"/prompt": text}, Policy())
     assert prompt.texts["/prompt"] == '{"card": [CREDIT_CARD_1], "n": 12}'
 
