@@ -30,7 +30,7 @@ class Keywords:
         words = [word for word, _ in owned]
         self._automaton = ahocorasick_rs.AhoCorasick(words, matchkind=ahocorasick_rs.MatchKind.Standard)
         self._beginnings = frozenset(word[:size] for word in words for size in range(1, len(word)))
-        self._longest = max(map(len, words), default=1) - 1
+        self.longest = max(map(len, words), default=1) - 1  # of what can be there of an unfinished one
 
     def owners(self, lowered: str) -> set[int]:
         """The detectors whose keywords occur in this lower-case text."""
@@ -41,7 +41,7 @@ class Keywords:
 
     def unfinished(self, lowered: str) -> int:
         """How many characters at the end of this text could be the beginning of a keyword."""
-        for size in range(min(self._longest, len(lowered)), 0, -1):
+        for size in range(min(self.longest, len(lowered)), 0, -1):
             if lowered[-size:] in self._beginnings:
                 return size
         return 0

@@ -23,6 +23,8 @@ from sanitization.spans import Action, Direction, Span
 __all__ = ["DetectorScan", "PatternDetector", "PatternFilter"]
 
 
+# A tail that is no longer is looked through for keywords again: that forgets those that are gone.
+LOOKED_AGAIN = 4 * LOOKBACK
 # Policies whose plans are kept. More than an installation has at a time.
 MAX_PLANS = 256
 
@@ -63,9 +65,11 @@ class Plan:
         self.among = Among([(number, _pattern(self.detectors[number])) for number in self.always])
         self.apart = _any_beginning(tuple(apart)) if apart else None
 
-    def may_match(self, text: str, lowered: str) -> set[int]:
-        """The detectors that could find something in this text, or in it and what follows it."""
-        return self.keywords.owners(lowered) | self.among.owners(text)
+    def may_match(self, text: str, named: set[int]) -> set[int]:
+        """The detectors that could find something in this text, or in it and what follows it; `named` have a
+        keyword in it.
+        """
+        return named | self.among.owners(text)
 
     def matching(self, text: str, possible: Iterable[int]) -> list[int]:
         """Those of them that could find something in this text as it is: what they need is there too.
@@ -134,6 +138,8 @@ class DetectorScan:
         self._plan = detectors if isinstance(detectors, Plan) else plan(tuple(detectors))
         self._behind: dict[int, int] = {}  # detector to where it goes on, if that is behind `_decided`
         self._decided = 0  # index in the copy: everything before it has been searched
+        self._looked = 0  # index in the copy: up to there `_owners` has the detectors with a keyword
+        self._owners: set[int] = set()
         self._backlog = Backlog()
         self.settled = 0
 
@@ -154,7 +160,7 @@ class DetectorScan:
         """The findings in all that is decided; then lets go of the text before it."""
         copy, plan = self._copy, self._plan
         text, lowered = copy.text, copy.text.lower()
-        possible = plan.may_match(text, lowered)
+        possible = plan.may_match(text, self._named(text))
         limit = len(text) if last else plan.undecided(text, lowered, self._decided, possible)
         spans: list[Span] = []
         if limit > self._decided:
@@ -164,15 +170,27 @@ class DetectorScan:
         kept = max(0, limit - LOOKBACK)
         copy.drop(kept)
         self._decided = limit - kept
+        self._looked = len(copy.text)
+        if self._looked <= LOOKED_AGAIN:
+            self._owners, self._looked = set(), 0
         self._behind = {number: at - kept for number, at in self._behind.items() if at > limit}
         return spans
+
+    def _named(self, text: str) -> set[int]:
+        """The detectors with a keyword in the text, and perhaps some that had one in what is gone. A long
+        tail is read again and again while it is held: only what is new of it is looked through.
+        """
+        keywords = self._plan.keywords
+        self._owners |= keywords.owners(text[max(0, self._looked - keywords.longest) :].lower())
+        return self._owners
 
     def _find(self, number: int, limit: int) -> list[Span]:
         """What one detector finds that begins before `limit`."""
         copy, detector = self._copy, self._plan.detectors[number]
         spans: list[Span] = []
         start = max(self._decided, self._behind.get(number, 0))
-        while found := detector.find(copy.text, start, limit):
+        find = detector.finder(copy.text)
+        while found := find(start, limit):
             begin, start = found
             score = detector.rate(copy.text, begin)
             if number in self._plan.told and score < detector.score:

@@ -16,8 +16,8 @@ def per_kilobyte(seconds: Sequence[float], sizes: Sequence[int]) -> float:
 
 
 def growth(small: float, large: float) -> float:
-    """How many times longer the large one took; very short ones are noise, and count as 10 ms."""
-    return max(large, 0.01) / max(small, 0.01)
+    """How many times longer the large one took; very short ones are noise, and count as 50 ms."""
+    return max(large, 0.05) / max(small, 0.05)
 
 
 def ratio(ours: float, theirs: float) -> float | None:

@@ -66,8 +66,8 @@ def text_of(piece: str, size: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One kind of text in one direction. Seconds by the clock; `delay` is the longest that another thread of
-    the process waited for its turn. `withheld`: the chain gave up and let nothing out.
+    """One kind of text in one direction. Processor seconds of the thread that works, so that other programs do
+    not count; `delay`, by the clock, is the longest that another thread of the process waited for its turn. `withheld`: the chain gave up and let nothing out.
     """
 
     name: str
@@ -141,11 +141,11 @@ def measure(chain: Chain, policy: Policy, direction: str, name: str, size: int) 
 
 def _timed(work: Callable[[str], None], text: str) -> tuple[float, float, bool]:
     with Watch() as watch:
-        before = time.perf_counter()
+        before = time.thread_time()
         try:
             work(text)
             withheld = False
         except ScreeningFailed:
             withheld = True
-        seconds = time.perf_counter() - before
+        seconds = time.thread_time() - before
     return seconds, watch.longest, withheld

@@ -7,7 +7,8 @@ search goes on one character further.
 """
 
 import re
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import ClassVar
 
 from sanitization.matching import Searcher, Spans, compile_pattern
@@ -26,6 +27,9 @@ LOOKBACK = 64
 MAX_CANDIDATE = 512
 # Every search costs what it is given, match or not, so such a search is given a window at a time.
 WINDOW = 8 * MAX_CANDIDATE
+
+
+Finder = Callable[[int, int], tuple[int, int] | None]
 
 
 class Detector:
@@ -62,6 +66,10 @@ class Detector:
     def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
         """The first finding whose match begins in [start, limit)."""
         raise NotImplementedError
+
+    def finder(self, text: str) -> Finder:
+        """`find` for one text, from places that never go back: for what is worth doing once for all of it."""
+        return partial(self.find, text)
 
     def rate(self, text: str, begin: int) -> float:
         """The score of a finding that begins here. May look at LOOKBACK characters in front of it."""
@@ -101,10 +109,26 @@ class PatternDetector(Detector):
         """`accept` for patterns with several named groups: which one it was is evidence too."""
         return self.accept(candidate)
 
+    def finder(self, text: str) -> Finder:
+        own = type(self).find is not PatternDetector.find
+        return partial(self.find, text) if self._judged or own else self._reader(text)
+
+    def _reader(self, text: str) -> Finder:
+        """Without judging there is no bound on matches either, so each search is given all of the text."""
+        cursor = self._searcher.over(text)
+
+        def find(start: int, limit: int) -> tuple[int, int] | None:
+            spans = cursor.spans(start)
+            return None if spans is None or spans[0][0] >= limit else self._taken(spans)[1]
+
+        return find
+
     def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
+        if not self._judged:
+            return self._reader(text)(start, limit)
         while start < limit:
             base = max(0, start - 1)  # one character for what a pattern asks about its left side
-            window = text[base : base + WINDOW] if self._judged else text[base:]
+            window = text[base : base + WINDOW]
             rest = base + len(window) == len(text)
             # What begins behind this could reach out of the window.
             certain = len(text) if rest else base + len(window) - MAX_CANDIDATE - 1

@@ -60,12 +60,13 @@ def luhn_valid(digits: str) -> bool:
 
 
 @lru_cache(maxsize=10_000)
-def _issued_lengths(first: str) -> frozenset[int]:
-    return frozenset(length for size in range(1, 5) for length in _LENGTHS.get(first[:size], ()))
+def _issued_lengths(first: str) -> tuple[int, ...]:
+    lengths = {length for size in range(1, 5) for length in _LENGTHS.get(first[:size], ())}
+    return tuple(sorted(lengths, reverse=True))
 
 
-def issued_lengths(digits: str) -> frozenset[int]:
-    """The lengths in which some issuer gives out numbers that begin like this."""
+def issued_lengths(digits: str) -> tuple[int, ...]:
+    """The lengths in which some issuer gives out numbers that begin like this, the longest first."""
     return _issued_lengths(digits[:4])
 
 
@@ -86,16 +87,21 @@ class CreditCard(PatternDetector):
         lengths = issued_lengths(digits)
         if not lengths or digits.count(digits[0]) == len(digits):
             return 0
-        if len(digits) == len(candidate):
-            return len(candidate) if len(digits) in lengths and luhn_valid(digits) else 0
-        end, length = len(candidate), len(digits)
-        while length >= 12:
-            # Three groups of four are a part of something longer more often than a short card.
-            if length in lengths and (length > 13 or length == end) and luhn_valid(digits[:length]):
-                return end
-            end = max(candidate.rfind(" ", 0, end), candidate.rfind("-", 0, end))
-            length = end - candidate.count(" ", 0, end) - candidate.count("-", 0, end)
+        for length in lengths:
+            if length <= len(digits) and luhn_valid(digits[:length]):
+                end = _end_of(candidate, length)
+                # Three groups of four are a part of something longer more often than a short card.
+                if not candidate[end : end + 1].isdigit() and (length > 13 or length == end):
+                    return end
         return 0
+
+
+def _end_of(candidate: str, length: int) -> int:
+    """Where the first so many digits end."""
+    end = length
+    while (missing := length - len(candidate[:end].translate(_GAPS))) > 0:
+        end += missing
+    return end
 
 
 class Iban(PatternDetector):

@@ -25,7 +25,7 @@ def test_a_kilobyte_is_1024_characters_and_the_median_counts():
 
 def test_growth_takes_no_notice_of_what_is_too_short_to_measure():
     assert figures.growth(1.0, 2.5) == 2.5
-    assert figures.growth(0.0001, 0.005) == 1
+    assert figures.growth(0.0001, 0.03) == 1
 
 
 def test_a_table_has_columns_and_a_dash_where_there_is_no_figure():

@@ -29,3 +29,11 @@ def test_the_short_way_finds_what_the_packages_own_search_finds(text, pattern, s
 def test_positions_are_code_points(text):
     assert Searcher("[0-9]").spans(text) == [(1, 2)]
     assert Searcher("(?P<x>b)?([0-9])").spans(text, 1) == [(1, 2), (-1, -1), (1, 2)]
+
+
+@pytest.mark.parametrize("text", ["a1 b22 c333", "é1 ü22 用333", "１ x1 \U0001f600y22 z"])
+def test_a_cursor_finds_from_every_place_what_a_search_from_there_finds(text):
+    searcher = Searcher(r"[^\d](?P<digits>\d+)|(?P<never>@@)")
+    cursor = searcher.over(text)
+    for start in range(len(text) + 1):
+        assert cursor.spans(start) == searcher.spans(text, start)

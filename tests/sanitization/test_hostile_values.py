@@ -1,0 +1,73 @@
+"""Texts made of the beginnings of numbers and addresses cost no more than other texts do, per character."""
+
+import time
+
+import pytest
+
+from sanitization.detectors import BY_RULE
+from sanitization.detectors.base import LOOKBACK
+from sanitization.filters import Backlog
+from sanitization.patterns import DetectorScan, plan
+from sanitization.rules import RULES, Category
+
+LENGTH = 60_000
+# Seconds for all of it, some six times what it takes. What grows with the square takes tens of times as long.
+ENOUGH = 0.6
+
+PIECES = [
+    *[
+        "1 ",
+        "0 ",
+        "1-",
+        "1-1-",
+        "(0",
+        "+1",
+        "+1 ",
+        "00",
+        "01 ",
+        "0199 ",
+        "12 34 ",
+        "4111 ",
+        "4111-",
+        "(415) ",
+    ],
+    *["call 1 ", "tel 11111111 ", "+49 30 1", "a.a.a.", "@", "a@", "a@b.", "::1:", "fe80:", "1.1.", "DE44 "],
+    *["DE44", "ab", "eyJhbGciOiJIUzI1NiJ9.", "1", "-", "é1 ", "用1 ", "account ", "abcaba"],
+]
+VALUES = tuple(BY_RULE[rule]() for rule in BY_RULE if RULES[rule].category is Category.PII)
+
+
+def seconds(text: str) -> float:
+    scan = DetectorScan(plan(VALUES))
+    start = time.process_time()
+    scan.feed(text, last=False)
+    scan.feed("", last=True)
+    return time.process_time() - start
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_text_of_nothing_but_beginnings_is_cheap(piece):
+    assert seconds((piece * (LENGTH // len(piece) + 1))[:LENGTH]) < ENOUGH
+
+
+def test_a_tail_that_is_held_is_not_looked_through_for_keywords_again_and_again(monkeypatch):
+    scan = DetectorScan(plan(tuple(BY_RULE[rule]() for rule in ("jwt", "email", "us_passport"))))
+    looked = []
+    owners = scan._plan.keywords.owners
+    monkeypatch.setattr(scan._plan.keywords, "owners", lambda text: looked.append(len(text)) or owners(text))
+    for _ in range(300):
+        scan.feed("abcd" * 25, last=False)
+    scan.feed("", last=True)
+    assert sum(looked) < 30_000 + 300 * (Backlog.BLOCK // 16 + LOOKBACK)
+
+
+def test_a_keyword_that_came_before_what_is_held_still_counts():
+    passport = BY_RULE["us_passport"]()
+    text = "my passport is " + "x" * 36 + " 745410565"
+    for size in (1, 7, 4000):
+        scan = DetectorScan(plan((passport,)))
+        spans = [
+            span for at in range(0, len(text), size) for span in scan.feed(text[at : at + size], last=False)
+        ]
+        spans += scan.feed("", last=True)
+        assert [(span.start, span.end) for span in spans] == [(52, 61)]
