@@ -4,7 +4,8 @@ How fast, how steady and how exact sanitization is, beside other tools, in one r
     scripts/bench sanitization [--quick] [--json FILE] [--without-peers] [labelled files…]
 
     speed      microseconds for 1,024 characters of texts that are all different; all take turns with the same
-               few of them, so whatever else the machine does hits all alike. Presidio's pattern recognizers
+               few of them, so whatever else the machine does hits all alike, and the first two of
+               each turn do not count. Presidio's pattern recognizers
                and LLM Guard's secret scanner run in a process and an environment of their own
     hostile    seconds for texts made to be expensive, at half and at full length, and the longest that
                another thread of the process had to wait for its turn
@@ -38,7 +39,9 @@ VALUES_ALONE = ("sanitization.patterns.PatternFilter",)
 TIMES_SLOWER = 40  # what Presidio's patterns are to be at least
 MOST_ASCII, MOST_OTHER = 150, 600
 MANY_LABELS = 25
-BLOCK = 5  # texts that one takes before it is another's turn: alternating with each would empty every cache
+# Texts that one takes before it is another's turn, and those in front of them that are not counted: a process
+# that has just waited for another one finds its caches empty, which says nothing about either.
+BLOCK, WARMING = 5, 2
 
 Contender = Callable[[str], float]
 
@@ -72,13 +75,11 @@ def speed(racers: dict[str, Contender], sizes: Sequence[int], blocks: int) -> li
     writer, rows = Writer(SEED), []
     for kind in writer.kinds:
         for size in sizes:
-            for racer in racers.values():  # compiles, fills caches
-                racer(writer.text(kind, size))
             seconds: dict[str, list[float]] = defaultdict(list)
             for _ in range(blocks):
-                texts = [writer.text(kind, size) for _ in range(BLOCK)]
+                texts = [writer.text(kind, size) for _ in range(WARMING + BLOCK)]
                 for name, racer in racers.items():
-                    seconds[name] += [racer(text) for text in texts]
+                    seconds[name] += [racer(text) for text in texts][WARMING:]
             count = blocks * BLOCK
             row = {name: figures.per_kilobyte(took, [size] * count) for name, took in seconds.items()}
             rows.append({"kind": kind, "characters": size, "texts": count, "microseconds": row})

@@ -5,7 +5,8 @@ covers all of it; a finding that touches no labelled value is false (`sanitizati
 Tools have names of their own for what they find. Here a label is what the catalogue's aliases make of it, and
 one that no rule is for (the formats of a secret scanner's tests) counts as found whatever kind the finding is
 of. A finding of a kind that the file labels nowhere is not counted: that Presidio finds a date or an address
-is not wrong where only cards were labelled.
+is not wrong where only cards were labelled. A label of a kind that a tool does not offer, or that is off by
+default, is not counted for that tool.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,8 +25,11 @@ ANY = "any secret"
 
 @dataclass(slots=True)
 class Accuracy:
-    """Of one tool on one file. `clean` texts have no label; in `alarmed` of them it found something."""
+    """Of one tool on one file. `offered` are the kinds it looks for. `clean` texts have no label; in
+    `alarmed` of them it found something.
+    """
 
+    offered: frozenset[str]
     scores: dict[str, Score] = field(default_factory=dict)
     clean: int = 0
     alarmed: int = 0
@@ -35,6 +39,8 @@ class Accuracy:
         counted = [span for span in found if span[2] in labels or (ANY in labels and span[2] not in KINDS)]
         values = [(start, end, kind(name), name) for start, end, name in one.spans]
         for start, end, wanted, name in values:
+            if wanted not in self.offered:
+                continue
             score = self.scores.setdefault(wanted if wanted != ANY else name, Score())
             hit = any(b <= start and e >= end for b, e, k in found if wanted in (ANY, k))
             score.found += hit
@@ -81,7 +87,8 @@ def labels_of(texts: Iterable[Labelled]) -> frozenset[str]:
 
 
 def ours(texts: Sequence[Labelled], chain: Chain, policy: Policy) -> Accuracy:
-    accuracy, labels = Accuracy(), labels_of(texts)
+    on = [rule for rule in chain.rules if policy.action("prompt", rule) is not Action.OFF]
+    accuracy, labels = Accuracy(frozenset(map(kind, on))), labels_of(texts)
     for one in texts:
         findings = chain.screen_prompt({"/text": one.text}, policy).findings
         values = [finding for finding in findings if finding.action is not Action.FLAG]
@@ -90,7 +97,7 @@ def ours(texts: Sequence[Labelled], chain: Chain, policy: Policy) -> Accuracy:
 
 
 def theirs(texts: Sequence[Labelled], peers: Peers, peer: str) -> Accuracy:
-    accuracy, labels = Accuracy(), labels_of(texts)
+    accuracy, labels = Accuracy(frozenset(map(kind, peers.offers[peer]))), labels_of(texts)
     for one in texts:
         spans = peers.ask(peer, one.text).spans
         accuracy.add(one, [(start, end, kind(name)) for start, end, name in spans], labels)

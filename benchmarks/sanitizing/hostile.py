@@ -66,8 +66,9 @@ def text_of(piece: str, size: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One kind of text in one direction. Processor seconds of the thread that works, so that other programs do
-    not count; `delay`, by the clock, is the longest that another thread of the process waited for its turn. `withheld`: the chain gave up and let nothing out.
+    """One kind of text in one direction. Processor seconds of the thread that works, so that other programs
+    do not count; `delay`, by the clock, is the longest that another thread of the process waited for its
+    turn. `withheld`: the chain gave up and let nothing out.
     """
 
     name: str

@@ -1,10 +1,12 @@
 """
 What runs in the environment of the other tools, and knows nothing of this project: reads one JSON request a
-line, `{"peer": NAME, "text": …}`, and answers `{"seconds": …, "spans": [[start, end, NAME], …]}`.
+line, `{"peer": NAME, "text": …}`, and answers `{"seconds": …, "spans": [[start, end, NAME], …]}`. Its first
+line says what each tool can find at all: `{"presidio": [NAME, …], …}`.
 
     presidio    the pattern recognizers of presidio-analyzer, one after the other, each checking what it finds
                 as it does there. Its analyzer adds tokens, words of context and the removal of duplicates,
-                which would need a language model and take longer
+                which would need a language model and take longer. What it scores under 0.4 is left out:
+                that is what its own patterns call weak; a telephone number has 0.4
     llm_guard   the Secrets scanner of llm-guard, which writes each text to a file for detect-secrets. It
                 says which secrets it replaced, not where: the spans are those of what became asterisks
 """
@@ -21,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 Spans = list[tuple[int, int, str]]
-MASK = "******"
+LEAST_SCORE = 0.4
 
 
-def presidio() -> Callable[[str], list[Any]]:
+def presidio() -> tuple[Callable[[str], list[Any]], list[str]]:
     from presidio_analyzer import RecognizerRegistry
 
     registry = RecognizerRegistry()
@@ -38,7 +40,7 @@ def presidio() -> Callable[[str], list[Any]]:
             for found in one.analyze(text, one.supported_entities, None)  # type: ignore[arg-type]
         ]
 
-    return analyze
+    return analyze, sorted({name for one in patterns for name in one.supported_entities})
 
 
 def llm_guard() -> Callable[[str], str]:
@@ -70,8 +72,9 @@ def replaced(text: str, sanitized: str) -> Iterator[tuple[int, int, str]]:
 
 
 def main() -> None:
-    peers: dict[str, Callable[[str], Any]] = {"presidio": presidio(), "llm_guard": llm_guard()}
-    print("ready", flush=True)
+    analyze, names = presidio()
+    peers: dict[str, Callable[[str], Any]] = {"presidio": analyze, "llm_guard": llm_guard()}
+    print(json.dumps({"presidio": names, "llm_guard": ["SECRET"]}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         scan, text = peers[request["peer"]], request["text"]
@@ -81,7 +84,7 @@ def main() -> None:
         if isinstance(found, str):
             spans = list(replaced(text, found))
         else:
-            spans = [(one.start, one.end, one.entity_type) for one in found if one.score >= 0.5]
+            spans = [(one.start, one.end, one.entity_type) for one in found if one.score >= LEAST_SCORE]
         print(json.dumps({"seconds": seconds, "spans": spans}), flush=True)
 
 

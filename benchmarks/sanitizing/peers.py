@@ -64,8 +64,10 @@ class Peers:
             text=True,
             env=quiet,
         )
-        if self._read() != "ready":
+        started = self._read()
+        if not started:
             raise PeersUnavailable("they did not start")
+        self.offers: dict[str, list[str]] = json.loads(started)
 
     def __enter__(self) -> "Peers":
         return self

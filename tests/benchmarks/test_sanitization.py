@@ -146,6 +146,13 @@ def test_accuracy_does_not_count_what_a_file_labels_nowhere():
     assert accuracy.ours(texts, CHAIN, Policy()).precision == 1
 
 
+def test_accuracy_leaves_out_the_kinds_that_a_tool_does_not_offer():
+    texts = labelled(
+        {"text": "Ann has 4111111111111111", "spans": [[0, 3, "PERSON"], [8, 24, "CREDIT_CARD"]]}
+    )
+    assert list(accuracy.ours(texts, CHAIN, Policy()).scores) == ["CREDIT_CARD"]
+
+
 def test_any_finding_covers_a_label_that_no_rule_is_for():
     secret = "AKIA" + "QYLPMN5HHHFPZAM2"
     text = f"aws {secret} ok"
