@@ -3,8 +3,8 @@ Reads a policy from JSON, and says about everything that is wrong with it where 
 
     {"prompt": {"email": "mask", "prompt_attack": "block"}, "answer": {}, "thresholds": {"phone": 0.8},
      "allow": {"email": ["*@example.org"]}, "custom": [{"id": "project", "kind": "word", "text": "Bluebird"}],
-     "html": "markdown", "restore": true, "unrestored": [], "origins": [], "links": "any", "images": "listed",
-     "tools": {}, "system_prompt": ""}
+     "html": "markdown", "restore": true, "unrestored": [], "origins": [], "links": "plain",
+     "images": "listed", "tools": {}, "system_prompt": ""}
 
 Every key may be left out. What an operator's words and patterns may be is for `sanitization.custom` to say.
 """
@@ -21,6 +21,7 @@ from sanitization.policies import (
     CUSTOM_PREFIX,
     EVERY_RULE,
     HTML_MODES,
+    LINK_REACHES,
     REACHES,
     CustomRule,
     Policy,
@@ -67,7 +68,7 @@ class _Reader:
             "restore": self._flag,
             "unrestored": self._rules,
             "origins": self._origins,
-            "links": self._choice(REACHES),
+            "links": self._choice(LINK_REACHES),
             "images": self._choice(REACHES),
             "tools": self._tools,
             "system_prompt": self._system_prompt,

@@ -23,6 +23,8 @@ DEFAULT_FILTERS = (
     "sanitization.controls.ControlFilter",
     "sanitization.echo.EchoFilter",
     "sanitization.markup.MarkupFilter",
+    "sanitization.links.LinkFilter",
+    "sanitization.links.AddressFilter",
     "sanitization.attacks.hidden.ControlTokenFilter",
 )
 

@@ -35,7 +35,6 @@ _FENCE_PARTS = re.compile(r"([^`~]*)(`{3,}|~{3,})(.*)", re.DOTALL)
 _PERHAPS_CLOSING = re.compile(r" {0,3}(?:`*|~*)[ \t]*")
 _LINE_END = re.compile(r"[\r\n]")
 _BLANK_LINES = re.compile(r"[\r\n]*")
-_EVENT = re.compile(r"[<`\r\n]")
 _BACKTICKS = re.compile(r"`+")
 # Characters of a code span. Backticks that pair up further apart are not waited for.
 MAX_SPAN = 4096
@@ -75,10 +74,12 @@ class _Fence:
 
 
 class CodeReader:
-    """Reads one text. `previous` is the character before the text that is given next."""
+    """Reads one text and stops at `stops`. `previous` is the character before the text that is given next."""
 
-    def __init__(self) -> None:
+    def __init__(self, stops: str = "<") -> None:
         self.previous = "\n"
+        self._stops = frozenset(stops)
+        self._event = re.compile(rf"[{re.escape(stops)}`\r\n]")
         self._state = _State.PLAIN
         self._open = _Fence(0, "`", 3, "")  # what FENCE and MAYBE are about
         self._at_line_start = True
@@ -96,7 +97,7 @@ class CodeReader:
         self._tags = True
 
     def skip(self, text: str, at: int, *, last: bool) -> tuple[int, bool]:
-        """Goes over text and code from `at` to the next `<` that is not in code.
+        """Goes over text and code from `at` to the next stop that is not in code.
 
         Returns where it came to, and whether it is there; if not, more text must decide, or there is none.
         """
@@ -108,7 +109,7 @@ class CodeReader:
             elif self._state is _State.FENCE:
                 end = _LINE_END.search(text, at)
                 here = self._line_end(text, end.start(), last=last) if end else len(text)
-            elif text[at] == "<":
+            elif text[at] in self._stops:
                 self._blank = False
                 return at, True
             else:
@@ -186,8 +187,8 @@ class CodeReader:
             self._state = _State.MAYBE if both else _State.LOST
 
     def _inline(self, text: str, at: int, *, last: bool) -> int | None:
-        """Goes to the next `<`, or over the next backticks or line end; None where more text must decide."""
-        event = _EVENT.search(text, at)
+        """Goes to the next stop, or over the next backticks or line end; None where more text must decide."""
+        event = self._event.search(text, at)
         to = event.start() if event else len(text)
         if to > at:
             self._blank = self._blank and not text[at:to].strip(" \t")

@@ -19,6 +19,8 @@ HtmlMode = Literal["markdown", "html", "off"]
 HTML_MODES: tuple[HtmlMode, ...] = get_args(HtmlMode)
 Reach = Literal["any", "listed"]
 REACHES: tuple[Reach, ...] = get_args(Reach)
+LinkReach = Literal["any", "plain", "listed"]
+LINK_REACHES: tuple[LinkReach, ...] = get_args(LinkReach)
 CustomKind = Literal["word", "phrase", "pattern"]
 CUSTOM_KINDS: tuple[CustomKind, ...] = get_args(CustomKind)
 CustomDirection = Literal["prompt", "answer", "both"]
@@ -71,7 +73,8 @@ class Policy:
     html             how answers are shown, so how their markup is cleaned
     restore          whether callers get their own values back; not those of the rules in `unrestored`
     origins          where links and images of an answer may point: `https://example.org`,
-                     `https://*.example.org`. `links` and `images` say whether that list binds them
+                     `https://*.example.org`. `images` that are not listed become links; `links` that
+                     are not listed lose their query (`plain`) or their address (`listed`). `any` asks nothing
     tools            tool to the arguments in which values may be restored
     system_prompt    the operator's own, which answers must not repeat
     """
@@ -86,7 +89,7 @@ class Policy:
     restore: bool = True
     unrestored: frozenset[str] = frozenset()
     origins: tuple[str, ...] = ()
-    links: Reach = "any"
+    links: LinkReach = "plain"
     images: Reach = "listed"
     tools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     system_prompt: str = field(default="", repr=False)

@@ -1,0 +1,381 @@
+"""
+Keeps the Markdown of answers from loading, running or sending anything by itself.
+
+    schemes     a link or definition whose address begins with a scheme outside of SCHEMES (`javascript:`)
+                loses it
+    images      `![…](…)` loads when it is shown: one whose origin is not listed becomes a link
+    links       to origins that are not listed lose their query (`plain`, the default), through which an
+                answer can carry off what it has read; or the address (`listed`); or nothing (`any`)
+
+An address is read as browsers and CommonMark 0.31 do: character references and backslash escapes count,
+blanks and control bytes inside do not. Reference images (`![a][b]`) are never listed: where their definition
+stands, if it does, is not known while the text arrives. In code nothing is changed, where
+`sanitization.markdown` is certain that it is code.
+"""
+
+import re
+from dataclasses import replace
+from html import unescape
+from urllib.parse import urlsplit
+
+from sanitization.detectors.base import PatternDetector
+from sanitization.filters import Backlog, Stage
+from sanitization.markdown import CodeReader
+from sanitization.markup import SCHEMES
+from sanitization.matching import compile_pattern
+from sanitization.partial import beginnings
+from sanitization.patterns import MAX_PLANS, DetectorScan, Plan
+from sanitization.policies import Policy
+from sanitization.rules import Category, Rule, declare
+from sanitization.spans import Action, Span
+
+LINK, IMAGE = "markdown_link", "markdown_image"
+
+declare(
+    Rule(
+        LINK,
+        Category.ANSWER,
+        "Markdown links that run something, and what carries data to origins that are not listed.",
+        prompt=Action.OFF,
+        answer=Action.REMOVE,
+    ),
+    Rule(
+        IMAGE,
+        Category.ANSWER,
+        "Markdown images from origins that are not listed, which load when they are shown.",
+        prompt=Action.OFF,
+        answer=Action.REMOVE,
+    ),
+)
+
+# A listed image in the plainest form; of all others the `!` is taken.
+_IMAGE = (
+    r"!\[[^\[\]\\`<>&\r\n]{0,300}\]\(<?https?://[^\s<>()\\&\"'`]{1,1000}>?"
+    r"(?: {1,3}\"[^\"\\&<>\r\n]{0,300}\")?\)"
+)
+_WHOLE_IMAGE = compile_pattern(_IMAGE)
+_IMAGE_BEGINNING = compile_pattern(rf"(?:{beginnings(_IMAGE)})\z")
+_IMAGE_ADDRESS = re.compile(r"\]\(<?(https?://[^\s<>()]+)")
+MAX_IMAGE = 2_200
+
+# One character of an address: a character reference, an escape, or itself.
+_TOKEN = re.compile(
+    r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)|\\[!-/:-@\[-`{-~]|.", re.S
+)
+_TOKEN_BEGINNING = re.compile(
+    r"(?:&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)|\\)\Z"
+)
+_PLAIN = re.compile(r"[^\s()<>?&\\]*+")
+_BLANKS = re.compile(r"\s{0,100}+")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+# What an address may hold of blanks before its scheme, and of parentheses, escapes and references before its
+# query. More is an attack, and bounding it keeps the work linear.
+MAX_ODD = 24
+MAX_SCHEME = 40
+MAX_ADDRESS = 4_096
+REMOVED = "#removed-link"
+
+
+class _More(Exception):  # no error: the answer goes on
+    """More text must decide."""
+
+
+class _Address:
+    """An address that begins at `first`, read character by character as it is meant."""
+
+    def __init__(self, text: str, first: int, *, angle: bool, last: bool) -> None:
+        self._text = text
+        self._angle = angle  # `<…>` around it
+        self._last = last
+        self._depth = 0
+        self.first = self.at = first
+
+    def next(self) -> str:
+        """The next character, empty at the end of the address."""
+        if self.at >= len(self._text):
+            return self._end_of_text()
+        begun = self._text[self.at] in "&\\" and _TOKEN_BEGINNING.match(self._text, self.at)
+        if begun and not self._last:
+            raise _More
+        found = _TOKEN.match(self._text, self.at)
+        assert found is not None
+        written = found.group()
+        if self._ends(written):
+            return ""
+        self.at = found.end()
+        meant = unescape(written) if written[0] == "&" and len(written) > 1 else written[-1]
+        return meant[:1]
+
+    def _end_of_text(self) -> str:
+        if self._last or self.at - self.first >= MAX_ADDRESS:
+            return ""
+        raise _More
+
+    def _ends(self, char: str) -> bool:
+        if self._angle:
+            return char in "\r\n>"
+        self._depth += (char == "(") - (char == ")")
+        return char.isspace() or char in "<>" or self._depth < 0
+
+    def scheme(self) -> str | None:
+        """The scheme, `//` for an address of another host under the same one, empty for a relative address;
+        None where so many odd characters stand in the way that nobody could mean well.
+        """
+        letters, odd = "", 0
+        while char := self.next():
+            if char <= " " or not char.isprintable():
+                odd += 1
+                if odd > MAX_ODD:
+                    return None
+            elif char == ":":
+                return letters if _SCHEME.fullmatch(letters) else ""
+            elif char in "/\\":
+                return "//" if letters == "/" else "" if letters else self._second_slash()
+            elif not (char.isascii() and (char.isalnum() or char in "+.-")) or len(letters) >= MAX_SCHEME:
+                return ""
+            else:
+                letters += char.lower()
+        return ""
+
+    def _second_slash(self) -> str:
+        while char := self.next():
+            if char > " " and char.isprintable():
+                return "//" if char in "/\\" else ""
+        return ""
+
+    def query(self) -> int | None:
+        """Where its query begins, None if it has none; where it begins itself if it is too odd."""
+        odd = 0
+        while self.at - self.first < MAX_ADDRESS:
+            plain = _PLAIN.match(self._text, self.at)
+            assert plain is not None
+            self.at = plain.end()
+            start = self.at
+            char = self.next()
+            if not char:
+                return None
+            odd += 1
+            if char == "?":
+                return start
+            if odd > MAX_ODD:
+                return self.first
+        return self.at
+
+    def skip(self) -> int:
+        """Goes to the end of the address, or as far as one may be long; says where that is."""
+        while self.at - self.first < MAX_ADDRESS and self.next():
+            pass
+        return self.at
+
+
+class Origins:
+    """The origins that a policy lists."""
+
+    def __init__(self, listed: tuple[str, ...]) -> None:
+        self._exact = {origin.lower() for origin in listed if "*" not in origin}
+        self._under = tuple(origin.lower().split("*.", 1) for origin in listed if "*" in origin)
+
+    def __bool__(self) -> bool:
+        return bool(self._exact or self._under)
+
+    def has(self, address: str) -> bool:
+        """Whether this plainly written address is of a listed origin. In doubt it is not."""
+        if not address.isascii() or "\\" in address or any(char <= " " for char in address):
+            return False
+        try:
+            parts = urlsplit(address)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            return False
+        if not host or "@" in parts.netloc:
+            return False
+        tail = host + (f":{port}" if port else "")
+        if f"{parts.scheme}://{tail}" in self._exact:
+            return True
+        return any(
+            f"{parts.scheme}://" == scheme and tail.endswith(f".{base}") for scheme, base in self._under
+        )
+
+
+class LinkScan:
+    """One answer's way through."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._code = CodeReader(stops="<!]") if policy.html == "markdown" else None
+        self._origins = Origins(policy.origins)
+        self._links, self._images = policy.links, policy.images
+        self._text = ""
+        self._start = 0  # position of text[0] in the answer
+        self._backlog = Backlog()
+        self.settled = 0
+
+    def feed(self, piece: str, *, last: bool) -> list[Span]:
+        spans: list[Span] = []
+        self._backlog.add(piece)
+        while block := self._backlog.take(len(self._text), last=last):
+            self._text += block
+            spans += self._read(last=False)
+        if last:
+            spans += self._read(last=True)
+        return spans
+
+    def _read(self, *, last: bool) -> list[Span]:
+        """Judges all that is certain; keeps what is not for later."""
+        spans: list[Span] = []
+        text, at = self._text, 0
+        while True:
+            at, there = self._code.skip(text, at, last=last) if self._code else (len(text), False)
+            if not there:
+                break
+            judged = self._judge(text, at, last=last)
+            if judged is None:
+                break
+            length, span = judged
+            spans += [span] if span else []
+            at += length
+        if self._code is not None and at:
+            self._code.previous = text[at - 1]
+        self._start += at
+        self._text = text[at:]
+        self.settled = self._start
+        return spans
+
+    def _judge(self, text: str, at: int, *, last: bool) -> tuple[int, Span | None] | None:
+        """What begins here: how much of the text has been read, and what has to change; None where more text
+        must decide.
+        """
+        if text[at] == "<":
+            if self._code is not None:
+                self._code.tag_kept()  # perhaps: then less is code for certain
+            return 1, None
+        following = text[at + 1 : at + 2]
+        if not following:
+            return (1, None) if last else None
+        if text[at] == "!":
+            return self._image(text, at, last=last) if following == "[" else (1, None)
+        return self._link(text, at, last=last) if following in "(:" else (1, None)
+
+    def _image(self, text: str, at: int, *, last: bool) -> tuple[int, Span | None] | None:
+        if self._images == "any":
+            return 1, None
+        taken = Span(self._start + at, self._start + at + 1, IMAGE, 1.0, replacement="&#33;")
+        if not self._origins:
+            return 1, taken
+        ahead = text[at : at + MAX_IMAGE]
+        if found := _WHOLE_IMAGE.match(ahead):
+            address = _IMAGE_ADDRESS.search(found.group())
+            listed = address is not None and self._origins.has(address[1])
+            return (len(found.group()), None) if listed else (1, taken)
+        if not last and len(ahead) < MAX_IMAGE and _IMAGE_BEGINNING.match(ahead):
+            return None
+        return 1, taken
+
+    def _link(self, text: str, at: int, *, last: bool) -> tuple[int, Span | None] | None:
+        """What stands behind `](` or `]:`."""
+        blanks = _BLANKS.match(text, at + 2)
+        assert blanks is not None
+        first = blanks.end()
+        angle = text[first : first + 1] == "<"
+        address = _Address(text, first + angle, angle=angle, last=last)
+        try:
+            return self._judged(address, text, at)
+        except _More:
+            return None
+
+    def _judged(self, address: _Address, text: str, at: int) -> tuple[int, Span | None]:
+        scheme = address.scheme()
+        behind = address.at
+        if scheme == "" or scheme == "mailto":
+            return 2, None
+        if scheme is None or scheme not in (*SCHEMES, "//"):
+            if not address.next():
+                return 2, None  # `[1]: Note: …` is prose
+            return behind - at, self._span(address.first, behind, "#")
+        if self._links == "any":
+            return 2, None
+        query = address.query()
+        end = query if query is not None else address.at
+        written = text[address.first : end]
+        plainly = scheme != "//" and "&" not in written and "\\" not in written
+        if plainly and (self._links == "listed" or self._origins.has(written)):
+            return 2, None  # AddressFilter sees to addresses that are written plainly
+        if self._links == "listed":
+            end = address.skip()
+            return end - at, self._span(address.first, end, REMOVED)
+        if query is None:
+            return 2, None
+        end = address.skip()
+        return end - at, self._span(query, end, "")
+
+    def _span(self, start: int, end: int, replacement: str) -> Span:
+        return Span(self._start + start, self._start + end, LINK, 1.0, replacement=replacement)
+
+
+class LinkFilter:
+    """Answers only, and only where somebody renders them."""
+
+    stage = Stage.MARKUP
+    rules = frozenset({LINK, IMAGE})
+
+    def open_prompt(self, policy: Policy) -> None:
+        return None
+
+    def open_answer(self, policy: Policy) -> LinkScan | None:
+        wanted = any(policy.action("answer", rule) is not Action.OFF for rule in self.rules)
+        return LinkScan(policy) if policy.html == "markdown" and wanted else None
+
+
+class _ListedOnly(PatternDetector):
+    """Addresses whose origin is not listed, wherever they stand."""
+
+    rule = LINK
+    category = Category.ANSWER
+    score = 1.0
+    keywords = ("://", "www.")
+    pattern = r"(?i:https?://|www\.)[^\s<>\"'`()\[\]]{1,480}"
+
+    def __init__(self, origins: Origins) -> None:
+        super().__init__()
+        self._origins = origins
+
+    def accept(self, candidate: str) -> int:
+        return 0 if self._origins.has(candidate) else len(candidate)
+
+
+class AddressScan:
+    """One answer's way: takes every address away that is not listed."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._scan = DetectorScan(plan)
+
+    @property
+    def settled(self) -> int:
+        return self._scan.settled
+
+    def feed(self, piece: str, *, last: bool) -> list[Span]:
+        found = self._scan.feed(piece, last=last)
+        return [replace(span, replacement=REMOVED) for span in found]
+
+
+class AddressFilter:
+    """Answers only, under a policy that lists where links may go: then no other address is shown, in code
+    neither, whatever makes links of addresses.
+    """
+
+    stage = Stage.MARKUP
+    rules = frozenset({LINK})
+
+    def __init__(self) -> None:
+        self._plans: dict[tuple[str, ...], Plan] = {}
+
+    def open_prompt(self, policy: Policy) -> None:
+        return None
+
+    def open_answer(self, policy: Policy) -> AddressScan | None:
+        if policy.links != "listed" or policy.action("answer", LINK) is Action.OFF:
+            return None
+        if policy.origins not in self._plans:
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            self._plans[policy.origins] = Plan([_ListedOnly(Origins(policy.origins))])
+        return AddressScan(self._plans[policy.origins])
