@@ -239,7 +239,7 @@ def test_every_difference_is_named():
     }
     assert changes(before, after) == [
         Change("allow email: x@example.org", None, "x@example.org"),
-        Change("links", "any", "listed"),
+        Change("links", "plain", "listed"),
         Change("origins: https://a.example", None, "https://a.example"),
         Change("prompt email", "mask", "block"),
         Change("prompt iban", "off", None),
