@@ -30,6 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?|[^\w\s]")
 _BLANKS = re.compile(r"\s+")
+_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]{0,60}_[0-9]{1,9}\]")
 _DIGITS = str.maketrans("123456789", "000000000")
 _PRIME = np.uint32(16777619)
 _SALTS = {size: np.uint32(0x9E3779B1 * size & 0xFFFFFFFF) for size in (*CHAR_GRAMS, 101, 102, 103, 104)}
@@ -81,7 +82,7 @@ def blocks(text: str) -> list[str]:
 
 def read(block: str) -> Block:
     """The features of one block."""
-    folded = fold(block)[0]
+    folded = _PLACEHOLDER.sub("it", fold(block)[0])  # a value that was masked says nothing
     lowered = _BLANKS.sub(" ", folded.lower().translate(_DIGITS)).strip()
     words = _WORD.findall(lowered)
     signals = tuple(min(len(pattern.findall(folded)), 20) for pattern in SIGNALS.values())
