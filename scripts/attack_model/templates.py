@@ -240,6 +240,18 @@ _SHORT = """
 hello|hi there|good morning|thanks|thank you|ok|okay, go on|yes|no|maybe|nothing|continue|more|again|next|stop|why?|how?|what?|who are you?|what can you do?|test|test 1|testing|help|help me|hi|hey|bye|see you|great|nice|cool|wow|lol|sure|no thanks|please|sorry|never mind|wait|done|ready?|go on|tell me more|explain|example?|shorter|longer|in English|auf Deutsch bitte|danke|hallo|ja|nein|weiter|guten Tag|was?|warum?|hola|gracias|bonjour|merci|ciao|привет|спасибо|你好|谢谢|こんにちは|a|x|42|3 + 4|1234|foo|foo bar|asdf|qwerty|lorem ipsum|???|...|:)|same|other|the first one|option b|both|none|everything|system|admin|password|prompt|instructions|rules|ignore|secret|forget it|new task|instruction manual|settings|reset|print|repeat|repeat please|say it again|show code|code|sql|python|excel|weather today|news|time|joke|poem|story|a story please|recipe|pizza|music|maths|history|Berlin|London|Apple|ann@example.com|call me|my name is Ann|I am tired|I like cats|it does not work|error 404|build failed|is it raining?|do you like tea?
 """
 
+# Short orders that everybody gives.
+_BRIEF = """
+{Write|Draft|Compose|Make|Create|Give me|I need|Please write} {a|an|one|a short|a funny} {poem|e-mail|email|story|letter|list|tweet|song|essay|speech|summary|haiku|headline|caption|joke|recipe|function|test} {about topic|for my boss|for a friend|in German|please|now|}
+{Write|Send|Forward|Reply} {to it|to me|to her|back to them|this} {now|today|tomorrow|please|later|}
+{Say|Reply|Answer|Respond|Speak} {hi|hello|yes or no|in one word|in English|in two sentences|with ok|briefly|politely} {please|only|}
+{Tell|Show|Give|Send|Teach} me {now|more|a joke|the time|the steps|an example|something about topic|how it works|why|the result|the code} {please|again|}
+{Print|Return|Output|Count|List|Sort|Sum} {hello world|the list|all rows|ten numbers|the words|the result|as JSON|as a table} {please|in software|}
+{Translate|Repeat|Explain|Summarize|Shorten|Check|Fix|Improve} {this|it|that|the text|the sentence|my code|the last one} {for me|please|again|in English|into French|}
+{Do|Try|Start|Stop|Change|Remove|Add|Delete|Forget} {it|that|this|the last line|the first one|my number|the title} {again|please|now|}
+{Schreibe|Erkläre|Übersetze|Gib mir|Sag mir|Zeig mir} {ein Gedicht|einen Text|das|eine Liste|einen Witz|ein Beispiel|die Zeit} {bitte|auf Englisch|kurz|}
+"""
+
 
 def _lines(text: str) -> list[str]:
     return [line for line in text.strip().splitlines() if line]
@@ -304,7 +316,10 @@ def attacks(count: int, *, seed: int, carriers: Sequence[str]) -> Iterator[tuple
 
 
 def short() -> Iterator[str]:
-    """Harmless texts of a few words, as they are, in capitals, with a stop."""
+    """Harmless texts of a few words, as they are, in capitals, with a stop; and brief orders."""
+    chance = random.Random(11)
+    for _ in range(1500):
+        yield _spelled(_filled(chance.choice(_lines(_BRIEF)), chance), chance)
     for text in _SHORT.strip().split("|"):
         yield from (text, text.capitalize(), text.upper(), f"{text}.", f"{text}!")
 
