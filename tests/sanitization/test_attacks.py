@@ -2,6 +2,7 @@
 
 import base64
 import random
+from pydoc_data.topics import topics
 
 import pytest
 from hypothesis import given, settings
@@ -70,7 +71,7 @@ def test_spelling_an_attack_with_look_alikes_changes_little():
 
 
 def test_an_attack_in_the_middle_of_a_long_text_is_pointed_at():
-    filler = " ".join(f"The {n}th chapter tells of wheat, rain and the price of bread." for n in range(120))
+    filler = topics["class"][:4_000]
     text = f"{filler} {' '.join(ATTACKS)} {filler}"
     found = [one for one in prompt(text).findings if one.rule == "prompt_attack"]
     place = text.index(ATTACKS[0])
