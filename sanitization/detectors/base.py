@@ -164,6 +164,10 @@ class PatternDetector(Detector):
         return len(text) if found < 0 else found
 
 
+# A placeholder says what was there, not what stands behind it; its beginning may lie before LOOKBACK.
+_MASKED = re.compile(r"(?:\[[a-z][a-z0-9_]{0,60}|\A[a-z0-9_]{0,60})(?:_[0-9]{1,9}|#[a-z0-9]{12})\]")
+
+
 class ContextualDetector(PatternDetector):
     """Numbers that only the words in front of them tell from any other: `context`, lower case, as they begin.
 
@@ -192,5 +196,5 @@ class ContextualDetector(PatternDetector):
         return re.compile(rf"(?<![a-z])(?:{words})") if words else re.compile(r"(?!)")
 
     def rate(self, text: str, begin: int) -> float:
-        before = text[max(0, begin - LOOKBACK) : begin].lower()
+        before = _MASKED.sub(" ", text[max(0, begin - LOOKBACK) : begin].lower())
         return self.score if self._telling.search(before) else self.weak

@@ -153,3 +153,14 @@ def test_restoring_does_not_depend_on_the_cuts_either(text, seed, mode):
 def test_whole_is_what_feeding_and_finishing_gives(text):
     stream = CHAIN.open_answer(Policy(), Placeholders())
     assert (stream.whole(text), stream.findings, stream.blocked) == screen(text)
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "value"),
+    [("[UK_NHS_12]", "9434765919"), ("[US_PASSPORT#abcdefghijkl]", "912803456")],
+)
+def test_a_placeholder_is_no_word_that_tells_what_follows(placeholder, value):
+    sanitized = f"{placeholder} {value} and then {value}"
+    assert screen(sanitized) == (sanitized, (), False)
+    told = f"{placeholder[1:].split('_')[1].split('#')[0].lower()} number: {value}"
+    assert screen(told)[1]
