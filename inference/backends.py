@@ -5,8 +5,8 @@ Generic in the type of its text: the pipeline holds a `Backend[Sanitized]`, so t
 every text that has not been through the chain, and this package need not know that type.
 """
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
 Text = TypeVar("Text", bound=str, covariant=True)
@@ -14,6 +14,10 @@ TextIn = TypeVar("TextIn", bound=str, contravariant=True)
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length"]
+Priority = Literal["interactive", "batch"]
+
+# What the makers of small instruct models recommend beside a low temperature.
+TOP_K, TOP_P = 40, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,42 +29,109 @@ class Message(Generic[Text]):
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen; names and meanings are llama.cpp's samplers', applied in this order.
+
+    `logit_bias` adds to the logits of tokens of the model that answers. The penalties look at the newest 64
+    tokens of prompt and answer. `temperature` 0 takes the likeliest token of what the steps before leave.
+    `seed` None is another one each time. `ignore_eos` goes on where the model would end.
+    """
+
+    temperature: float
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    top_k: int = TOP_K
+    typical_p: float = 1.0
+    top_p: float = TOP_P
+    min_p: float = 0.0
+    seed: int | None = None
+    ignore_eos: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Format(Generic[Text]):
+    """What an answer must look like: any JSON object, JSON that a schema (`text`, as JSON) describes, or what
+    a GBNF grammar (`text`) makes."""
+
+    kind: Literal["json_object", "json_schema", "grammar"]
+    text: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Generation(Generic[Text]):
-    """What a backend is asked for. `caller` is who to be fair to; `max_tokens` counts the answer only."""
+    """What a backend is asked for.
+
+    `messages` go through the model's chat template; `text`, where it is not None, is continued as it is, in
+    their place. `caller` is who to be fair to; `max_tokens` counts the answer only. `choices` answers are
+    made, each with a seed of its own. `logprobs` asks for that many alternatives of each token (0: only the
+    token's own). `deadline_seconds` is the caller's own patience, where it is less than the operator's.
+    """
 
     messages: tuple[Message[Text], ...]
     model: str
     max_tokens: int
-    temperature: float
+    sampling: Sampling
     caller: str
     request_id: str
+    text: Text | None = None
     stop: tuple[str, ...] = ()
-    seed: int | None = None
+    choices: int = 1
+    logprobs: int | None = None
+    format: Format[Text] | None = None
+    priority: Priority = "interactive"
+    deadline_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token's natural-log probability as the model gives it, before any sampler, with the likeliest
+    alternatives (their `top` is empty). `raw` are the token's bytes, which may be part of a character."""
+
+    raw: bytes
+    logprob: float
+    top: tuple["TokenLogprob", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some more of the answer, raw: whole characters, not yet sanitized."""
+    """Some more of an answer, raw: whole characters, not yet sanitized. `choice` counts from 0. `logprobs`
+    are of the tokens since the last piece."""
 
     text: str
+    choice: int = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The last thing a backend yields. Times in milliseconds from the moment of asking."""
+    """The last thing a backend yields of a choice. Times in milliseconds from the moment of asking.
+    `cached_tokens` of the prompt's tokens were not computed again."""
 
     finish_reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
     queue_ms: float
     first_token_ms: float
+    choice: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """A vector for each text, in order, each of length 1; and what they cost."""
+
+    vectors: tuple[tuple[float, ...], ...] = field(repr=False)
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`state`: loading, ready, or down with the reason in a sentence."""
+    """`state`: unloaded (will be loaded when it is asked for), loading, ready, or down with the reason in a
+    sentence."""
 
-    state: Literal["loading", "ready", "down"]
+    state: Literal["unloaded", "loading", "ready", "down"]
     reason: str = ""
 
 
@@ -71,21 +142,33 @@ class ModelCard:
     name: str
     revision: str
     context_tokens: int
+    kind: Literal["chat", "embedding"] = "chat"
 
 
 class Backend(Protocol[TextIn]):
     """Something that answers. Implementations: `inference.local.LocalBackend`, `tests.fakes.Parrot`."""
 
     def answer(self, generation: Generation[TextIn]) -> AsyncGenerator[Piece | Ending, None]:
-        """Yields pieces, then exactly one ending. Raises `InferenceError`s.
+        """Yields pieces, and exactly one ending for each choice, after its last piece. Raises
+        `InferenceError`s.
 
         Closing the iterator (or cancelling the task that reads it) gives up the job: the model is free
         within one step.
         """
         ...
 
+    async def embed(self, texts: Sequence[TextIn], *, model: str, caller: str) -> Embeddings:
+        """A vector for each text, from an embedding model. Raises `InferenceError`s."""
+        ...
+
     def choose(self, model: str | None) -> ModelCard:
         """The model that will answer for this name; None takes the default. Raises UnknownModel."""
         ...
 
-    def status(self) -> Status: ...
+    def models(self) -> tuple[tuple[ModelCard, Status], ...]:
+        """Every model that can be asked for, the default first."""
+        ...
+
+    def status(self) -> Status:
+        """The state of the default model."""
+        ...

@@ -13,6 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import takewhile
 
 from inference.backends import Ending, FinishReason, Generation, Piece, Status
@@ -24,7 +25,7 @@ from inference.errors import (
     PromptTooLong,
     QueueFull,
 )
-from inference.runner import ModelBroken, Runner, Sampling
+from inference.runner import ModelBroken, Runner
 from inference.text import Transcript
 from inference.waiting import Job, WaitingLine
 
@@ -175,8 +176,9 @@ class Engine:
         if room < 1:
             raise PromptTooLong(tokens=len(prompt), limit=runner.context_tokens - 1)
         self._compute_prompt(runner, job, prompt)
-        seed = secrets.randbelow(SEEDS) if generation.seed is None else generation.seed % SEEDS
-        runner.begin(Sampling(generation.temperature, seed))
+        sampling = generation.sampling
+        seed = secrets.randbelow(SEEDS) if sampling.seed is None else sampling.seed % SEEDS
+        runner.begin(replace(sampling, seed=seed))
         finish, count, first_at = self._speak(runner, job, most=min(generation.max_tokens, room))
         self._deliver(
             job,

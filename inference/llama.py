@@ -14,16 +14,14 @@ from typing import Any
 import llama_cpp as C  # noqa: N812  (the C API, under its customary letter)
 import numpy as np
 
-from inference.backends import Message
-from inference.runner import ModelBroken, Sampling
+from inference.backends import Message, Sampling
+from inference.runner import ModelBroken
 from inference.template import ChatTemplate
 
 logger = logging.getLogger("inference.llama")
 
 # A step long enough to be efficient and short enough that a caller who left is noticed soon.
 STEP_TOKENS = 64
-# What the makers of small instruct models recommend beside a low temperature.
-TOP_K, TOP_P = 40, 0.9
 _WARNING = 3  # GGML_LOG_LEVEL_WARN
 
 
@@ -169,10 +167,10 @@ class LlamaRunner:
             steps = [C.llama_sampler_init_greedy()]
         else:
             steps = [
-                C.llama_sampler_init_top_k(TOP_K),
-                C.llama_sampler_init_top_p(TOP_P, 1),
+                C.llama_sampler_init_top_k(sampling.top_k),
+                C.llama_sampler_init_top_p(sampling.top_p, 1),
                 C.llama_sampler_init_temp(sampling.temperature),
-                C.llama_sampler_init_dist(sampling.seed),
+                C.llama_sampler_init_dist(sampling.seed or 0),
             ]
         for step in steps:
             C.llama_sampler_chain_add(chain, step)

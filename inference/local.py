@@ -1,9 +1,9 @@
 """The local model as a `Backend`: from the engine's thread to the event loop and back."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
-from inference.backends import Ending, Generation, ModelCard, Piece, Status
+from inference.backends import Embeddings, Ending, Generation, ModelCard, Piece, Status
 from inference.engine import Engine
 from inference.errors import ModelUnavailable, UnknownModel
 
@@ -40,10 +40,16 @@ class LocalBackend:
         finally:
             self._engine.cancel(job)
 
+    async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings:
+        raise UnknownModel(())  # the local model is no embedding model
+
     def choose(self, model: str | None) -> ModelCard:
         if model is None or model in (DEFAULT, self._card.name):
             return self._card
         raise UnknownModel((self._card.name, DEFAULT))
+
+    def models(self) -> tuple[tuple[ModelCard, Status], ...]:
+        return ((self._card, self.status()),)
 
     def status(self) -> Status:
         return self._engine.status() if self._engine else Status("down", self._reason)

@@ -7,18 +7,9 @@ what comes next. A runner is used by one thread. `inference.llama` stands behind
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from inference.backends import Message
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the next token is chosen. `temperature` 0 takes the likeliest."""
-
-    temperature: float
-    seed: int
+from inference.backends import Message, Sampling
 
 
 class ModelBroken(Exception):
@@ -50,7 +41,7 @@ class Runner(Protocol):
         ...
 
     def begin(self, sampling: Sampling) -> None:
-        """Sets how `sample` chooses from here on."""
+        """Sets how `sample` chooses from here on; the seed is set."""
         ...
 
     def sample(self) -> int:

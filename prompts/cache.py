@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, Protocol
 
 from inference.backends import Generation, ModelCard
@@ -20,7 +20,7 @@ from sanitization.policies import Policy
 
 logger = logging.getLogger("prompts.cache")
 
-LAYOUT = 1  # of the stored JSON; another number makes old entries unknown
+LAYOUT = 2  # of the stored JSON; another number makes old entries unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def answer_key(
     generation: Generation[Sanitized], card: ModelCard, policy: Policy, chain_version: str, *, scope: str
 ) -> str | None:
     """The key of an answer, or None where the same prompt may get another answer each time."""
-    if generation.temperature > 0:
+    if generation.sampling.temperature > 0:
         return None
     depends_on = [
         LAYOUT,
@@ -58,9 +58,12 @@ def answer_key(
         chain_version,
         [(message.role, message.content) for message in generation.messages],
         generation.max_tokens,
-        generation.temperature,
-        generation.seed,
+        astuple(generation.sampling),
+        generation.text,
         generation.stop,
+        generation.choices,
+        generation.logprobs,
+        astuple(generation.format) if generation.format else None,
     ]
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()
 

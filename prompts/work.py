@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from inference.backends import Backend, Ending, Generation, Message
+from inference.backends import Backend, Ending, Generation, Message, Sampling
 from inference.errors import DeadlineExceeded, GenerationFailed, InferenceError
 from prompts.cache import AnswerCache, CachedAnswer, answer_key
 from prompts.conversations import Conversations, Turn
@@ -216,7 +216,7 @@ class Work:
             messages=tuple(messages),
             model=self.card.name,
             max_tokens=self.ask.max_tokens,
-            temperature=self.ask.temperature,
+            sampling=Sampling(self.ask.temperature),
             caller=str(self.ask.user_id),
             request_id=self.ask.request_id,
         )

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.cache import cache as store
 
-from inference.backends import Ending, Generation, ModelCard, Piece, Status
+from inference.backends import Embeddings, Ending, Generation, ModelCard, Piece, Status
 from inference.errors import UnknownModel
 from prompts.cache import AnswerCache, CachedAnswer, NoCache
 from prompts.conversations import Conversations
@@ -77,6 +77,13 @@ class Parrot:
         if model not in (None, "parrot"):
             raise UnknownModel(("parrot",))
         return ModelCard("parrot", "1", 2048)
+
+    async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings:
+        self.heard += texts
+        return Embeddings(tuple((float(len(text)), 0.0) for text in texts), sum(map(len, texts)))
+
+    def models(self) -> tuple[tuple[ModelCard, Status], ...]:
+        return ((self.choose(None), self.status()),)
 
     def status(self) -> Status:
         return Status("ready")

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from inference.backends import Ending, Generation, Message, Piece
+from inference.backends import Ending, Generation, Message, Piece, Sampling
 from inference.engine import Engine
 from inference.errors import (
     DeadlineExceeded,
@@ -19,7 +19,9 @@ from tests.fakes import ScriptedRunner
 
 
 def generation(text="hi", caller="alice", **more):
-    return Generation((Message("user", text),), "m", more.pop("max_tokens", 100), 0.0, caller, "r", **more)
+    return Generation(
+        (Message("user", text),), "m", more.pop("max_tokens", 100), Sampling(0.0), caller, "r", **more
+    )
 
 
 class Heard:

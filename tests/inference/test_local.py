@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from inference.backends import Ending, Generation, Message, ModelCard, Piece
+from inference.backends import Ending, Generation, Message, ModelCard, Piece, Sampling
 from inference.engine import Engine
 from inference.errors import ModelUnavailable, UnknownModel
 from inference.local import LocalBackend
@@ -32,7 +32,7 @@ async def backend_of():
 
 
 def generation(text="hi", caller="alice", max_tokens=1000):
-    return Generation((Message("user", text),), "tiny", max_tokens, 0.0, caller, "r")
+    return Generation((Message("user", text),), "tiny", max_tokens, Sampling(0.0), caller, "r")
 
 
 async def collect(backend, asked):

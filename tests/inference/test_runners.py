@@ -2,9 +2,9 @@
 
 import pytest
 
-from inference.backends import Message
+from inference.backends import Message, Sampling
 from inference.llama import LlamaRunner
-from inference.runner import ModelBroken, Sampling
+from inference.runner import ModelBroken
 from tests.fakes import ScriptedRunner
 
 HELLO = [Message("user", "What is the capital of France? Answer in one short sentence.")]
@@ -29,7 +29,7 @@ def decode(runner, tokens):
 
 def spell(runner, most=40, temperature=0.0, seed=1):
     """The answer to what was decoded last."""
-    runner.begin(Sampling(temperature, seed))
+    runner.begin(Sampling(temperature, seed=seed))
     text = b""
     for _ in range(most):
         token = runner.sample()

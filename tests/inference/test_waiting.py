@@ -1,11 +1,11 @@
 """Who is next."""
 
-from inference.backends import Generation, Message
+from inference.backends import Generation, Message, Sampling
 from inference.waiting import Job, WaitingLine
 
 
 def job(caller, name="", start_by=10.0):
-    generation = Generation((Message("user", name),), "m", 5, 0.0, caller, "r")
+    generation = Generation((Message("user", name),), "m", 5, Sampling(0.0), caller, "r")
     return Job(generation, lambda event: None, queued_at=0.0, start_by=start_by, finish_by=20.0)
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from inference.backends import Generation, Message, ModelCard
+from inference.backends import Generation, Message, ModelCard, Sampling
 from prompts.cache import CachedAnswer, StoredCache, answer_key
 from sanitization.policies import Policy
 from sanitization.text import EMPTY
@@ -17,7 +17,7 @@ CARD = ModelCard("m", "1", 100)
 
 
 def generation(**change):
-    return replace(Generation((Message("user", "hi"),), "m", 5, 0.0, "alice", "r"), **change)
+    return replace(Generation((Message("user", "hi"),), "m", 5, Sampling(0.0), "alice", "r"), **change)
 
 
 def key(*, generation_=None, card=CARD, policy=None, version="1", scope="alice"):
@@ -80,7 +80,7 @@ async def test_redis_holds_json_and_no_pickle():
         {"card": ModelCard("n", "1", 100)},
         {"policy": Policy.build(off=("email",))},
         {"generation_": generation(max_tokens=6)},
-        {"generation_": generation(seed=1)},
+        {"generation_": generation(sampling=Sampling(0.0, seed=1))},
         {"generation_": generation(stop=("x",))},
         {"generation_": generation(messages=(Message("user", "hi!"),))},
         {"generation_": generation(messages=(Message("system", "hi"),))},
@@ -96,4 +96,4 @@ def test_who_asked_for_it_is_not_in_the_key_beyond_the_scope():
 
 
 def test_an_answer_that_may_differ_each_time_has_no_key():
-    assert key(generation_=generation(temperature=0.1)) is None
+    assert key(generation_=generation(sampling=Sampling(0.1))) is None
