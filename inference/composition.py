@@ -6,23 +6,55 @@ This process's model, from the settings: found, identified, and loaded where a s
 
 import hashlib
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from django.conf import settings
 
 from inference import catalogue
-from inference.backends import ModelCard
+from inference.backends import ModelCard, Status
 from inference.engine import Engine
+from inference.errors import ModelUnavailable, UnknownModel
 from inference.local import LocalBackend
+from inference.options import EngineOptions, LlamaOptions
 from inference.runner import Runner
 
 HEADER_BYTES = 1 << 20
+SLOTS = 8
 _started: LocalBackend | None = None
+
+
+class OneModel:
+    """The one model of this process."""
+
+    def __init__(self, engine: Engine | None, card: ModelCard, *, reason: str = "") -> None:
+        self._engine, self._card, self._reason = engine, card, reason
+
+    def choose(self, model: str | None) -> ModelCard:
+        if model is None or model in ("default", self._card.name):
+            return self._card
+        raise UnknownModel((self._card.name, "default"))
+
+    @asynccontextmanager
+    async def lease(self, name: str, *, wait_seconds: float) -> AsyncIterator[Engine]:
+        if self._engine is None:
+            raise ModelUnavailable(self._reason)
+        yield self._engine
+
+    def models(self) -> tuple[tuple[ModelCard, Status], ...]:
+        return ((self._card, self._engine.status() if self._engine else Status("down", self._reason)),)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
 
 
 def backend() -> LocalBackend:
     """The backend of this process. One that was not started answers nothing and says so."""
-    return _started or LocalBackend(None, model_card(), reason="The model is not started in this process.")
+    return _started or LocalBackend(
+        OneModel(None, model_card(), reason="The model is not started in this process.")
+    )
 
 
 def start() -> None:
@@ -35,21 +67,24 @@ def start() -> None:
             if settings.LLM_MODEL_PATH
             else f"The model {card.name} is not downloaded. The operator runs: manage.py download_model"
         )
-        _started = LocalBackend(None, card, reason=reason)
+        _started = LocalBackend(OneModel(None, card, reason=reason))
         return
 
     def load() -> Runner:
         from inference.llama import LlamaRunner  # only where a model is wanted: it costs memory and time
 
-        return LlamaRunner(path, context_tokens=settings.LLM_CONTEXT, threads=threads())
+        options = LlamaOptions(context_tokens=settings.LLM_CONTEXT, threads=threads(), slots=SLOTS)
+        return LlamaRunner(path, options=options)
 
     engine = Engine(
         load,
-        places=settings.LLM_QUEUE,
-        queue_seconds=settings.LLM_QUEUE_SECONDS,
-        timeout_seconds=settings.LLM_TIMEOUT_SECONDS,
+        EngineOptions(
+            places=settings.LLM_QUEUE,
+            queue_seconds=settings.LLM_QUEUE_SECONDS,
+            timeout_seconds=settings.LLM_TIMEOUT_SECONDS,
+        ),
     )
-    _started = LocalBackend(engine, card)
+    _started = LocalBackend(OneModel(engine, card))
     engine.start()
 
 

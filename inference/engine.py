@@ -1,72 +1,73 @@
 """
 The loop: one thread that owns the model, the clock, the waiting line and the deliveries.
 
-    submit ─► waiting line ─► [ the thread: cut what is held, compute the prompt in steps, sample ] ─► deliver
+    submit ─► waiting line ─► [ the thread: slots, a step of the model, next tokens ] ─► deliver
 
 Between any two steps it looks at whoever left, at deadlines, and at the end of the service; so a slot is free
-within one step. One job at a time for now; the shape around it is the one that batching needs.
+within one step. What a step computes is the scheduler's business, how long it may take the pace's.
 """
 
 import logging
 import math
-import secrets
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from itertools import takewhile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
-from inference.backends import Ending, FinishReason, Generation, Piece, Status
-from inference.errors import (
-    DeadlineExceeded,
-    GenerationFailed,
-    InferenceError,
-    ModelUnavailable,
-    PromptTooLong,
-    QueueFull,
-)
+from inference.backends import Generation, Status
+from inference.errors import InferenceError, ModelUnavailable, PromptTooLong, QueueFull
+from inference.figures import Figures
+from inference.jobs import Job, WaitingLine
+from inference.options import EngineOptions
 from inference.runner import ModelBroken, Runner
+from inference.serving import Serving
+from inference.speaking import Event, Gone, Speaker
 from inference.text import Transcript
-from inference.waiting import Job, WaitingLine
 
 logger = logging.getLogger("inference.engine")
 
 STOPPING = "The service is shutting down."
+LOADING = "The model is loading. Try again shortly."
+RELOADING = "The model failed and is being loaded again. Try again shortly."
 FAULT = "The engine stopped on a fault; the log says where. Restart the service."
-# llama.cpp takes the seed 2**32 - 1 for "choose one".
-SEEDS = 2**32 - 1
-# How much the newest job counts in the measured time of a job.
-NEWEST_SHARE = 0.2
+# A broken model is loaded again after these pauses; one that breaks as often without having served for
+# LONG_SECONDS in between stays down.
+RELOAD_SECONDS = (0.0, 1.0, 5.0, 30.0)
+LONG_SECONDS = 600.0
 
 
-class Abandoned(Exception):
-    """The caller of this job left. Nobody is told."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A generation that the model can take: its tokens, and the grammar of its format."""
+
+    tokens: list[int]
+    grammar: str
+    most: int  # tokens of answer
 
 
 class Engine:
-    """Loads a model with `load` on its own thread and answers jobs with it."""
+    """Loads a model with `load` on its own thread and answers jobs with it. Started once."""
 
     def __init__(
         self,
         load: Callable[[], Runner],
+        options: EngineOptions | None = None,
         *,
-        places: int,
-        queue_seconds: float,
-        timeout_seconds: float,
-        step_tokens: int = 64,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.options = options or EngineOptions()
         self._load = load
-        self._queue_seconds = queue_seconds
-        self._timeout_seconds = timeout_seconds
-        self._step_tokens = step_tokens
         self._clock = clock
-        self._line = WaitingLine(places=places)
+        self._line = WaitingLine(places=self.options.places, most_tokens=self.options.queue_tokens)
         self._changed = threading.Condition()
         self._status = Status("loading")
         self._is_closing = False
-        self._held: list[int] = []  # the tokens in the model's memory
-        self._job_seconds = 1.0  # measured, moving
+        self._stop_by = math.inf
+        self._runner: Runner | None = None
+        self._borrowers = 0
+        self._figures = Figures()
+        self._serving: Serving | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # -- from any thread --
@@ -78,194 +79,228 @@ class Engine:
     def status(self) -> Status:
         return self._status
 
+    def figures(self) -> Figures:
+        """A copy of what was counted."""
+        figures, serving = replace(self._figures), self._serving
+        figures.waiting_jobs, figures.waiting_tokens = len(self._line), self._line.tokens
+        if serving is not None:
+            serving.add_gauges(figures)
+        return figures
+
+    def prepare(self, generation: Generation[str]) -> Prepared:
+        """Turns a conversation into tokens and a format into a grammar; long ones take a while.
+
+        Raises ModelUnavailable, PromptTooLong, GenerationFailed (the template takes no such conversation),
+        and FormatRefused.
+        """
+        with self._borrowed() as runner:
+            if generation.text is not None:
+                tokens = runner.tokens_of_text(generation.text)
+            else:
+                tokens = runner.tokens_of(generation.messages)
+            room = runner.context_tokens - len(tokens)
+            if room < 1:
+                raise PromptTooLong(tokens=len(tokens), limit=runner.context_tokens - 1)
+            grammar = runner.compile(generation.format) if generation.format else ""
+            return Prepared(tokens, grammar, most=min(generation.max_tokens, room))
+
+    def prepare_embedding(self, text: str) -> list[int]:
+        """The tokens of a text for an embedding model. Raises ModelUnavailable and PromptTooLong."""
+        with self._borrowed() as runner:
+            tokens = runner.tokens_of_text(text)
+            limit = min(runner.context_tokens, runner.step_tokens)
+            if len(tokens) > limit:
+                raise PromptTooLong(tokens=len(tokens), limit=limit)
+            return tokens
+
     def submit(
-        self, generation: Generation[str], deliver: Callable[[Piece | Ending | Exception], None]
+        self,
+        generation: Generation[str],
+        prepared: Prepared,
+        deliver: Callable[[Event], None],
+        *,
+        choice: int = 0,
     ) -> Job:
         """Puts a job into the waiting line. Raises ModelUnavailable or QueueFull, at once."""
+        speaker = Speaker(
+            deliver,
+            sampling=generation.sampling,
+            grammar=prepared.grammar,
+            transcript=Transcript(generation.stop),
+            choice=choice,
+            logprobs=generation.logprobs,
+        )
+        job = Job(
+            list(prepared.tokens),
+            most=prepared.most,
+            caller=generation.caller,
+            speaker=speaker,
+            scope=generation.caller if self.options.prefix_scope == "user" else "",
+            is_batch=generation.priority == "batch",
+        )
+        return self._put(job, patience=generation.deadline_seconds)
+
+    def submit_embedding(self, tokens: list[int], deliver: Callable[[Event], None], *, caller: str) -> Job:
+        """Asks for the vector of a text. Raises ModelUnavailable or QueueFull, at once."""
+        return self._put(Job(tokens, most=0, caller=caller, speaker=Speaker(deliver)), patience=None)
+
+    def cancel(self, job: Job) -> None:
+        """The caller left. A waiting job is gone at once, a running one before the next step."""
+        job.is_cancelled = True
+        with self._changed:
+            if self._line.remove(lambda waiting: waiting is job and not waiting.speaker.has_begun):
+                self._figures.cancelled += 1
+            self._changed.notify()
+
+    def close(self, *, drain_seconds: float | None = None) -> None:
+        """Lets the jobs in progress end within `drain_seconds` (the options', where None), tells those who
+        wait at once, and frees the model."""
+        patience = self.options.drain_seconds if drain_seconds is None else drain_seconds
+        with self._changed:
+            self._is_closing = True
+            self._stop_by = self._clock() + patience
+            self._changed.notify_all()
+        self._tell_waiting(ModelUnavailable(STOPPING))
+        if self._thread.is_alive():
+            self._thread.join(patience + 10)
+
+    def _put(self, job: Job, *, patience: float | None) -> Job:
         now = self._clock()
         with self._changed:
             if self._is_closing:
                 raise ModelUnavailable(STOPPING)
-            if self._status.state != "ready":
-                raise ModelUnavailable(self._status.reason or "The model is loading. Try again shortly.")
-            if self._line.is_full:
-                raise QueueFull(retry_after_seconds=max(1, math.ceil(self._job_seconds)))
-            finish_by = now + self._timeout_seconds
-            start_by = min(now + self._queue_seconds, finish_by)
-            job = Job(generation, deliver, queued_at=now, start_by=start_by, finish_by=finish_by)
+            if self._runner is None:
+                raise ModelUnavailable(self._status.reason or LOADING)
+            if not self._line.has_room(len(job.tokens)):
+                self._figures.refused += 1
+                raise QueueFull(retry_after_seconds=self._wait_seconds())
+            job.queued_at = now
+            job.finish_by = now + min(self.options.timeout_seconds, patience or math.inf)
+            job.start_by = min(now + self.options.queue_seconds, job.finish_by)
             self._line.put(job)
             self._changed.notify()
         return job
 
-    def cancel(self, job: Job) -> None:
-        """The caller left. A waiting job is gone at once, a running one within a step."""
-        job.is_cancelled = True
-        with self._changed:
-            self._line.remove(lambda waiting: waiting is job)
+    def _wait_seconds(self) -> int:
+        """Until everybody who waits now will have been answered, at the speed measured so far."""
+        seconds = self._serving.seconds_of_line() if self._serving else 1.0
+        return min(max(1, math.ceil(seconds)), math.ceil(self.options.queue_seconds) or 1)
 
-    @property
-    def waiting(self) -> int:
-        return len(self._line)
-
-    def close(self, timeout_seconds: float = 10) -> None:
-        """Ends the job in progress within a step, tells those who wait, and frees the model."""
+    @contextmanager
+    def _borrowed(self) -> Iterator[Runner]:
+        """The runner, which is not closed meanwhile."""
         with self._changed:
-            self._is_closing = True
-            self._changed.notify()
-        if self._thread.is_alive():
-            self._thread.join(timeout_seconds)
+            if self._runner is None or self._is_closing:
+                raise ModelUnavailable(STOPPING if self._is_closing else self._status.reason or LOADING)
+            runner = self._runner
+            self._borrowers += 1
+        try:
+            yield runner
+        finally:
+            with self._changed:
+                self._borrowers -= 1
+                self._changed.notify_all()
 
     # -- the thread --
 
     def _run(self) -> None:
+        failures = 0
+        while (runner := self._loaded()) is not None:
+            began = self._clock()
+            reason = self._serve(runner)
+            if reason is None:
+                break
+            failures = 1 if self._clock() - began > LONG_SECONDS else failures + 1
+            if failures >= len(RELOAD_SECONDS):
+                self._down(reason)
+                return
+            self._figures.reloads += 1
+            self._status = Status("loading", RELOADING)
+            if self._is_closed_within(RELOAD_SECONDS[failures]):
+                break
+        if self._is_closing:
+            self._down(STOPPING)
+
+    def _loaded(self) -> Runner | None:
+        """The model, or None with the reason in the status."""
         try:
-            runner = self._load()
+            return self._load()
         except ModelBroken as broken:
             self._down(broken.reason)
-            return
         except Exception:
             logger.exception("model not loaded")
             self._down("The model could not be loaded; the log says where it failed.")
-            return
-        self._status = Status("ready")
-        try:
-            while (job := self._next()) is not None:
-                self._serve(runner, job)
-            self._down(STOPPING)
-        except ModelBroken as broken:
-            self._down(broken.reason)
-        except Exception:  # whatever ends this thread must show: behind a dead one, callers wait for ever
-            logger.exception("engine stopped")
-            self._down(FAULT)
-        runner.close()
-
-    def _next(self) -> Job | None:
-        """The next job that is still wanted; None at the end."""
-        with self._changed:
-            while not self._is_closing:
-                self._expire()
-                if (job := self._line.take()) is not None:
-                    return job
-                self._changed.wait(1.0)
         return None
 
-    def _serve(self, runner: Runner, job: Job) -> None:
-        started = self._clock()
+    def _serve(self, runner: Runner) -> str | None:
+        """Answers until the service ends (None) or the model breaks (the reason)."""
+        serving = Serving(
+            runner,
+            self._line,
+            self.options,
+            lock=self._changed,
+            figures=self._figures,
+            clock=self._clock,
+        )
+        reason = None
         try:
-            self._answer(runner, job, started)
-        except Abandoned:
-            pass
-        except InferenceError as error:
-            self._deliver(job, error)
+            serving.warm_up()
+            with self._changed:
+                self._runner, self._serving = runner, serving
+            self._status = Status("ready")
+            while self._has_work(serving):
+                serving.arrange()
+                serving.step()
+            serving.keep_prefixes()
         except ModelBroken as broken:
             logger.exception("model broken")
-            self._deliver(job, ModelUnavailable(broken.reason))
-            raise
-        except Exception:
-            logger.exception("job failed", extra={"prompt_request_id": job.generation.request_id})
-            self._deliver(job, GenerationFailed())
-            self._held = self._held[: runner.keep(0)]  # a model that cannot even forget ends the loop
-        seconds = self._clock() - started
-        self._job_seconds += NEWEST_SHARE * (seconds - self._job_seconds)
+            reason = broken.reason
+        except Exception:  # whatever ends this thread must show: behind a dead one, callers wait for ever
+            logger.exception("engine stopped")
+            reason = FAULT
+        self._discard(runner, serving, ModelUnavailable(reason or STOPPING))
+        return reason
 
-    def _answer(self, runner: Runner, job: Job, started: float) -> None:
-        generation = job.generation
-        self._check(job)
-        prompt = runner.tokens_of(generation.messages)
-        room = runner.context_tokens - len(prompt)
-        if room < 1:
-            raise PromptTooLong(tokens=len(prompt), limit=runner.context_tokens - 1)
-        self._compute_prompt(runner, job, prompt)
-        sampling = generation.sampling
-        seed = secrets.randbelow(SEEDS) if sampling.seed is None else sampling.seed % SEEDS
-        runner.begin(replace(sampling, seed=seed))
-        finish, count, first_at = self._speak(runner, job, most=min(generation.max_tokens, room))
-        self._deliver(
-            job,
-            Ending(
-                finish_reason=finish,
-                prompt_tokens=len(prompt),
-                completion_tokens=count,
-                queue_ms=(started - job.queued_at) * 1000,
-                first_token_ms=(first_at - job.queued_at) * 1000,
-            ),
-        )
-
-    def _speak(self, runner: Runner, job: Job, *, most: int) -> tuple[FinishReason, int, float]:
-        """Delivers the pieces of an answer of at most `most` tokens: why it ended, its tokens, and the
-        instant of the first."""
-        transcript = Transcript(job.generation.stop)
-        first_at: float | None = None
-        finish: FinishReason = "length"
-        count = 0
-        while count < most:
-            token = runner.sample()
-            count += 1
-            first_at = self._clock() if first_at is None else first_at
-            if runner.is_end(token):
-                finish = "stop"
-                break
-            if shown := transcript.feed(runner.piece(token)):
-                self._deliver(job, Piece(shown))
-            if transcript.stopped:
-                finish = "stop"
-                break
-            self._check(job)
-            if count < most:
-                self._decode(runner, [token])
-        if shown := transcript.finish():
-            self._deliver(job, Piece(shown))
-        return finish, count, self._clock() if first_at is None else first_at
-
-    def _compute_prompt(self, runner: Runner, job: Job, prompt: list[int]) -> None:
-        """Computes what the model does not hold already, in steps."""
-        same = sum(
-            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._held, prompt, strict=False))
-        )
-        # The last token is always computed: what follows is read from it.
-        kept = runner.keep(min(same, len(prompt) - 1))
-        self._held = self._held[:kept]
-        for at in range(kept, len(prompt), self._step_tokens):
-            self._check(job)
-            self._decode(runner, prompt[at : at + self._step_tokens])
-
-    def _decode(self, runner: Runner, tokens: list[int]) -> None:
-        runner.decode(tokens)
-        self._held += tokens
-
-    # -- between steps --
-
-    def _check(self, job: Job) -> None:
-        if job.is_cancelled:
-            raise Abandoned
-        if self._is_closing:
-            raise ModelUnavailable(STOPPING)
-        if self._clock() > job.finish_by:
-            raise DeadlineExceeded(queued=False)
+    def _has_work(self, serving: Serving) -> bool:
+        """Waits for some; False at the end of the service."""
         with self._changed:
-            self._expire()
+            while True:
+                if self._is_closing and (not serving.is_busy or self._clock() >= self._stop_by):
+                    return False
+                if serving.is_busy or len(self._line):
+                    return True
+                self._changed.wait(1.0)
 
-    def _expire(self) -> None:
-        """Tells those who have waited too long. The caller holds the lock."""
-        now = self._clock()
-        for job in self._line.remove(lambda waiting: now > waiting.start_by):
-            self._deliver(job, DeadlineExceeded(queued=True))
+    def _is_closed_within(self, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._is_closing, seconds)
+
+    def _discard(self, runner: Runner, serving: Serving, error: InferenceError) -> None:
+        """Fails what had begun, waits for threads that are reading the model, and frees it."""
+        with self._changed:
+            self._runner = self._serving = None
+            begun = self._line.remove(lambda job: job.speaker.has_begun)
+            self._changed.wait_for(lambda: not self._borrowers)
+        serving.fail_all(error, begun)
+        runner.close()
 
     def _down(self, reason: str) -> None:
         if reason != STOPPING:
             logger.error("model down: %s", reason)
-        self._status = Status("down", reason)
+        with self._changed:
+            self._runner = None
+            self._status = Status("down", reason)
         self._tell_waiting(ModelUnavailable(reason))
 
     def _tell_waiting(self, error: InferenceError) -> None:
         with self._changed:
-            gone = self._line.remove(lambda job: True)
-        for job in gone:
-            self._deliver(job, error)
+            gone = self._line.remove(lambda job: not job.speaker.has_begun)
+        tell(gone, error)
 
-    @staticmethod
-    def _deliver(job: Job, event: Piece | Ending | Exception) -> None:
-        try:
-            job.deliver(event)
-        except RuntimeError:  # the caller's event loop is closed
-            job.is_cancelled = True
+
+def tell(jobs: Sequence[Job], error: Exception) -> None:
+    """Ends these jobs with an error."""
+    for job in jobs:
+        with suppress(Gone):
+            job.speaker.tell(error)
+        job.speaker.close()

@@ -7,6 +7,8 @@ What can go wrong between a prompt and a model. No HTTP here; `gateway.problems`
     ├── PromptTooLong           prompt and answer do not fit the context
     ├── QueueFull               too many prompts are waiting already
     ├── DeadlineExceeded        waited or worked longer than allowed
+    ├── FormatRefused           the schema or grammar of the answer cannot be used
+    ├── AnswerUnfit             the finished answer is not what the schema asked for
     └── GenerationFailed        the model broke while it answered
 
 Download errors live in `inference.download`: they belong to a command, never to a request.
@@ -66,3 +68,15 @@ class DeadlineExceeded(InferenceError):
 
 class GenerationFailed(InferenceError):
     """The step that held this job failed; other jobs may live."""
+
+
+class FormatRefused(InferenceError):
+    """`reason` is a sentence that repeats nothing of the schema or grammar."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AnswerUnfit(InferenceError):
+    """A grammar cannot say all that a schema can (the size of numbers, say), so the answer was checked."""

@@ -1,59 +1,173 @@
-"""The local model as a `Backend`: from the engine's thread to the event loop and back."""
+"""
+The local models as a `Backend`: from the event loop to an engine's thread and back.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
-from inference.backends import Embeddings, Ending, Generation, ModelCard, Piece, Status
-from inference.engine import Engine
-from inference.errors import ModelUnavailable, UnknownModel
+from inference import formats
+from inference.backends import Embeddings, Ending, Format, Generation, ModelCard, Piece, Status
+from inference.engine import Engine, Prepared
+from inference.errors import UnknownModel
+from inference.jobs import Job
+from inference.speaking import Event
 
-DEFAULT = "default"
+# Longer texts are turned into tokens in a thread, so that the streams of other callers go on meanwhile.
+INLINE_CHARS = 8_000
+# A caller's texts for an embedding model that wait at the same time.
+AT_ONCE = 8
+
+
+class Engines(Protocol):
+    """The models of this process; `inference.roster.Roster` in production."""
+
+    def choose(self, model: str | None) -> ModelCard:
+        """The card of a name; None is the default. Raises UnknownModel."""
+        ...
+
+    def lease(self, name: str, *, wait_seconds: float) -> AbstractAsyncContextManager[Engine]:
+        """The engine of a model, loaded, and not unloaded until the block is left. Raises ModelLoading and
+        ModelUnavailable."""
+        ...
+
+    def models(self) -> tuple[tuple[ModelCard, Status], ...]: ...
+
+    def close(self) -> None: ...
+
+
+class Mailbox:
+    """Events from an engine's thread, for one task of the event loop that makes it. The loop is woken once
+    for all events that come before it looks: waking it costs more than carrying them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._events: deque[Event] = deque()
+        self._woken = asyncio.Event()
+        self._is_waking = False
+
+    def deliver(self, event: Event) -> None:
+        """From any thread. Raises RuntimeError if the loop is closed."""
+        self._events.append(event)
+        if not self._is_waking:
+            self._is_waking = True
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def take(self) -> list[Event]:
+        """All that came, at least one; pieces of one choice that follow each other are joined."""
+        while not self._events:
+            await self._woken.wait()
+            self._woken.clear()
+            self._is_waking = False  # before looking: what comes after the look wakes again
+        taken: list[Event] = []
+        while self._events:
+            event = self._events.popleft()
+            before = taken[-1] if taken else None
+            if isinstance(event, Piece) and isinstance(before, Piece) and before.choice == event.choice:
+                event = Piece(before.text + event.text, event.choice, before.logprobs + event.logprobs)
+                taken.pop()
+            taken.append(event)
+        return taken
 
 
 class LocalBackend:
-    """Answers with the engine of this process; without one, says why in `reason`."""
+    """Answers with the models of this process. A model that is loading is waited for `wait_seconds`."""
 
-    def __init__(self, engine: Engine | None, card: ModelCard, *, reason: str = "") -> None:
-        self._engine = engine
-        self._card = card
-        self._reason = reason
+    def __init__(self, engines: Engines, *, wait_seconds: float = 0.0) -> None:
+        self._engines = engines
+        self._wait_seconds = wait_seconds
 
     async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | Ending, None]:
-        if self._engine is None:
-            raise ModelUnavailable(self._reason)
-        loop = asyncio.get_running_loop()
-        # Never more than max_tokens pieces: the engine need not wait for a slow reader.
-        events: asyncio.Queue[Piece | Ending | Exception] = asyncio.Queue()
+        async with self._engines.lease(generation.model, wait_seconds=self._wait_seconds) as engine:
+            prepared = await self._prepare(engine, generation)
+            mailbox = Mailbox()
+            jobs: list[Job] = []
+            answers = [Unchecked(generation.format) for _ in range(generation.choices)]
+            try:
+                for choice in range(generation.choices):
+                    jobs.append(engine.submit(generation, prepared, mailbox.deliver, choice=choice))
+                left = len(jobs)
+                while left:
+                    for event in await mailbox.take():
+                        if isinstance(event, Piece):
+                            answers[event.choice].add(event.text)
+                        elif isinstance(event, Ending):
+                            await answers[event.choice].check(event)
+                            left -= 1
+                        elif isinstance(event, Exception):
+                            raise event
+                        else:
+                            continue
+                        yield event
+            finally:
+                for job in jobs:
+                    engine.cancel(job)
 
-        def deliver(event: Piece | Ending | Exception) -> None:
-            loop.call_soon_threadsafe(events.put_nowait, event)
-
-        job = self._engine.submit(generation, deliver)
-        try:
-            while True:
-                event = await events.get()
-                if isinstance(event, Exception):
-                    raise event
-                yield event
-                if isinstance(event, Ending):
-                    return
-        finally:
-            self._engine.cancel(job)
+    @staticmethod
+    async def _prepare(engine: Engine, generation: Generation[str]) -> Prepared:
+        chars = sum(len(message.content) for message in generation.messages) + len(generation.text or "")
+        if chars > INLINE_CHARS or generation.format is not None:
+            return await asyncio.to_thread(engine.prepare, generation)
+        return engine.prepare(generation)
 
     async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings:
-        raise UnknownModel(())  # the local model is no embedding model
+        if self.choose(model).kind != "embedding":
+            raise UnknownModel(
+                tuple(card.name for card, _ in self._engines.models() if card.kind == "embedding")
+            )
+        async with self._engines.lease(model, wait_seconds=self._wait_seconds) as engine:
+            prompts = await asyncio.to_thread(lambda: [engine.prepare_embedding(text) for text in texts])
+            vectors: list[tuple[float, ...]] = []
+            for at in range(0, len(prompts), AT_ONCE):
+                vectors += await self._embed(engine, prompts[at : at + AT_ONCE], caller)
+            return Embeddings(tuple(vectors), sum(map(len, prompts)))
+
+    @staticmethod
+    async def _embed(engine: Engine, prompts: Sequence[list[int]], caller: str) -> list[tuple[float, ...]]:
+        mailboxes = [Mailbox() for _ in prompts]
+        jobs: list[Job] = []
+        vectors: list[tuple[float, ...]] = []
+        try:
+            for tokens, mailbox in zip(prompts, mailboxes, strict=True):
+                jobs.append(engine.submit_embedding(tokens, mailbox.deliver, caller=caller))
+            for mailbox in mailboxes:
+                (event,) = await mailbox.take()
+                if isinstance(event, Exception):
+                    raise event
+                assert isinstance(event, Embeddings)
+                vectors += event.vectors
+        finally:
+            for job in jobs:
+                engine.cancel(job)
+        return vectors
 
     def choose(self, model: str | None) -> ModelCard:
-        if model is None or model in (DEFAULT, self._card.name):
-            return self._card
-        raise UnknownModel((self._card.name, DEFAULT))
+        return self._engines.choose(model)
 
     def models(self) -> tuple[tuple[ModelCard, Status], ...]:
-        return ((self._card, self.status()),)
+        return self._engines.models()
 
     def status(self) -> Status:
-        return self._engine.status() if self._engine else Status("down", self._reason)
+        return self.models()[0][1]
 
     def close(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
+        self._engines.close()
+
+
+class Unchecked:
+    """The text of an answer, where its format has to be looked at when it is whole."""
+
+    def __init__(self, format: Format[str] | None) -> None:
+        self._schema = format.text if format is not None and format.kind == "json_schema" else None
+        self._texts: list[str] = []
+
+    def add(self, text: str) -> None:
+        if self._schema is not None:
+            self._texts.append(text)
+
+    async def check(self, ending: Ending) -> None:
+        """Raises AnswerUnfit. An answer that was cut off is as good as it can be."""
+        if self._schema is not None and ending.finish_reason == "stop":
+            await asyncio.to_thread(formats.check, "".join(self._texts), self._schema)

@@ -9,15 +9,29 @@ Stand-ins that implement our protocols, for tests that need no model and no data
 """
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache as store
 
-from inference.backends import Embeddings, Ending, Generation, ModelCard, Piece, Status
-from inference.errors import UnknownModel
+from inference.backends import (
+    Embeddings,
+    Ending,
+    Format,
+    Generation,
+    Message,
+    ModelCard,
+    Piece,
+    Sampling,
+    Status,
+    TokenLogprob,
+)
+from inference.errors import FormatRefused, UnknownModel
+from inference.runner import OutOfCells, Row
 from prompts.cache import AnswerCache, CachedAnswer, NoCache
 from prompts.conversations import Conversations
 from prompts.errors import JournalUnavailable
@@ -92,7 +106,10 @@ class Parrot:
 class ScriptedRunner:
     """A model that spells `script`, a byte a token, after any prompt; a token of text is one byte too.
 
-    `before_step` runs before each decode and may raise, wait, or look at `held`.
+    It is strict: a step that llama.cpp would refuse fails the test, and so does reading an output that does
+    not come after the sampler's own prompt and choices. `before_step` runs before each step and may raise,
+    wait, or look at `held`. `cells` limits what all slots hold together. `steps` records the rows of each
+    step, `copies` each copy as (source, target, count).
     """
 
     END = 256
@@ -101,45 +118,148 @@ class ScriptedRunner:
         self,
         script: str = "hello",
         *,
+        slots: int = 4,
         context_tokens: int = 2048,
+        step_tokens: int = 64,
+        cells: int | None = None,
+        can_cut: bool = True,
+        copy_seconds: float = 0.0,
+        embedding_size: int = 0,
         before_step: Callable[["ScriptedRunner"], None] = lambda runner: None,
     ) -> None:
         self.script = [*script.encode(), self.END]
+        self.slots = slots
         self.context_tokens = context_tokens
+        self.kv_tokens = slots * context_tokens if cells is None else cells
+        self.step_tokens = step_tokens
+        self.can_cut = can_cut
+        self.copy_seconds = copy_seconds
+        self.embedding_size = embedding_size
         self.before_step = before_step
-        self.held: list[int] = []
-        self.steps: list[int] = []
-        self.spoken = 0
+        self.held: list[list[int]] = [[] for _ in range(slots)]
+        self.steps: list[list[Row]] = []
+        self.copies: list[tuple[int, int, int]] = []
+        self.seen: list[list[int]] = []  # what was held at each output of the last step
+        self.open_samplers = 0
         self.is_closed = False
 
-    def tokens_of(self, messages: Sequence[Any]) -> list[int]:
+    def tokens_of(self, messages: Sequence[Message[str]]) -> list[int]:
         return list("".join(f"{message.role}:{message.content};" for message in messages).encode())
 
-    def keep(self, count: int) -> int:
-        self.held = self.held[:count]
-        return len(self.held)
+    def tokens_of_text(self, text: str) -> list[int]:
+        return list(text.encode("utf-8", "replace"))
 
-    def decode(self, tokens: Sequence[int]) -> None:
-        self.before_step(self)
-        self.steps.append(len(tokens))
-        self.held += tokens
+    def cut(self, slot: int, count: int) -> int:
+        if count < len(self.held[slot]):
+            self.held[slot] = self.held[slot][: count if self.can_cut else 0]
+        return len(self.held[slot])
 
-    def begin(self, sampling: Any) -> None:
-        self.spoken = 0
+    def copy(self, source: int, target: int, count: int) -> int:
+        if source == target:
+            return self.cut(source, count)
+        self.copies.append((source, target, count))
+        self.held[target] = self.held[source][:]
+        return self.cut(target, count)
 
-    def sample(self) -> int:
-        token = self.script[self.spoken]
-        self.spoken += 1
-        return token
+    def step(self, rows: Sequence[Row]) -> None:
+        self.seen = []
+        try:
+            self.before_step(self)
+            slots = [row.slot for row in rows]
+            assert slots == sorted(set(slots)), "slots ascend, each once"
+            assert all(0 <= row.outputs <= len(row.tokens) > 0 for row in rows)
+            assert 0 < sum(len(row.tokens) for row in rows) <= self.step_tokens
+            longest = max(len(self.held[row.slot]) + len(row.tokens) for row in rows)
+            assert longest <= self.context_tokens, "a slot holds no more than the context"
+        except OutOfCells:
+            raise
+        except BaseException:
+            for row in rows:
+                self.held[row.slot] = []
+            raise
+        if sum(map(len, self.held)) + sum(len(row.tokens) for row in rows) > self.kv_tokens:
+            raise OutOfCells
+        self.steps.append(list(rows))
+        for row in rows:
+            held = self.held[row.slot]
+            held += row.tokens
+            self.seen += [held[:at] for at in range(len(held) - row.outputs + 1, len(held) + 1)]
+
+    def compile(self, format: Format[str]) -> str:
+        if format.kind == "json_object":
+            return 'root ::= "{}"'
+        if format.kind == "json_schema":
+            try:
+                json.loads(format.text or "")
+            except ValueError:
+                raise FormatRefused("The schema is no JSON.") from None
+            return 'root ::= "{}"'
+        if "root ::=" not in (format.text or ""):
+            raise FormatRefused("The grammar cannot be read.")
+        return format.text or ""
+
+    def sampler(self, sampling: Sampling, grammar: str, prompt: Sequence[int]) -> "ScriptedSampler":
+        if grammar and "::=" not in grammar:
+            raise FormatRefused("The grammar cannot be read.")
+        self.open_samplers += 1
+        return ScriptedSampler(self, sampling, prompt)
+
+    def logprobs(self, output: int, token: int, *, top: int) -> TokenLogprob:
+        alternatives = [TokenLogprob(self.piece(other), -0.1 - other) for other in range(top)]
+        return TokenLogprob(self.piece(token), -0.1, tuple(alternatives))
+
+    def embed(self, texts: Sequence[Sequence[int]]) -> list[tuple[float, ...]]:
+        assert self.embedding_size > 0
+        assert len(texts) <= self.slots
+        assert sum(map(len, texts)) <= self.step_tokens
+        self.held = [[] for _ in range(self.slots)]
+        return [(1.0,) + (0.0,) * (self.embedding_size - 1) for _ in texts]
 
     def is_end(self, token: int) -> bool:
         return token == self.END
 
     def piece(self, token: int) -> bytes:
-        return bytes([token])
+        return b"" if token == self.END else bytes([token])
+
+    def save(self, slot: int, path: Path, tokens: Sequence[int]) -> None:
+        assert self.held[slot] == list(tokens)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(list(tokens)))
+
+    def restore(self, slot: int, path: Path) -> list[int]:
+        self.held[slot] = []
+        try:
+            self.held[slot] = [int(token) for token in json.loads(path.read_text())]
+        except (OSError, ValueError, TypeError):
+            return []
+        return self.held[slot][:]
 
     def close(self) -> None:
         self.is_closed = True
+
+
+class ScriptedSampler:
+    """Spells the script from its beginning; with `ignore_eos`, again and again."""
+
+    def __init__(self, runner: ScriptedRunner, sampling: Sampling, prompt: Sequence[int]) -> None:
+        self.sampling = sampling
+        self.chosen: list[int] = []
+        self._runner = runner
+        self._prompt = list(prompt)
+        self._script = runner.script[:-1] if sampling.ignore_eos else runner.script
+        self._is_open = True
+
+    def choose(self, output: int) -> int:
+        assert self._is_open
+        heard = self._prompt + self.chosen
+        assert self._runner.seen[output][-len(heard) :] == heard, "an output of something else"
+        token = self._script[len(self.chosen) % len(self._script)]
+        self.chosen.append(token)
+        return token
+
+    def close(self) -> None:
+        self._runner.open_samplers -= self._is_open
+        self._is_open = False
 
 
 class Notebook:

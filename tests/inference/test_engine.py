@@ -2,25 +2,34 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
-from inference.backends import Ending, Generation, Message, Piece, Sampling
+from inference.backends import Embeddings, Ending, Format, Generation, Message, Piece, Sampling
 from inference.engine import Engine
 from inference.errors import (
     DeadlineExceeded,
+    FormatRefused,
     GenerationFailed,
     ModelUnavailable,
     PromptTooLong,
     QueueFull,
 )
+from inference.options import EngineOptions
 from inference.runner import ModelBroken
 from tests.fakes import ScriptedRunner
 
 
 def generation(text="hi", caller="alice", **more):
     return Generation(
-        (Message("user", text),), "m", more.pop("max_tokens", 100), Sampling(0.0), caller, "r", **more
+        (Message("user", text),),
+        "m",
+        more.pop("max_tokens", 100),
+        more.pop("sampling", Sampling(0.0)),
+        caller,
+        "r",
+        **more,
     )
 
 
@@ -45,20 +54,24 @@ class Heard:
         return "".join(event.text for event in self.events if isinstance(event, Piece))
 
 
+def until(is_true):
+    deadline = time.monotonic() + 5
+    while not is_true():
+        assert time.monotonic() < deadline, "never happened"
+        time.sleep(0.001)
+
+
 @pytest.fixture
 def engine_of():
     """Starts engines and stops them."""
     started = []
 
-    def make(runner, *, wait=True, load=None, **more):
-        more = {"places": 10, "queue_seconds": 60, "timeout_seconds": 60} | more
-        engine = Engine(load or (lambda: runner), **more)
+    def make(runner, *, wait=True, load=None, clock=time.monotonic, **options):
+        options = {"places": 10, "drain_seconds": 0} | options
+        engine = Engine(load or (lambda: runner), EngineOptions(**options), clock=clock)
         started.append(engine)
         engine.start()
-        deadline = time.monotonic() + 5
-        while wait and engine.status().state == "loading":
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        until(lambda: not wait or engine.status().state != "loading")
         return engine
 
     yield make
@@ -66,11 +79,32 @@ def engine_of():
         engine.close()
 
 
+def ask(engine, *args, heard=None, **more):
+    """Puts a job in; its job and what it hears."""
+    heard = heard or Heard()
+    wanted = generation(*args, **more)
+    return engine.submit(wanted, engine.prepare(wanted), heard), heard
+
+
 def run(engine, *args, **more):
-    heard = Heard()
-    engine.submit(generation(*args, **more), heard)
+    _, heard = ask(engine, *args, **more)
     heard.wait()
     return heard
+
+
+def computed(runner):
+    return sum(len(row.tokens) for rows in runner.steps for row in rows)
+
+
+class Gate:
+    """Holds the model before a step until it is opened."""
+
+    def __init__(self):
+        self.reached, self.open = threading.Event(), threading.Event()
+
+    def __call__(self, runner):
+        self.reached.set()
+        assert self.open.wait(5)
 
 
 def test_an_answer_comes_in_pieces_and_ends_once(engine_of):
@@ -99,107 +133,143 @@ def test_a_stop_string_ends_an_answer(engine_of):
     assert heard.events[-1].finish_reason == "stop"
 
 
+def test_text_is_continued_as_it_is(engine_of):
+    engine = engine_of(ScriptedRunner())
+    assert bytes(engine.prepare(replace(generation(), text="hel")).tokens) == b"hel"
+
+
 def test_a_prompt_that_leaves_no_room_is_refused_with_the_numbers(engine_of):
-    heard = run(engine_of(ScriptedRunner(context_tokens=8)), "longer")
-    error = heard.events[-1]
-    assert isinstance(error, PromptTooLong)
-    assert (error.tokens, error.limit) == (12, 7)
+    engine = engine_of(ScriptedRunner(context_tokens=8))
+    with pytest.raises(PromptTooLong) as caught:
+        engine.prepare(generation("longer"))
+    assert (caught.value.tokens, caught.value.limit) == (12, 7)
+
+
+def test_a_format_that_cannot_be_used_is_refused(engine_of):
+    engine = engine_of(ScriptedRunner())
+    with pytest.raises(FormatRefused):
+        engine.prepare(generation(format=Format("json_schema", "{")))
+
+
+def test_logprobs_come_with_their_tokens(engine_of):
+    heard = run(engine_of(ScriptedRunner("hi")), logprobs=2)
+    told = [token for event in heard.events if isinstance(event, Piece) for token in event.logprobs]
+    assert [token.raw for token in told] == [b"h", b"i", b""]
+    assert all(len(token.top) == 2 for token in told)
+
+
+def test_many_answers_at_once_each_come_whole(engine_of):
+    runner = ScriptedRunner("hello", slots=4)
+    engine = engine_of(runner, places=30)
+    asked = [ask(engine, f"question {n}", f"user {n % 5}") for n in range(20)]
+    for _, heard in asked:
+        heard.wait()
+        assert heard.text == "hello"
+    assert max(len(rows) for rows in runner.steps) == 4
+    assert runner.open_samplers == 0
 
 
 def test_what_the_model_holds_already_is_not_computed_again(engine_of):
     runner = ScriptedRunner("ok")
     engine = engine_of(runner)
     run(engine, "a long and common beginning: one")
-    before = sum(runner.steps)
-    run(engine, "a long and common beginning: two")
-    assert sum(runner.steps) - before < 8
+    before = computed(runner)
+    heard = run(engine, "a long and common beginning: two")
+    assert computed(runner) - before < 10
+    assert heard.events[-1].cached_tokens == len("user:a long and common beginning: ")
+    assert engine.figures().prefix_hit_tokens == heard.events[-1].cached_tokens
 
 
-def test_the_very_same_prompt_computes_at_least_its_last_token(engine_of):
-    runner = ScriptedRunner("ok")
-    engine = engine_of(runner)
-    assert run(engine, "same").text == run(engine, "same").text == "ok"
+def test_users_share_no_prefix_where_the_operator_says_so(engine_of):
+    engine = engine_of(ScriptedRunner("ok"), prefix_scope="user")
+    run(engine, "a long and common beginning: one", "alice")
+    assert run(engine, "a long and common beginning: two", "bob").events[-1].cached_tokens == 0
+    assert run(engine, "a long and common beginning: six", "alice").events[-1].cached_tokens > 20
 
 
 def test_a_long_prompt_is_computed_in_steps(engine_of):
-    runner = ScriptedRunner("ok")
-    run(engine_of(runner, step_tokens=16), "x" * 100)
-    assert max(runner.steps) == 16
-
-
-class Gate:
-    """Holds the model before a step until it is opened."""
-
-    def __init__(self):
-        self.reached, self.open = threading.Event(), threading.Event()
-
-    def __call__(self, runner):
-        self.reached.set()
-        assert self.open.wait(5)
+    runner = ScriptedRunner("ok", step_tokens=16)
+    run(engine_of(runner), "x" * 100)
+    assert max(sum(len(row.tokens) for row in rows) for rows in runner.steps) == 16
 
 
 def test_a_caller_who_leaves_frees_the_model_within_one_step(engine_of):
     gate = Gate()
-    runner = ScriptedRunner("x" * 1000, before_step=gate)
-    engine = engine_of(runner, step_tokens=4)
-    heard = Heard()
-    job = engine.submit(generation("x" * 100), heard)
+    runner = ScriptedRunner("x" * 1000, before_step=gate, slots=1, step_tokens=4)
+    engine = engine_of(runner)
+    job, heard = ask(engine, "x" * 100)
     gate.reached.wait(5)
     engine.cancel(job)
     gate.open.set()
     assert run(engine, "next", max_tokens=2).text == "xx"
     # one step was under way; the next job's own steps come after it
-    assert runner.steps[0] == 4
-    assert sum(runner.steps) <= 4 + len("user:next;") + 2
+    assert len(runner.steps[0][0].tokens) == 4
+    assert computed(runner) <= 4 + len("user:next;") + 2
     assert heard.events == []
+    assert runner.open_samplers == 0
+    assert engine.figures().cancelled == 1
 
 
 def test_a_caller_who_leaves_while_waiting_costs_nothing(engine_of):
     gate = Gate()
-    runner = ScriptedRunner("ok", before_step=gate)
-    engine = engine_of(runner)
-    first, second = Heard(), Heard()
-    engine.submit(generation(), first)
+    engine = engine_of(ScriptedRunner("ok", before_step=gate, slots=1))
+    _, first = ask(engine)
     gate.reached.wait(5)
-    waiting = engine.submit(generation(), second)
-    assert engine.waiting == 1
+    waiting, second = ask(engine)
+    assert engine.figures().waiting_jobs == 1
     engine.cancel(waiting)
-    assert engine.waiting == 0
+    assert engine.figures().waiting_jobs == 0
     gate.open.set()
     assert isinstance(first.wait(), Ending)
     assert second.events == []
 
 
-def test_a_full_line_refuses_at_once_and_says_for_how_long(engine_of):
+@pytest.mark.parametrize("limit", [{"places": 2}, {"queue_tokens": 16}])
+def test_a_full_line_refuses_at_once_and_says_for_how_long(engine_of, limit):
     gate = Gate()
-    engine = engine_of(ScriptedRunner("ok", before_step=gate), places=2)
-    heard = [Heard() for _ in range(3)]
-    engine.submit(generation(), heard[0])
+    engine = engine_of(ScriptedRunner("ok", before_step=gate, slots=1), **limit)
+    heard = [ask(engine)[1]]
     gate.reached.wait(5)
-    engine.submit(generation(), heard[1])
-    engine.submit(generation(), heard[2])
+    heard += [ask(engine)[1] for _ in range(2)]
     with pytest.raises(QueueFull) as caught:
-        engine.submit(generation(), Heard())
+        ask(engine)
     assert caught.value.retry_after_seconds >= 1
+    assert engine.figures().refused == 1
     gate.open.set()
     assert all(isinstance(each.wait(), Ending) for each in heard)
+
+
+def test_the_wait_that_is_told_grows_with_the_line_and_the_time_that_steps_take(engine_of):
+    told = []
+    for pause in (0.002, 0.06):
+        runner = ScriptedRunner("x" * 40, slots=1, before_step=lambda runner, pause=pause: time.sleep(pause))
+        engine = engine_of(runner, places=8, queue_seconds=1000)
+        run(engine, "warm", max_tokens=8)
+        asked = []
+        try:
+            while len(asked) < 100:
+                asked.append(ask(engine, f"{len(asked)}", max_tokens=40))
+        except QueueFull as full:
+            told.append(full.retry_after_seconds)
+        for job, _ in asked:
+            engine.cancel(job)
+    assert told[0] < told[1]
+    assert 3 <= told[1] <= 60  # eight answers of some forty steps at 60 ms, if answers stay as they are
 
 
 def test_callers_take_turns(engine_of):
     gate = Gate()
     order = []
-    engine = engine_of(ScriptedRunner("ok", before_step=gate), places=20)
+    engine = engine_of(ScriptedRunner("ok", before_step=gate, slots=1), places=20)
 
     def heard_by(caller):
-        heard = Heard()
+        class Ordered(Heard):
+            def __call__(self, event):
+                if not isinstance(event, Piece):
+                    order.append(caller)
+                super().__call__(event)
 
-        def deliver(event):
-            if not isinstance(event, Piece):
-                order.append(caller)
-            heard(event)
-
-        engine.submit(generation(caller=caller), deliver)
-        return heard
+        return ask(engine, caller=caller, heard=Ordered())[1]
 
     jobs = [heard_by("alice") for _ in range(6)]
     gate.reached.wait(5)
@@ -215,17 +285,15 @@ def test_waiting_too_long_ends_with_a_deadline_while_another_job_runs(engine_of)
     gate = Gate()
 
     def step(runner):
-        if runner.spoken == 3:
+        if len(runner.steps) == 4:
             clock[0] = 50.0
-        if runner.spoken == 6:
+        if len(runner.steps) == 6:
             gate(runner)
 
-    engine = engine_of(
-        ScriptedRunner("long answer", before_step=step), queue_seconds=10, clock=lambda: clock[0]
-    )
-    first, second = Heard(), Heard()
-    engine.submit(generation(), first)
-    engine.submit(generation(caller="bob"), second)
+    runner = ScriptedRunner("long answer", before_step=step, slots=1)
+    engine = engine_of(runner, queue_seconds=10, clock=lambda: clock[0])
+    _, first = ask(engine)
+    _, second = ask(engine, caller="bob")
     error = second.wait()
     assert isinstance(error, DeadlineExceeded)
     assert error.queued
@@ -233,22 +301,24 @@ def test_waiting_too_long_ends_with_a_deadline_while_another_job_runs(engine_of)
     assert isinstance(first.wait(), Ending)
 
 
-def test_an_answer_that_takes_too_long_ends_with_a_deadline(engine_of):
+@pytest.mark.parametrize("limit", [({"timeout_seconds": 20}, {}), ({}, {"deadline_seconds": 20})])
+def test_an_answer_that_takes_too_long_ends_with_a_deadline(engine_of, limit):
     clock = [0.0]
 
     def step(runner):
         clock[0] += 1
 
-    heard = run(
-        engine_of(ScriptedRunner("x" * 500, before_step=step), timeout_seconds=20, clock=lambda: clock[0]),
-        max_tokens=400,
-    )
+    operators, callers = limit
+    runner = ScriptedRunner("x" * 500, before_step=step)
+    engine = engine_of(runner, clock=lambda: clock[0], speculation=False, **operators)
+    heard = run(engine, max_tokens=400, **callers)
     assert isinstance(heard.events[-1], DeadlineExceeded)
     assert not heard.events[-1].queued
     assert 10 < len(heard.text) <= 21
+    assert engine.figures().expired == 1
 
 
-def test_a_step_that_fails_spoils_its_own_job_only(engine_of):
+def test_a_step_that_fails_with_one_job_spoils_that_job_only(engine_of):
     failures = iter([True])
 
     def step(runner):
@@ -261,61 +331,124 @@ def test_a_step_that_fails_spoils_its_own_job_only(engine_of):
     assert engine.status().state == "ready"
 
 
-def test_a_broken_model_takes_the_engine_down_and_tells_everybody(engine_of):
+class Poisoned(ScriptedRunner):
+    """Fails in every step that computes tokens of a certain prompt."""
+
+    def step(self, rows):
+        if any(ord("!") in row.tokens for row in rows):
+            for row in rows:
+                self.held[row.slot] = []
+            raise RuntimeError("llama_decode: -1")
+        super().step(rows)
+
+
+def test_of_jobs_in_a_step_that_fails_only_the_guilty_one_fails(engine_of):
+    gate = Gate()
+    runner = Poisoned("hello", before_step=gate)
+    engine = engine_of(runner)
+    asked = [ask(engine, text, text)[1] for text in ("one", "two")]
+    gate.reached.wait(5)
+    asked += [ask(engine, text, text)[1] for text in ("bad!", "four")]
+    gate.open.set()
+    assert [type(heard.wait()) for heard in asked] == [Ending, Ending, GenerationFailed, Ending]
+    assert [heard.text for heard in asked] == ["hello", "hello", "", "hello"]
+    assert runner.open_samplers == 0
+
+
+def test_a_memory_that_is_full_computes_the_youngest_again(engine_of):
+    runner = ScriptedRunner("x" * 40, slots=3, cells=90, step_tokens=32)
+    engine = engine_of(runner)
+    asked = [ask(engine, f"{n}" * 10, f"{n}", max_tokens=30)[1] for n in range(3)]
+    for heard in asked:
+        assert heard.wait().completion_tokens == 30
+        assert heard.text == "x" * 30
+    assert engine.figures().preemptions > 0
+    assert runner.open_samplers == 0
+
+
+def test_one_answer_that_fills_the_whole_memory_ends_there(engine_of):
+    engine = engine_of(ScriptedRunner("x" * 200, slots=2, cells=50))
+    heard = run(engine, "abc", max_tokens=200)
+    assert heard.events[-1].finish_reason == "length"
+    assert len(heard.text) > 30
+
+
+def test_guesses_save_steps_and_change_nothing(engine_of):
+    script = "the quick brown fox jumps over the lazy dog. " * 4
+    answers = {}
+    for speculation in (True, False):
+        runner = ScriptedRunner(script, before_step=lambda runner: time.sleep(0.002))
+        engine = engine_of(runner, speculation=speculation)
+        heard = run(engine, f"repeat: {script}", max_tokens=300)
+        answers[speculation] = heard.text, heard.events[-1].completion_tokens
+        if speculation:
+            assert len(runner.steps) < len(script) / 2
+            assert engine.figures().right_guesses > len(script) / 2
+            held = next(tokens for tokens in runner.held if tokens)
+            assert bytes(held[-20:]).decode() == script[-20:]
+    assert answers[True] == answers[False] == (script, len(script) + 1)
+
+
+def test_a_broken_model_fails_its_jobs_and_is_loaded_again(engine_of):
     gate = Gate()
 
     def step(runner):
         gate(runner)
         raise ModelBroken("The model broke.")
 
-    runner = ScriptedRunner(before_step=step)
-    engine = engine_of(runner)
-    first, second = Heard(), Heard()
-    engine.submit(generation(), first)
+    runners = [ScriptedRunner(before_step=step), ScriptedRunner("ok")]
+    loaded = []
+
+    def load():
+        loaded.append(runners[len(loaded)])
+        return loaded[-1]
+
+    engine = engine_of(None, load=load)
+    _, first = ask(engine)
     gate.reached.wait(5)
-    engine.submit(generation(), second)
     gate.open.set()
-    assert isinstance(first.wait(), ModelUnavailable)
-    assert second.wait().reason == "The model broke."
+    assert first.wait().reason == "The model broke."
+    until(lambda: len(loaded) == 2 and engine.status().state == "ready")
+    assert run(engine).text == "ok"
+    assert runners[0].is_closed
+    assert runners[0].open_samplers == 0
+    assert engine.figures().reloads == 1
+
+
+def test_a_model_that_breaks_again_and_again_stays_down_and_tells_everybody(engine_of, monkeypatch):
+    monkeypatch.setattr("inference.engine.RELOAD_SECONDS", (0.0, 0.0, 0.0))
+
+    def step(runner):
+        raise ModelBroken("The model broke.")
+
+    runners = []
+
+    def load():
+        runners.append(ScriptedRunner(before_step=step))
+        return runners[-1]
+
+    engine = engine_of(None, load=load)
+    for _ in range(3):
+        until(lambda: engine.status().state != "loading")
+        assert isinstance(run(engine).events[-1], ModelUnavailable)
+    until(lambda: engine.status().state == "down")
     with pytest.raises(ModelUnavailable, match="The model broke"):
-        engine.submit(generation(), Heard())
-    assert engine.status().state == "down"
-    engine.close()
-    assert runner.is_closed
+        ask(engine)
+    assert len(runners) == 3
+    assert all(runner.is_closed for runner in runners)
 
 
-class Stuck(ScriptedRunner):
-    """Fails in a step, and then cannot forget what it holds."""
-
-    def decode(self, tokens):
-        self.before_step(self)
-        raise RuntimeError("the step")
-
-    def keep(self, count):
-        if count == 0 and self.is_used:
+def test_a_fault_of_our_own_is_survived_like_a_broken_model(engine_of):
+    class Stuck(ScriptedRunner):
+        def cut(self, slot, count):
             raise OSError("beyond use")
-        self.is_used = True
-        return super().keep(count)
 
-    is_used = False
-
-
-def test_a_fault_that_ends_the_loop_shows_and_leaves_nobody_waiting(engine_of):
-    gate = Gate()
-    runner = Stuck(before_step=gate)
-    engine = engine_of(runner)
-    first, second = Heard(), Heard()
-    engine.submit(generation(), first)
-    gate.reached.wait(5)
-    engine.submit(generation(), second)
-    gate.open.set()
-    assert isinstance(first.wait(), GenerationFailed)
-    assert isinstance(second.wait(), ModelUnavailable)
-    assert engine.status().state == "down"
-    with pytest.raises(ModelUnavailable, match="fault"):
-        engine.submit(generation(), Heard())
-    engine.close()
-    assert runner.is_closed
+    runners = iter([Stuck(), ScriptedRunner("ok")])
+    engine = engine_of(None, load=lambda: next(runners))
+    _, heard = ask(engine)
+    assert isinstance(heard.wait(), ModelUnavailable | Ending)
+    until(lambda: engine.status().state == "ready")
+    assert run(engine).text == "ok"
 
 
 def test_nobody_waits_for_the_model_longer_than_a_prompt_may_take(engine_of):
@@ -324,17 +457,15 @@ def test_nobody_waits_for_the_model_longer_than_a_prompt_may_take(engine_of):
 
     def step(runner):
         clock[0] += 1  # the first job answers for 40 s of its 60
-        if runner.spoken == 35:
+        if len(runner.steps) == 35:
             gate(runner)
 
+    runner = ScriptedRunner("x" * 40, before_step=step, slots=1)
     engine = engine_of(
-        ScriptedRunner("x" * 40, before_step=step),
-        queue_seconds=1000,
-        timeout_seconds=60,
-        clock=lambda: clock[0],
+        runner, queue_seconds=1000, timeout_seconds=60, clock=lambda: clock[0], speculation=False
     )
-    engine.submit(generation(), first := Heard())
-    engine.submit(generation(caller="bob"), second := Heard())
+    _, first = ask(engine)
+    _, second = ask(engine, caller="bob")
     gate.reached.wait(5)
     clock[0] = 59.5
     gate.open.set()
@@ -354,11 +485,9 @@ def test_a_prompt_that_comes_while_the_model_loads_is_refused_at_once(engine_of)
     engine = engine_of(None, load=load, wait=False)
     assert engine.status().state == "loading"
     with pytest.raises(ModelUnavailable, match="loading"):
-        engine.submit(generation(), Heard())
+        ask(engine)
     loading.set()
-    deadline = time.monotonic() + 5
-    while engine.status().state != "ready":
-        assert time.monotonic() < deadline
+    until(lambda: engine.status().state == "ready")
     assert run(engine).text == "ok"
 
 
@@ -373,28 +502,115 @@ def test_a_model_that_cannot_be_loaded_says_why_and_shows_no_path(engine_of, err
     assert engine.status().reason.endswith((".", "failed."))
 
 
-def test_stopping_tells_the_job_in_progress_and_those_who_wait(engine_of):
+def stop(engine, **more):
+    closing = threading.Thread(target=lambda: engine.close(**more))
+    closing.start()
+    return closing
+
+
+def test_stopping_lets_an_answer_end_and_tells_those_who_wait(engine_of):
+    gate = Gate()
+    runner = ScriptedRunner("hello", before_step=gate, slots=1)
+    engine = engine_of(runner)
+    _, first = ask(engine)
+    gate.reached.wait(5)
+    _, second = ask(engine)
+    closing = stop(engine, drain_seconds=5)
+    assert isinstance(second.wait(), ModelUnavailable)
+    with pytest.raises(ModelUnavailable):
+        ask(engine)
+    gate.open.set()
+    closing.join(5)
+    assert isinstance(first.wait(), Ending)
+    assert first.text == "hello"
+    assert runner.is_closed
+
+
+def test_stopping_waits_no_longer_than_it_may(engine_of):
     gate = Gate()
     runner = ScriptedRunner("x" * 1000, before_step=gate)
     engine = engine_of(runner)
-    heard = [Heard(), Heard()]
-    for each in heard:
-        engine.submit(generation(), each)
+    _, heard = ask(engine, max_tokens=1000)
     gate.reached.wait(5)
-    closing = threading.Thread(target=engine.close)
-    closing.start()
+    closing = stop(engine, drain_seconds=0)
     gate.open.set()
     closing.join(5)
-    assert all(isinstance(each.wait(), ModelUnavailable) for each in heard)
+    assert isinstance(heard.wait(), ModelUnavailable)
     assert runner.is_closed
-    with pytest.raises(ModelUnavailable):
-        engine.submit(generation(), Heard())
+    assert runner.open_samplers == 0
+
+
+def test_the_model_is_not_freed_while_another_thread_reads_it(engine_of):
+    reading, go_on = threading.Event(), threading.Event()
+
+    class Slow(ScriptedRunner):
+        def tokens_of(self, messages):
+            reading.set()
+            assert go_on.wait(5)
+            assert not self.is_closed
+            return super().tokens_of(messages)
+
+    runner = Slow()
+    engine = engine_of(runner)
+    preparing = threading.Thread(target=lambda: engine.prepare(generation()))
+    preparing.start()
+    reading.wait(5)
+    closing = stop(engine)
+    time.sleep(0.02)
+    assert not runner.is_closed
+    go_on.set()
+    preparing.join(5)
+    closing.join(5)
+    assert runner.is_closed
 
 
 def test_a_caller_whose_loop_is_gone_does_not_stop_the_engine(engine_of):
-    def deliver(event):
-        raise RuntimeError("Event loop is closed")
+    class Closed(Heard):
+        def __call__(self, event):
+            raise RuntimeError("Event loop is closed")
 
     engine = engine_of(ScriptedRunner("hello"))
-    engine.submit(generation(), deliver)
+    ask(engine, heard=Closed())
     assert run(engine).text == "hello"
+
+
+def test_an_embedding_model_answers_with_vectors(engine_of):
+    engine = engine_of(ScriptedRunner(embedding_size=3, slots=2, step_tokens=20), places=20)
+    heard = [Heard() for _ in range(7)]
+    for n, each in enumerate(heard):
+        engine.submit_embedding(engine.prepare_embedding(f"text {n}"), each, caller=f"{n % 3}")
+    assert [each.wait() for each in heard] == [Embeddings(((1.0, 0.0, 0.0),), 6)] * 7
+    with pytest.raises(PromptTooLong):
+        engine.prepare_embedding("x" * 21)
+
+
+def test_hot_beginnings_outlive_the_process(engine_of, tmp_path):
+    system = "you are a helpful assistant and answer in short sentences. " * 3
+    options = {"prefix_dir": tmp_path / "prefixes", "drain_seconds": 5}
+    engine = engine_of(ScriptedRunner("ok"), **options)
+    for n in range(6):
+        run(engine, f"{system}{n}", f"user {n}")
+    engine.close()
+    (kept,) = (tmp_path / "prefixes").iterdir()
+    assert kept.stat().st_mode & 0o77 == 0
+    engine = engine_of(ScriptedRunner("ok"), **options)
+    assert run(engine, f"{system}x").events[-1].cached_tokens == len("user:" + system)
+
+
+def test_a_prefix_file_that_is_damaged_costs_nothing(engine_of, tmp_path):
+    (tmp_path / "0.prefix").write_text("nonsense")
+    engine = engine_of(ScriptedRunner("ok"), prefix_dir=tmp_path)
+    assert run(engine).text == "ok"
+
+
+def test_figures_add_up(engine_of):
+    engine = engine_of(ScriptedRunner("hello"))
+    run(engine, "abc")
+    run(engine, "something else")
+    figures = engine.figures()
+    assert (figures.answered, figures.completion_tokens) == (2, 12)
+    assert figures.prompt_tokens == len("user:abc;") + len("user:something else;")
+    assert figures.steps > 0
+    assert (figures.running_jobs, figures.waiting_jobs, figures.slots) == (0, 0, 4)
+    assert figures.kv_used_tokens > 0
+    assert replace(figures) == engine.figures()

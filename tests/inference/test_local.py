@@ -1,16 +1,47 @@
-"""The local model on the event loop."""
+"""The local models on the event loop."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
-from inference.backends import Ending, Generation, Message, ModelCard, Piece, Sampling
+from inference.backends import Ending, Format, Generation, Message, ModelCard, Piece, Sampling, Status
 from inference.engine import Engine
-from inference.errors import ModelUnavailable, UnknownModel
-from inference.local import LocalBackend
+from inference.errors import AnswerUnfit, FormatRefused, ModelUnavailable, PromptTooLong, UnknownModel
+from inference.local import LocalBackend, Mailbox
+from inference.options import EngineOptions
 from tests.fakes import ScriptedRunner
 
-CARD = ModelCard("tiny", "1", 512)
+
+class OneModel:
+    """The roster of a process with one model, which is loaded."""
+
+    def __init__(self, engine, kind="chat"):
+        self.engine = engine
+        self.card = ModelCard("tiny", "1", 512, kind)
+        self.leases = 0
+
+    def choose(self, model):
+        if model not in (None, "tiny"):
+            raise UnknownModel(("tiny",))
+        return self.card
+
+    @asynccontextmanager
+    async def lease(self, name, *, wait_seconds):
+        if self.engine is None:
+            raise ModelUnavailable("The model is not downloaded.")
+        self.leases += 1
+        try:
+            yield self.engine
+        finally:
+            self.leases -= 1
+
+    def models(self):
+        return ((self.card, self.engine.status() if self.engine else Status("down", "not there")),)
+
+    def close(self):
+        if self.engine is not None:
+            self.engine.close(drain_seconds=0)
 
 
 @pytest.fixture
@@ -18,8 +49,8 @@ async def backend_of():
     made = []
 
     async def make(runner):
-        engine = Engine(lambda: runner, places=20, queue_seconds=60, timeout_seconds=60)
-        made.append(LocalBackend(engine, CARD))
+        engine = Engine(lambda: runner, EngineOptions(places=20))
+        made.append(LocalBackend(OneModel(engine, "embedding" if runner.embedding_size else "chat")))
         engine.start()
         async with asyncio.timeout(5):
             while engine.status().state == "loading":
@@ -31,17 +62,21 @@ async def backend_of():
         await asyncio.to_thread(backend.close)
 
 
-def generation(text="hi", caller="alice", max_tokens=1000):
-    return Generation((Message("user", text),), "tiny", max_tokens, Sampling(0.0), caller, "r")
+def generation(text="hi", caller="alice", max_tokens=1000, **more):
+    return Generation((Message("user", text),), "tiny", max_tokens, Sampling(0.0), caller, "r", **more)
 
 
 async def collect(backend, asked):
     return [event async for event in backend.answer(asked)]
 
 
+def text_of(events, choice=0):
+    return "".join(event.text for event in events if isinstance(event, Piece) and event.choice == choice)
+
+
 async def test_an_answer_comes_in_pieces_and_ends(backend_of):
     events = await collect(await backend_of(ScriptedRunner("hello")), generation())
-    assert "".join(event.text for event in events if isinstance(event, Piece)) == "hello"
+    assert text_of(events) == "hello"
     assert isinstance(events[-1], Ending)
 
 
@@ -49,6 +84,16 @@ async def test_many_at_once_each_get_their_own(backend_of):
     backend = await backend_of(ScriptedRunner("hello"))
     answers = await asyncio.gather(*(collect(backend, generation(f"{n}", f"u{n}")) for n in range(10)))
     assert all(isinstance(events[-1], Ending) for events in answers)
+
+
+async def test_several_choices_each_come_whole_and_compute_the_prompt_once(backend_of):
+    runner = ScriptedRunner("hello")
+    backend = await backend_of(runner)
+    events = await collect(backend, generation("x" * 100, choices=3))
+    assert [text_of(events, choice) for choice in range(3)] == ["hello"] * 3
+    endings = [event for event in events if isinstance(event, Ending)]
+    assert sorted(ending.choice for ending in endings) == [0, 1, 2]
+    assert sum(len(row.tokens) for rows in runner.steps for row in rows) < 100 + 3 * 12
 
 
 async def test_callers_on_different_loops_share_the_model(backend_of):
@@ -67,7 +112,7 @@ async def test_callers_on_different_loops_share_the_model(backend_of):
 async def test_a_caller_who_leaves_frees_the_model(backend_of, way):
     runner = ScriptedRunner("x" * 100_000, context_tokens=200_000)
     backend = await backend_of(runner)
-    events = backend.answer(generation(max_tokens=100_000))
+    events = backend.answer(generation(max_tokens=100_000, choices=2))
     await anext(events)
     if way == "close":
         await events.aclose()
@@ -78,19 +123,71 @@ async def test_a_caller_who_leaves_frees_the_model(backend_of, way):
         await events.aclose()
     async with asyncio.timeout(5):
         await collect(backend, generation(max_tokens=1))
-    assert sum(runner.steps) < 50_000
+    assert sum(len(row.tokens) for rows in runner.steps for row in rows) < 50_000
+    assert backend._engines.leases == 0
+
+
+async def test_a_prompt_that_does_not_fit_is_refused_before_it_waits(backend_of):
+    backend = await backend_of(ScriptedRunner(context_tokens=10))
+    with pytest.raises(PromptTooLong):
+        await collect(backend, generation("x" * 10))
+    assert backend._engines.leases == 0
+
+
+async def test_an_answer_is_held_against_its_schema(backend_of):
+    backend = await backend_of(ScriptedRunner("{}"))
+    fits = Format("json_schema", '{"type": "object"}')
+    assert text_of(await collect(backend, generation(format=fits))) == "{}"
+    with pytest.raises(AnswerUnfit):
+        await collect(backend, generation(format=Format("json_schema", '{"required": ["a"]}')))
+    with pytest.raises(FormatRefused):
+        await collect(backend, generation(format=Format("json_schema", "{")))
+
+
+async def test_an_answer_that_was_cut_off_is_as_good_as_it_can_be(backend_of):
+    backend = await backend_of(ScriptedRunner('{"a": 1}'))
+    wanted = generation(format=Format("json_schema", '{"required": ["b"]}'), max_tokens=3)
+    assert (await collect(backend, wanted))[-1].finish_reason == "length"
+
+
+async def test_texts_become_vectors_however_many(backend_of):
+    backend = await backend_of(ScriptedRunner(embedding_size=2))
+    found = await backend.embed([f"text {n}" for n in range(50)], model="tiny", caller="alice")
+    assert found.vectors == ((1.0, 0.0),) * 50
+    assert found.prompt_tokens == 10 * 6 + 40 * 7
+
+
+async def test_a_model_that_talks_makes_no_vectors(backend_of):
+    backend = await backend_of(ScriptedRunner())
+    with pytest.raises(UnknownModel):
+        await backend.embed(["a"], model="tiny", caller="alice")
 
 
 async def test_a_backend_without_an_engine_says_why():
-    backend = LocalBackend(None, CARD, reason="The model is not downloaded.")
+    backend = LocalBackend(OneModel(None))
     assert backend.status().state == "down"
     with pytest.raises(ModelUnavailable, match="not downloaded"):
         await collect(backend, generation())
 
 
-async def test_models_are_chosen_by_name():
-    backend = LocalBackend(None, CARD)
-    assert backend.choose(None) == backend.choose("tiny") == backend.choose("default") == CARD
-    with pytest.raises(UnknownModel) as caught:
-        backend.choose("gpt-9")
-    assert caught.value.served == ("tiny", "default")
+async def test_a_mailbox_joins_what_came_while_nobody_looked():
+    mailbox = Mailbox()
+    for event in (Piece("a"), Piece("b"), Piece("c", 1), Piece("d", 1), Ending("stop", 1, 1, 0.0, 0.0)):
+        mailbox.deliver(event)
+    assert await mailbox.take() == [Piece("ab"), Piece("cd", 1), Ending("stop", 1, 1, 0.0, 0.0)]
+
+
+async def test_a_mailbox_loses_nothing_and_keeps_the_order():
+    mailbox, count = Mailbox(), 20_000
+
+    def post():
+        for n in range(count):
+            mailbox.deliver(Piece(f"{n},"))
+
+    posting = asyncio.create_task(asyncio.to_thread(post))
+    heard = ""
+    async with asyncio.timeout(20):
+        while heard.count(",") < count:
+            heard += "".join(piece.text for piece in await mailbox.take())
+    await posting
+    assert heard == "".join(f"{n}," for n in range(count))

@@ -1,0 +1,77 @@
+"""How long steps take, and what follows."""
+
+import random
+
+import pytest
+
+from inference.pace import LEAST_SHARE, LEAST_TOKENS, STRETCH, UNNOTICED_SECONDS, Pace
+
+
+def paced(base=0.006, token=0.004, prompt=0.0026, streams=(1, 2, 4, 8), noise=0.0):
+    """A pace that has seen a machine of these speeds."""
+    pace, chance = Pace(), random.Random(3)
+    for n in [*streams] * 40:
+        pace.note_step(
+            decode_tokens=n, prefill_tokens=0, seconds=(base + n * token) * (1 + noise * chance.random())
+        )
+        pace.note_step(decode_tokens=n, prefill_tokens=20, seconds=base + n * token + 20 * prompt)
+    return pace
+
+
+def test_it_learns_the_speed_of_the_machine():
+    pace = paced()
+    assert pace.step_seconds(4) == pytest.approx(0.022, rel=0.05)
+    assert pace.step_seconds(16) == pytest.approx(0.07, rel=0.1)
+    assert pace.prompt_token_seconds == pytest.approx(0.0026, rel=0.1)
+
+
+def test_it_learns_from_noisy_steps_of_one_size_too():
+    pace = paced(streams=(4,), noise=0.5)
+    assert 0.02 < pace.step_seconds(4) < 0.036
+
+
+@pytest.mark.parametrize("streams", [1, 2, 4, 8, 16])
+def test_a_prompt_never_makes_answers_wait_longer_than_said(streams):
+    pace = paced()
+    usual = pace.step_seconds(streams)
+    step = usual + pace.prompt_budget(streams, most=512) * pace.prompt_token_seconds
+    assert step <= max(STRETCH * usual, UNNOTICED_SECONDS) * 1.05
+
+
+@pytest.mark.parametrize("streams", [1, 4, 16, 64])
+def test_a_prompt_always_gets_its_share(streams):
+    pace = paced()
+    limit = max(STRETCH * pace.step_seconds(streams), UNNOTICED_SECONDS)
+    budget = pace.prompt_budget(streams, most=10_000)
+    assert (budget + 1) * pace.prompt_token_seconds >= LEAST_SHARE * limit
+
+
+def test_a_slow_machine_still_gives_a_prompt_some_tokens():
+    assert paced(prompt=10.0).prompt_budget(4, most=512) >= LEAST_TOKENS
+
+
+def test_alone_a_prompt_gets_everything():
+    assert paced().prompt_budget(0, most=512) == 512
+
+
+def test_guessing_pays_alone_and_not_in_a_crowd():
+    pace = paced()
+    assert pace.guess_length(0.9, decode_tokens=1, most=8) > 3
+    assert pace.guess_length(0.9, decode_tokens=16, most=8) <= 1
+    assert pace.guess_length(0.1, decode_tokens=1, most=8) == 0
+
+
+def test_a_step_that_the_machine_slept_through_changes_little():
+    pace = paced()
+    before = pace.step_seconds(4)
+    pace.note_step(decode_tokens=4, prefill_tokens=0, seconds=100.0)
+    assert pace.step_seconds(4) < 3 * before
+
+
+def test_a_longer_line_takes_longer():
+    pace = paced()
+    assert pace.job_seconds(1000, streams=8) > pace.job_seconds(10, streams=8) > 0
+    before = pace.job_seconds(0, streams=8)
+    for _ in range(30):
+        pace.note_answer(500)
+    assert pace.job_seconds(0, streams=8) > 2 * before

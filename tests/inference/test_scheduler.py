@@ -1,0 +1,420 @@
+"""Which tokens of which jobs go into the next step. Without a model: a memory that only counts."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference.jobs import Job, WaitingLine
+from inference.scheduler import WORTH_WAITING_TOKENS, Scheduler
+from inference.speaking import Speaker
+
+FREE = 0.0  # copying costs nothing
+
+
+def job_of(tokens, caller="alice", **more):
+    tokens = list(tokens.encode()) if isinstance(tokens, str) else list(tokens)
+    return Job(tokens, most=more.pop("most", 5), caller=caller, speaker=Speaker(lambda event: None), **more)
+
+
+class Desk:
+    """A scheduler with the memory of a model: does what it says and checks that it is possible."""
+
+    def __init__(
+        self, *, slots=4, context=1000, step_tokens=64, kv_tokens=None, can_cut=True, copy_tokens=FREE
+    ):
+        self.line = WaitingLine(places=1000, most_tokens=10**9)
+        self.memory = [[] for _ in range(slots)]
+        self.copy_tokens = copy_tokens
+        self.step_tokens = step_tokens
+        self.scheduler = Scheduler(
+            self.line,
+            slots=slots,
+            kv_tokens=kv_tokens or slots * context,
+            step_tokens=step_tokens,
+            is_split=kv_tokens is None,
+            can_cut=can_cut,
+        )
+        self.can_cut = can_cut
+        self.computed = 0
+        self.steps = []
+        self.done = []
+
+    def put(self, *jobs):
+        for job in jobs:
+            self.line.put(job)
+        return jobs[0] if len(jobs) == 1 else jobs
+
+    def arrange(self):
+        moves = []
+        while (move := self.scheduler.next_move(copy_tokens=self.copy_tokens)) is not None:
+            moves.append(move)
+            assert len(moves) < 500
+            self.do(move)
+        return moves
+
+    def do(self, move):
+        source = move.slot if move.source is None else move.source
+        held = self.memory[source][: move.count]
+        if not self.can_cut and move.count < len(self.memory[source]):
+            held = []
+        if move.source is not None or move.count < len(self.memory[move.slot]):
+            self.memory[move.slot] = held
+        self.scheduler.settle(move, len(self.memory[move.slot]))
+        if move.job is not None:
+            assert self.memory[move.slot] == move.job.tokens[: move.job.computed], "holds another's tokens"
+
+    def step(self, prefill=10**6):
+        """One step; each job that is heard says 501, 502 and so on."""
+        self.arrange()
+        plan = self.scheduler.plan(prefill_tokens=prefill)
+        if plan is None:
+            return None
+        slots = [row.slot for row in plan.rows]
+        assert slots == sorted(set(slots))
+        assert sum(len(row.tokens) for row in plan.rows) <= self.step_tokens
+        self.steps.append(plan)
+        for job, row in zip(plan.jobs, plan.rows, strict=True):
+            assert job.slot == row.slot
+            assert row.tokens == job.tokens[job.computed : job.computed + len(row.tokens)]
+            self.memory[row.slot] += row.tokens
+            self.computed += len(row.tokens)
+            job.started_at = job.started_at or 1.0
+            self.scheduler.computed(job, len(row.tokens))
+            assert self.memory[row.slot] == job.tokens[: job.computed]
+            if row.outputs:
+                self.scheduler.said(job, 501 + len(job.tokens) - job.prompt_tokens)
+                if len(job.tokens) - job.prompt_tokens >= job.most:
+                    self.end(job)
+        return plan
+
+    def end(self, job):
+        self.scheduler.ended(job)
+        self.done.append(job)
+
+    def run(self, prefill=10**6):
+        while self.step(prefill) is not None:
+            assert len(self.steps) < 20_000
+        return self
+
+    def answered(self, job):
+        assert job in self.done
+        return job.tokens[job.prompt_tokens :]
+
+
+def test_an_answer_in_progress_never_waits_for_a_long_prompt():
+    desk = Desk()
+    talking = desk.put(job_of("hi", most=50))
+    desk.step()
+    desk.put(job_of("x" * 600, "bob"))
+    while talking.slot is not None:
+        plan = desk.step(prefill=16)
+        assert talking in plan.jobs
+        assert plan.prefill_tokens <= 16
+
+
+def test_a_step_computes_no_more_of_prompts_than_it_may():
+    desk = Desk(step_tokens=32)
+    desk.put(*(job_of("x" * 100, str(n)) for n in range(3)))
+    desk.step(prefill=10)
+    assert desk.steps[-1].prefill_tokens == 10
+    desk.run(prefill=1000)
+    assert max(plan.prefill_tokens for plan in desk.steps) <= 32
+
+
+def test_the_smallest_debt_is_paid_first_and_who_waits_longest_gets_a_quarter():
+    desk = Desk()
+    long = desk.put(job_of("y" * 500))
+    desk.step(prefill=40)
+    short = desk.put(job_of("x" * 50, "bob"))
+    plan = desk.step(prefill=40)
+    shares = {id(job): len(row.tokens) for job, row in zip(plan.jobs, plan.rows, strict=True)}
+    assert shares == {id(long): 10, id(short): 30}
+
+
+def test_a_long_prompt_is_computed_in_spite_of_ever_new_short_ones():
+    desk = Desk(slots=3)
+    long = desk.put(job_of("y" * 400, most=1))
+    for n in range(300):
+        if len(desk.line) < 2:
+            desk.put(job_of("x" * 40 + str(n), str(n), most=1))
+        desk.step(prefill=40)
+    assert long in desk.done
+
+
+def test_a_caller_with_one_job_goes_before_one_with_many():
+    desk = Desk(slots=4)
+    desk.put(*(job_of(f"{n}" * 20) for n in range(3)))
+    other = desk.put(job_of("x" * 40, "bob"))
+    plan = desk.step(prefill=40)
+    assert len(dict(zip(map(id, plan.jobs), plan.rows, strict=True))[id(other)].tokens) == 30
+
+
+def test_a_full_house_makes_room_for_a_caller_who_has_no_place():
+    desk = Desk(slots=3)
+    flood = desk.put(*(job_of(f"{n}" * 20, most=100) for n in range(10)))
+    for _ in range(3):
+        desk.step()
+    other = desk.put(job_of("hello", "bob", most=3))
+    desk.step()
+    assert other.slot is not None
+    assert flood[2].slot is None  # the youngest that was running
+    assert desk.scheduler.counts.preemptions == 1
+    desk.run()
+    assert desk.answered(flood[2]) == [501 + n for n in range(100)]
+
+
+def test_whoever_has_one_place_keeps_it():
+    desk = Desk(slots=2)
+    jobs = desk.put(*(job_of("hello", name, most=20) for name in ("alice", "bob", "carol")))
+    desk.step()
+    assert [job.slot is not None for job in jobs] == [True, True, False]
+    assert desk.scheduler.counts.preemptions == 0
+
+
+def test_an_interactive_job_takes_the_place_of_a_batch_job():
+    desk = Desk(slots=2)
+    batch = desk.put(*(job_of(f"{n}" * 9, str(n), is_batch=True, most=20) for n in range(2)))
+    desk.step()
+    urgent = desk.put(job_of("now", "carol", most=2))
+    desk.step()
+    assert urgent.slot is not None
+    assert [job.slot is None for job in batch] == [False, True]
+    desk.run()
+    assert desk.answered(batch[1]) == [501 + n for n in range(20)]
+
+
+def test_a_batch_job_takes_nobodys_place():
+    desk = Desk(slots=2)
+    desk.put(*(job_of("hello", most=20) for _ in range(2)))
+    desk.step()
+    batch = desk.put(job_of("later", "bob", is_batch=True))
+    desk.step()
+    assert batch.slot is None
+
+
+def test_what_a_slot_holds_is_not_computed_again():
+    desk = Desk()
+    desk.put(job_of("a long and common beginning: one"))
+    desk.run()
+    before = desk.computed
+    second = desk.put(job_of("a long and common beginning: two", "bob"))
+    desk.run()
+    assert desk.computed - before <= len("two") + 5
+    assert second.cached_tokens == len("a long and common beginning: ")
+
+
+def test_a_conversation_goes_on_where_it_is():
+    desk = Desk(copy_tokens=50)
+    first = desk.put(job_of("hello"))
+    desk.run()
+    desk.put(job_of("something else", "bob"))
+    desk.run()
+    second = desk.put(job_of([*first.tokens, 1, 2, 3]))
+    (move,) = desk.arrange()
+    assert (move.slot, move.source) == (0, None)
+    assert second.computed == len(first.tokens) - 1  # the last word was never computed
+
+
+def test_the_very_same_prompt_computes_its_last_token():
+    desk = Desk()
+    desk.put(job_of("same"))
+    desk.run()
+    again = desk.put(job_of("same", "bob"))
+    desk.arrange()
+    assert again.owed == 1
+
+
+def test_two_that_arrive_together_compute_their_common_beginning_once():
+    desk = Desk(slots=8, step_tokens=64)
+    common = "s" * 300
+    jobs = desk.put(*(job_of(common + f"{n}" * 10, str(n)) for n in range(8)))
+    desk.run()
+    assert desk.computed < 300 + 8 * (10 + 5) + 8
+    assert all(desk.answered(job) == [501, 502, 503, 504, 505] for job in jobs)
+    assert sum(job.cached_tokens >= 300 for job in jobs) == 7
+
+
+def test_who_waits_for_another_goes_on_alone_when_that_one_leaves():
+    desk = Desk(slots=2, step_tokens=32)
+    leader, follower = desk.put(*(job_of("s" * 200 + name, name) for name in ("alice", "bob")))
+    desk.step()
+    assert follower.leader is leader
+    desk.end(leader)
+    desk.run()
+    assert follower.cached_tokens == 32
+    assert desk.answered(follower)
+
+
+def test_a_short_common_beginning_is_not_waited_for():
+    desk = Desk(slots=2)
+    _, second = desk.put(*(job_of("s" * (WORTH_WAITING_TOKENS - 1) + name * 30, name) for name in "ab"))
+    desk.arrange()
+    assert second.leader is None
+
+
+def test_copying_is_left_where_it_costs_more_than_computing():
+    for copy_tokens, copies in ((200, 0), (20, 1)):
+        desk = Desk(copy_tokens=copy_tokens)
+        desk.put(job_of("s" * 100 + "one"))
+        desk.run()
+        desk.put(job_of("s" * 100 + "two", "bob"))
+        desk.run()
+        assert desk.scheduler.counts.copies == copies
+
+
+def test_scopes_share_nothing():
+    desk = Desk()
+    desk.put(job_of("s" * 100 + "one", scope="alice"))
+    desk.run()
+    other = desk.put(job_of("s" * 100 + "two", "bob", scope="bob"))
+    desk.run()
+    assert other.cached_tokens == 0
+
+
+def test_the_slot_that_was_used_least_recently_is_given_away():
+    desk = Desk(slots=3)
+    for name in "abc":
+        desk.put(job_of(name * 30, name))
+        desk.run()
+    desk.put(job_of([*desk.done[0].tokens, 1, 2], "a"))  # uses the first slot again
+    desk.run()
+    job = desk.put(job_of("d" * 30, "d"))
+    desk.arrange()
+    assert job.slot == 1
+    assert desk.scheduler.counts.evictions == 1
+
+
+def test_jobs_sit_side_by_side_and_what_was_there_moves():
+    desk = Desk(slots=6)
+    jobs = desk.put(*(job_of(name * 30, name, most=50) for name in "abc"))
+    desk.step()
+    assert [job.slot for job in jobs] == [0, 1, 2]
+    desk.end(jobs[1])
+    new = desk.put(job_of("d" * 30, "d", most=50))
+    desk.step()
+    assert new.slot in (1, 3)
+    back = desk.put(job_of([*jobs[1].tokens, 7], "b"))
+    desk.step()
+    assert back.cached_tokens == jobs[1].computed, "what the middle slot held is still held"
+
+
+def test_a_model_that_cannot_forget_its_end_goes_on_or_begins_anew():
+    desk = Desk(can_cut=False)
+    first = desk.put(job_of("hello"))
+    desk.run()
+    going_on = desk.put(job_of([*first.tokens, 1, 2, 3]))
+    desk.arrange()
+    assert going_on.computed == len(first.tokens) - 1
+    desk.run()
+    other = desk.put(job_of("hello there", "bob"))
+    desk.run()
+    assert other.cached_tokens == 0
+    assert desk.answered(other)
+
+
+def test_a_shared_memory_forgets_idle_slots_before_it_keeps_jobs_waiting():
+    desk = Desk(slots=4, kv_tokens=100)
+    desk.put(job_of("a" * 60, "a", most=2))
+    desk.run()
+    second = desk.put(job_of("b" * 60, "b", most=2))
+    desk.run()
+    assert second in desk.done
+    assert desk.scheduler.counts.evictions == 1
+
+
+def test_a_job_that_does_not_fit_beside_the_others_waits():
+    desk = Desk(slots=4, kv_tokens=100)
+    first, second = desk.put(job_of("a" * 60, "a", most=9), job_of("b" * 60, "b", most=9))
+    desk.step()
+    assert (first.slot is not None, second.slot is not None) == (True, False)
+    desk.run()
+    assert desk.answered(second)
+
+
+def test_a_full_memory_takes_the_place_of_the_youngest():
+    desk = Desk(slots=2)
+    old, young = desk.put(job_of("a" * 20, "a", most=9), job_of("b" * 20, "b", most=9))
+    desk.step()
+    move = desk.scheduler.make_room()
+    assert (move.slot, move.count) == (1, 0)
+    desk.do(move)
+    assert young.slot is None
+    assert list(desk.line) == [young]
+    desk.run()
+    assert desk.answered(young) == desk.answered(old) == [501 + n for n in range(9)]
+
+
+def test_one_job_alone_has_nobody_to_make_room():
+    desk = Desk(slots=2)
+    desk.put(job_of("a" * 20))
+    desk.step()
+    assert desk.scheduler.make_room() is None
+
+
+JOBS = st.lists(
+    st.tuples(
+        st.sampled_from(["", "system " * 9, "system " * 9 + "more " * 5]),
+        st.text("ab", min_size=1, max_size=30),
+        st.sampled_from(["alice", "bob", "carol"]),
+        st.integers(1, 6),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    JOBS,
+    st.integers(1, 5),
+    st.booleans(),
+    st.booleans(),
+    st.integers(4, 64),
+    st.sampled_from([0.0, 10.0, 1000.0]),
+    st.integers(),
+)
+def test_every_job_is_answered_with_its_own_tokens_whatever_happens(
+    jobs, slots, can_cut, is_shared, step_tokens, copy_tokens, seed
+):
+    chance = random.Random(seed)
+    desk = Desk(
+        slots=slots,
+        step_tokens=max(step_tokens, slots),
+        can_cut=can_cut,
+        kv_tokens=200 if is_shared else None,
+        copy_tokens=copy_tokens,
+    )
+    left = [
+        job_of(system + text, caller, most=most, is_batch=is_batch)
+        for system, text, caller, most, is_batch in jobs
+    ]
+    everybody, gone = list(left), set()
+    while left or desk.scheduler.running or len(desk.line):
+        for _ in range(chance.randrange(3)):
+            if left:
+                desk.put(left.pop())
+        if desk.scheduler.running and chance.random() < 0.1:
+            job = chance.choice(desk.scheduler.running)
+            desk.scheduler.ended(job)
+            gone.add(id(job))
+        elif desk.scheduler.running and chance.random() < 0.1 and (move := desk.scheduler.make_room()):
+            desk.do(move)
+        desk.step(prefill=chance.choice([1, 7, 1000]))
+        busy = [slot.job for slot in desk.scheduler.slots if slot.job is not None]
+        assert sorted(map(id, busy)) == sorted(map(id, desk.scheduler.running))
+        assert len(desk.steps) < 5000
+    for job in everybody:
+        if id(job) not in gone:
+            assert desk.answered(job) == [501 + n for n in range(job.most)]
+    for number, slot in enumerate(desk.scheduler.slots):
+        assert desk.memory[number][: slot.held] == slot.tokens[: slot.held]
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_an_empty_house_plans_nothing(slots):
+    desk = Desk(slots=slots)
+    assert desk.step() is None
+    assert desk.scheduler.held_tokens == 0
