@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from inference.backends import Sampling
 from inference.errors import FormatRefused
 from inference.gbnf import parse
+from inference.llama.vocabulary import NO_BYTE, Vocabulary
 from inference.matching import Matcher
 
 PENALTY_TOKENS = 64  # prompt and answer, the newest
@@ -26,7 +27,6 @@ _MOST_BIAS = 1e4
 # Of the tokens that a grammar may allow, how many are looked at first; and what looking may cost.
 LIKELIEST = 512
 MOST_WORK_A_TOKEN = 50_000
-NO_BYTE = 256
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
@@ -34,13 +34,7 @@ class Outputs(Protocol):
     """Where a sampler reads: the runner's last step."""
 
     context: Any  # a pointer of the C library
-    vocab: Any
-    vocab_size: int
-    every_token: NDArray[np.intp]
-    end_tokens: list[int]
-    ends: frozenset[int]
-    pieces: list[bytes]
-    first_byte: NDArray[np.int16]  # of each token; NO_BYTE for one that is no text
+    vocabulary: Vocabulary
 
     def logits(self, output: int) -> NDArray[np.float32]:
         """The row of that output: a view that the next step overwrites."""
@@ -111,22 +105,22 @@ class Grammatical:
         self._chain = chain
         self._matcher = matcher
         self._biased = np.array(biased, np.intp)
-        self._room = np.zeros(outputs.vocab_size, _CANDIDATE)
+        self._room = np.zeros(outputs.vocabulary.size, _CANDIDATE)
         self._candidates: Any = C.llama_token_data_array()
 
     def choose(self, output: int) -> int:
         """Raises FormatRefused where the grammar is beyond its limits, or no token can go on in it."""
         outputs, matcher = self._outputs, self._matcher
         logits = outputs.logits(output)
-        token = self._choose(outputs.every_token, logits)
+        token = self._choose(outputs.vocabulary.every_token, logits)
         if not self._allows(token):
             allowed = self._allowed(logits)
             if len(allowed) == 0:
                 raise FormatRefused("The model has no token that goes on in this grammar.")
             token = self._choose(allowed, logits[allowed]) if len(allowed) > 1 else int(allowed[0])
         C.llama_sampler_accept(self._chain, token)
-        if token not in outputs.ends:
-            matcher.accept(outputs.pieces[token])
+        if token not in outputs.vocabulary.ends:
+            matcher.accept(outputs.vocabulary.pieces[token])
         return token
 
     def _choose(self, tokens: NDArray[np.intp], logits: NDArray[np.float32]) -> int:
@@ -140,9 +134,9 @@ class Grammatical:
         return int(candidates.data[at].id) if 0 <= at < candidates.size else int(tokens[0])
 
     def _allows(self, token: int) -> bool:
-        if token in self._outputs.ends:
+        if token in self._outputs.vocabulary.ends:
             return self._matcher.can_end
-        return self._matcher.allows(self._outputs.pieces[token])
+        return self._matcher.allows(self._outputs.vocabulary.pieces[token])
 
     def _allowed(self, logits: NDArray[np.float32]) -> NDArray[np.intp]:
         """The likeliest tokens that may come next, by falling likelihood."""
@@ -176,9 +170,9 @@ class Grammatical:
         fits[0x80:0xC0] = following
         fits[0xC0:0x100] = leading
         fits[NO_BYTE] = False
-        tokens: NDArray[np.intp] = np.flatnonzero(fits[self._outputs.first_byte])
+        tokens: NDArray[np.intp] = np.flatnonzero(fits[self._outputs.vocabulary.first_byte])
         if self._matcher.can_end:
-            tokens = np.union1d(tokens, np.array(self._outputs.end_tokens, np.intp))
+            tokens = np.union1d(tokens, np.array(self._outputs.vocabulary.end_tokens, np.intp))
         return tokens
 
     def close(self) -> None:
@@ -191,11 +185,11 @@ def _chain(outputs: Outputs, sampling: Sampling, biases: dict[int, float], *, pe
     steps: list[Any] = []
     if biases:
         table = (C.llama_logit_bias * len(biases))(*(C.llama_logit_bias(*each) for each in biases.items()))
-        steps.append(C.llama_sampler_init_logit_bias(outputs.vocab_size, len(biases), table))
+        steps.append(C.llama_sampler_init_logit_bias(outputs.vocabulary.size, len(biases), table))
     if penalised:
         steps.append(
             C.llama_sampler_init_penalties(
-                outputs.vocab_size,
+                outputs.vocabulary.size,
                 PENALTY_TOKENS,
                 sampling.repetition_penalty,
                 sampling.frequency_penalty,
@@ -226,8 +220,8 @@ def _biases(outputs: Outputs, sampling: Sampling) -> dict[int, float]:
     biases = {
         token: max(-_MOST_BIAS, min(_MOST_BIAS, bias))
         for token, bias in sampling.logit_bias
-        if 0 <= token < outputs.vocab_size and not math.isnan(bias)
+        if 0 <= token < outputs.vocabulary.size and not math.isnan(bias)
     }
     if sampling.ignore_eos:
-        biases.update(dict.fromkeys(outputs.end_tokens, -math.inf))
+        biases.update(dict.fromkeys(outputs.vocabulary.end_tokens, -math.inf))
     return biases

@@ -25,7 +25,7 @@ class Slots:
         self._is_shared = is_shared
         self._can_cut = can_cut
         self.held = [0] * count
-        self.copied_into: set[int] = set()  # by copies that the next step carries out
+        self.is_copying = False  # whether the next step has a copy to carry out
 
     def cut(self, slot: int, count: int) -> int:
         """How many of the first `count` tokens stay."""
@@ -51,9 +51,17 @@ class Slots:
             C.llama_memory_seq_cp(self._memory, source, target, 0, count if count < held else _TO_THE_END)
         else:
             C.llama_memory_seq_cp(self._memory, source, target, -1, _TO_THE_END)
-            self.copied_into.add(target)
+            self.is_copying = True
         self.held[target] = count if self._is_shared else held
         return self.cut(target, count)
+
+    def filled(self, slot: int, tokens: list[int]) -> list[int]:
+        """The tokens that `slot` holds after a state was loaded: these, or none if it is another's."""
+        self.held[slot] = len(tokens)
+        if int(C.llama_memory_seq_pos_max(self._memory, slot)) == len(tokens) - 1:
+            return tokens
+        self.empty(slot)
+        return []
 
     def empty(self, slot: int) -> None:
         C.llama_memory_seq_rm(self._memory, slot, -1, _TO_THE_END)
