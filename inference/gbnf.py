@@ -70,8 +70,13 @@ class Chars:
         return any(first <= code <= last for first, last in self.ranges) != self.is_negated
 
     def has_any(self, low: int, high: int) -> bool:
-        """Whether any character from `low` to `high` may be in it (an excluded class counts as a yes)."""
-        return self.is_negated or any(first <= high and low <= last for first, last in self.ranges)
+        """Whether any character from `low` to `high` is in it."""
+        if not self.is_negated:
+            return any(first <= high and low <= last for first, last in self.ranges)
+        for first, last in sorted(self.ranges):
+            if first <= low <= last:
+                low = last + 1
+        return low <= high
 
 
 Operation = Chars | int | None

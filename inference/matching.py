@@ -23,6 +23,8 @@ TOO_MANY = "The grammar nests without end, or can be read in too many ways."
 # By the high four bits of a first byte: how many more bytes its character has. By that: the least character.
 _MORE = (0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, 1, 1, 2, 3)
 _LEAST = (0, 0x80, 0x800, 0x10000)
+_MOST = 0x10FFFF
+_SURROGATES = 0xD800 >> 11  # halves of characters, none themselves
 
 
 class Automaton:
@@ -213,11 +215,18 @@ class Matcher:
                     return _NOWHERE
                 value = byte & 0x7F >> more + 1 if more else byte
             if not missing:
-                state = automaton.step(state, value) if value >= _LEAST[more] else DEAD
+                is_one = value >= _LEAST[more] and value >> 11 != _SURROGATES
+                state = automaton.step(state, value) if is_one else DEAD
                 if state == DEAD:
                     return _NOWHERE
-        if missing:
-            low = value << 6 * missing
-            if not automaton.may_begin(state, low, low | (1 << 6 * missing) - 1):
-                return _NOWHERE
+        if missing and not self._may_become(state, value << 6 * missing, missing, more):
+            return _NOWHERE
         return state, (value, missing, more)
+
+    def _may_become(self, state: int, low: int, missing: int, more: int) -> bool:
+        """Whether a character that begins so may come: from `low` on, where the missing bytes are zeros."""
+        high = min(low | (1 << 6 * missing) - 1, _MOST)
+        low = max(low, _LEAST[more])
+        if low >> 11 == high >> 11 == _SURROGATES:
+            return False
+        return low <= high and self._automaton.may_begin(state, low, high)

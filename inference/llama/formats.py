@@ -34,6 +34,8 @@ number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1
 ws     ::= | " " | "\n" [ \t]{0,20}
 """
 
+_CHAR = r'char ::= [^"\\\x7F\x00-\x1F] |'
+
 # Say something to a reader, nothing about the answer.
 _NOTES = frozenset(
     {"title", "description", "default", "examples", "deprecated", "$comment", "$schema", "$id"}
@@ -69,7 +71,7 @@ def _of_schema(text: str) -> str:
     except Exception:  # noqa: BLE001  (the converter asserts, indexes and recurses on what it does not know)
         raise FormatRefused("The schema uses something that cannot be made a grammar.") from None
     # The converter's strings may hold raw line ends, which JSON forbids.
-    return grammar.replace('\nchar ::= [^"\\\\] |', '\nchar ::= [^"\\\\\\x7F\\x00-\\x1F] |')
+    return re.sub(r"^char ::= \[\^[^ ]*\] \|", lambda found: _CHAR, grammar, flags=re.MULTILINE)
 
 
 class _Converter(SchemaConverter):

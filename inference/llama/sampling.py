@@ -9,6 +9,7 @@ callers' grammars can bring to run for hours, to fill the memory, and to end the
 import ctypes
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import llama_cpp as C  # noqa: N812
@@ -24,6 +25,7 @@ from inference.matching import Matcher
 PENALTY_TOKENS = 64  # prompt and answer, the newest
 # More than any bias means; infinite ones would make a NaN of a token that the grammar forbids.
 _MOST_BIAS = 1e4
+_LEAST_TEMPERATURE = 1e-3  # below it is greedy
 # Of the tokens that a grammar may allow, how many are looked at first; and what looking may cost.
 LIKELIEST = 512
 MOST_WORK_A_TOKEN = 50_000
@@ -49,6 +51,7 @@ def sampler_of(
     outputs: Outputs, sampling: Sampling, grammar: str, prompt: Sequence[int]
 ) -> "Likeliest | Chain | Grammatical":
     """The cheapest sampler that does what is asked. Raises FormatRefused."""
+    sampling = _within_reason(sampling)
     penalised = sampling.repetition_penalty != 1 or sampling.frequency_penalty or sampling.presence_penalty
     biases = _biases(outputs, sampling)
     if sampling.temperature <= 0 and not (biases or penalised or grammar):
@@ -179,6 +182,26 @@ class Grammatical:
         if self._chain:
             C.llama_sampler_free(self._chain)
             self._chain = None
+
+
+def _within_reason(sampling: Sampling) -> Sampling:
+    """The same wishes where numbers still mean something: beyond, sums overflow and nothing can be drawn."""
+
+    def within(value: float, low: float, high: float) -> float:
+        return low if math.isnan(value) else max(low, min(high, value))
+
+    temperature = within(sampling.temperature, 0.0, 1e3)
+    return replace(
+        sampling,
+        temperature=temperature if temperature >= _LEAST_TEMPERATURE else 0.0,
+        repetition_penalty=within(sampling.repetition_penalty, 1e-2, 1e2),
+        frequency_penalty=within(sampling.frequency_penalty, -_MOST_BIAS, _MOST_BIAS),
+        presence_penalty=within(sampling.presence_penalty, -_MOST_BIAS, _MOST_BIAS),
+        top_p=within(sampling.top_p, 0.0, 1.0),
+        typical_p=within(sampling.typical_p, 0.0, 1.0),
+        min_p=within(sampling.min_p, 0.0, 1.0),
+        top_k=max(0, min(sampling.top_k, 2**31 - 1)),
+    )
 
 
 def _chain(outputs: Outputs, sampling: Sampling, biases: dict[int, float], *, penalised: bool) -> Any:

@@ -25,11 +25,11 @@ def small(model_paths):
     at the end."""
     loaded = {}
 
-    def load(kind, **options):
+    def load(model, /, **options):
         wanted = {"slots": 4, "context_tokens": 512, "step_tokens": 64, **options}
-        key = (kind, *sorted(wanted.items()))
+        key = (model, *sorted(wanted.items()))
         if key not in loaded:
-            loaded[key] = LlamaRunner(model_paths[kind], options=LlamaOptions(**wanted))
+            loaded[key] = LlamaRunner(model_paths[model], options=LlamaOptions(**wanted))
         return loaded[key]
 
     yield load

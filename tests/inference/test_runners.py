@@ -1,4 +1,4 @@
-"""One contract for every runner: the scripted one, and llama.cpp with each kind of memory that models have."""
+"""One contract for every runner: the scripted one, and llama.cpp with each kind of memory there is."""
 
 import math
 
@@ -267,9 +267,9 @@ def test_a_full_memory_refuses_a_step_and_leaves_everything_as_it_was(crowded):
     for slot in (1, 2):
         for _ in range(7):
             crowded.step([Row(slot, [66] * 64, 0)])
+    crowded.step([Row(3, [67] * 64, 0)])
     with pytest.raises(OutOfCells):
-        for _ in range(8):
-            crowded.step([Row(3, [67] * 64, 0)])
+        crowded.step([Row(3, [67] * 64, 0)])
     held = [crowded.cut(slot, 10_000) for slot in range(4)]
     assert held[:3] == [39, 448, 448]
     with pytest.raises(OutOfCells):
