@@ -69,6 +69,11 @@ TABLE: dict[type[Exception], Row] = {
     sanitization.PolicyConflict: Row(409, "policy-conflict", lambda e: e.sentence),
     sanitization.PolicyInvalid: Row(400, "policy-invalid", "This policy cannot be used; see errors."),
     inference.ModelUnavailable: Row(503, "model-unavailable", lambda e: e.reason),
+    inference.ModelLoading: Row(
+        503,
+        "model-loading",
+        lambda e: f"The model {e.name} is being loaded. Try again in {e.retry_after_seconds} s.",
+    ),
     inference.UnknownModel: Row(
         404, "unknown-model", lambda e: f"This model is not served. Served: {', '.join(e.served)}."
     ),

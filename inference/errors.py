@@ -2,7 +2,8 @@
 What can go wrong between a prompt and a model. No HTTP here; `gateway.problems` gives each a status.
 
     InferenceError
-    ├── ModelUnavailable        missing, broken, still loading, or the engine is down
+    ├── ModelUnavailable        missing, broken, or the engine is down
+    ├── ModelLoading            it is being loaded, and will be there soon
     ├── UnknownModel            the caller named a model that is not served
     ├── PromptTooLong           prompt and answer do not fit the context
     ├── QueueFull               too many prompts are waiting already
@@ -29,6 +30,15 @@ class ModelUnavailable(InferenceError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ModelLoading(InferenceError):
+    """The model is being loaded; that takes about `retry_after_seconds`, by earlier loads and its size."""
+
+    def __init__(self, name: str, *, retry_after_seconds: int) -> None:
+        super().__init__(f"{name} is loading")
+        self.name = name
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnknownModel(InferenceError):
