@@ -12,8 +12,10 @@ COPY scripts/lib.sh scripts/install scripts/
 RUN scripts/install
 COPY . .
 ENV PATH=/opt/venv/bin:$PATH
-# The model that LLM_NAME names becomes part of the image, so that a container starts without a network.
+# The models that LLM_NAME and LLM_MODELS name become part of the image, so that a container starts without a
+# network.
 ARG LLM_NAME=smollm2-135m
+ARG LLM_MODELS=
 RUN scripts/bake
 
 FROM python:3.11-slim-bookworm
@@ -27,6 +29,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app
 ARG LLM_NAME=smollm2-135m
+ARG LLM_MODELS=
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -36,7 +39,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     DATA_DIR=/data \
     STATIC_ROOT=/app/static \
     LLM_MODELS_DIR=/app/models \
-    LLM_NAME=${LLM_NAME}
+    LLM_NAME=${LLM_NAME} \
+    LLM_MODELS=${LLM_MODELS}
 USER gateway
 VOLUME /data
 EXPOSE 8080

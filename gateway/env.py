@@ -16,6 +16,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
+from inference.wanted import parse as models
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -46,6 +48,24 @@ def temperature(raw: str) -> float:
     if not 0 <= value <= 2:
         raise ValueError("write a number from 0 to 2")
     return value
+
+
+def layers(raw: str) -> int:
+    value = int(raw)
+    if value < -1:
+        raise ValueError("write a whole number, or -1 for all")
+    return value
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def read(raw: str) -> str:
+        if raw not in allowed:
+            raise ValueError(f"write {' or '.join(allowed)}")
+        return raw
+
+    return read
 
 
 def names(raw: str) -> tuple[str, ...]:
@@ -246,53 +266,32 @@ declare(
 )
 
 _S = "Model"
-declare(
-    _S,
-    "LLM_NAME",
-    str,
-    "smollm2-135m",
-    "The model from the catalogue (manage.py download_model --list).",
-)
-declare(_S, "LLM_MODEL_PATH", str, "", "Any GGUF file, instead of LLM_NAME.")
+# fmt: off
+declare(_S, "LLM_NAME", str, "smollm2-135m", "The default model: a name of the catalogue (manage.py models), or a file in LLM_MODELS_DIR.")
+declare(_S, "LLM_MODEL_PATH", str, "", "Any GGUF file as the default model, instead of LLM_NAME.")
+declare(_S, "LLM_MODELS", models, (), "More models, loaded when they are asked for, and options: qwen3-4b:context=8192:slots=4,/models/e5.gguf:kind=embedding:name=e5. Options: pinned, name, kind, context, slots, gpu_layers. The default model is loaded at the start and stays, unless it stands here without pinned.")
 declare(_S, "LLM_MODELS_DIR", str, "", "Where downloaded models lie; empty means DATA_DIR/models.")
-declare(
-    _S,
-    "LLM_AUTOSTART",
-    flag,
-    False,
-    "Load the model when Django starts. Only server entry points set this.",
-)
-declare(
-    _S,
-    "LLM_THREADS",
-    number,
-    0,
-    "Threads llama.cpp computes with; 0 means one less than the cores, at least 1.",
-)
-declare(_S, "LLM_CONTEXT", positive, 2048, "Tokens of prompt and answer together.")
-declare(
-    _S,
-    "LLM_MAX_TOKENS",
-    positive,
-    512,
-    "Tokens of an answer where the caller names no max_tokens, and the most it may name.",
-)
-declare(
-    _S,
-    "LLM_TEMPERATURE",
-    temperature,
-    0.2,
-    "The temperature where the caller names none: 0 always takes the likeliest token.",
-)
-declare(
-    _S,
-    "LLM_QUEUE",
-    positive,
-    32,
-    "Prompts that may wait for the model; one more is refused with 503.",
-)
+declare(_S, "LLM_AUTOSTART", flag, False, "Load models when Django starts. Only server entry points set this.")
+declare(_S, "LLM_MEMORY_MB", number, 0, "Memory for all loaded models together, in MiB; 0 means what is free at the start, less a reserve.")
+declare(_S, "LLM_LOAD_WAIT_SECONDS", positive, 30, "How long a prompt waits for a model that is being loaded before it gets 503 with a Retry-After.")
+declare(_S, "LLM_THREADS", number, 0, "Threads llama.cpp computes with; 0 means one less than the cores, at least 1.")
+declare(_S, "LLM_GPU_LAYERS", layers, 0, "Layers of each model on the GPU, where llama.cpp was built for one; -1 means all.")
+declare(_S, "LLM_CONTEXT", positive, 4096, "Tokens of prompt and answer together, in each slot; less where a model was made for less.")
+declare(_S, "LLM_SLOTS", number, 0, "Answers that a model works on at once; 0 means as many as fit into the memory, up to 16.")
+declare(_S, "LLM_KV_TOKENS", number, 0, "Tokens that all slots of a model hold together, where that shall be less than LLM_SLOTS times LLM_CONTEXT; 0 gives every slot its own LLM_CONTEXT.")
+declare(_S, "LLM_KV_TYPE", choice("f16", "q8_0", "q4_0"), "f16", "How the model's memory of a text is kept: f16, or half (q8_0) or a quarter (q4_0) of it, less exactly.")
+declare(_S, "LLM_FLASH_ATTENTION", flag, True, "Flash attention. A quantised LLM_KV_TYPE needs it.")
+declare(_S, "LLM_PREFIX_SCOPE", choice("shared", "user"), "shared", "Who shares computed beginnings of prompts: everybody, or each user only his own, so that no timing tells what others asked.")
+declare(_S, "LLM_PREFIX_DIR", str, "", "A private folder where the beginnings that are used most are kept across restarts; empty keeps none.")
+declare(_S, "LLM_SPECULATION", flag, True, "Guess tokens from the prompt and check several at once, where that pays.")
+declare(_S, "LLM_MAX_TOKENS", positive, 512, "Tokens of an answer where the caller names no max_tokens, and the most it may name.")
+declare(_S, "LLM_TEMPERATURE", temperature, 0.2, "The temperature where the caller names none: 0 always takes the likeliest token.")
+declare(_S, "LLM_QUEUE", positive, 256, "Prompts that may wait for a model; one more is refused with 503.")
+declare(_S, "LLM_QUEUE_TOKENS", positive, 262_144, "Tokens that the prompts which wait for a model may have together.")
 declare(_S, "LLM_QUEUE_SECONDS", positive, 60, "How long a prompt may wait for the model.")
 declare(_S, "LLM_TIMEOUT_SECONDS", positive, 300, "How long a prompt may take altogether.")
+declare(_S, "LLM_DRAIN_SECONDS", number, 10, "How long answers in progress may go on when the service stops.")
+# fmt: on
 
 
 _reader = Env()

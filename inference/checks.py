@@ -1,48 +1,116 @@
 """
-What would otherwise be found when the model is loaded. None of it stops the start: without a model everything
-but answering works, and /readyz says why.
+What would otherwise be found when a model is loaded, or on somebody's prompt. Without a model everything but
+answering works, and /readyz says why; so only what can never work stops the start.
 
-    inference.W001   LLM_NAME is neither in the catalogue nor a file in the models' folder
-    inference.W002   LLM_MODEL_PATH is not a GGUF file
-    inference.I001   the model is not downloaded: prompts get 503
+    inference.E001   two models have one name
+    inference.E002   LLM_KV_TYPE is quantised, which needs LLM_FLASH_ATTENTION
+    inference.E003   the default model is an embedding model: it answers no prompt
+    inference.W001   a model is neither in the catalogue nor a file in the models' folder
+    inference.W002   a path names no GGUF file
+    inference.W003   LLM_MAX_TOKENS leaves no room for a prompt
+    inference.W004   LLM_KV_TOKENS is less than one slot's LLM_CONTEXT
+    inference.W005   LLM_PREFIX_DIR cannot be written, or others can read it
+    inference.I001   a model is not downloaded: prompts for it get 503
 """
 
+import os
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Info, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
-from inference import catalogue
-from inference.composition import model_path
+from inference.served import served
 
 
 @register(Tags.compatibility)
-def a_model_is_named(**kwargs: Any) -> list[CheckMessage]:
-    """What would otherwise be found when the model is loaded."""
-    path = model_path()
-    if settings.LLM_MODEL_PATH:
-        if is_gguf(path):
-            return []
-        hint = "Point it at a .gguf file, or unset it and use LLM_NAME."
-        return [Warning("LLM_MODEL_PATH is not a GGUF file.", hint=hint, id="inference.W002")]
-    if catalogue.find(settings.LLM_NAME) is None and not is_gguf(path):
-        hint = "See manage.py download_model --list, or set LLM_MODEL_PATH to a file."
-        return [Warning("LLM_NAME is not in the catalogue.", hint=hint, id="inference.W001")]
-    return []
+def models_are_named(**kwargs: Any) -> list[CheckMessage]:
+    """Every name leads to one model, and every path to a model file."""
+    found: list[CheckMessage] = []
+    names: set[str] = set()
+    for model in served():
+        if model.name.lower() in names:
+            hint = "Give one of them another one in LLM_MODELS, as in name=another."
+            found.append(Error(f"Two models are called {model.name}.", hint=hint, id="inference.E001"))
+        names.add(model.name.lower())
+        if model.known is not None or is_gguf(model.path):
+            continue
+        if len(Path(model.wanted.source).parts) > 1 or model.variable == "LLM_MODEL_PATH":
+            text = f"{model.variable} names a path that is no GGUF file: {model.wanted.source}."
+            hint = "Point it at a .gguf file, or use a name of manage.py models."
+            found.append(Warning(text, hint=hint, id="inference.W002"))
+        else:
+            text = f"{model.variable}: {model.wanted.source} is not in the catalogue."
+            hint = "See manage.py models, or name the path of a .gguf file."
+            found.append(Warning(text, hint=hint, id="inference.W001"))
+    return found
+
+
+@register(Tags.compatibility)
+def options_go_together(**kwargs: Any) -> list[CheckMessage]:
+    """What each variable allows, but not beside the others."""
+    found: list[CheckMessage] = []
+    default = served()[0]
+    if settings.LLM_KV_TYPE != "f16" and not settings.LLM_FLASH_ATTENTION:
+        hint = "Set LLM_FLASH_ATTENTION=true, or LLM_KV_TYPE=f16."
+        text = f"LLM_KV_TYPE={settings.LLM_KV_TYPE} needs flash attention, which is off."
+        found.append(Error(text, hint=hint, id="inference.E002"))
+    if default.wanted.kind == "embedding":
+        hint = "Make a chat model the default by LLM_NAME, and list this one in LLM_MODELS."
+        found.append(
+            Error(
+                "The default model is an embedding model, which answers no prompt.",
+                hint=hint,
+                id="inference.E003",
+            )
+        )
+    if default.context_tokens <= settings.LLM_MAX_TOKENS:
+        text = f"LLM_MAX_TOKENS leaves no room for a prompt in {default.context_tokens} tokens."
+        hint = "Raise LLM_CONTEXT, or lower LLM_MAX_TOKENS: a prompt and its answer share it."
+        found.append(Warning(text, hint=hint, id="inference.W003"))
+    if 0 < settings.LLM_KV_TOKENS < settings.LLM_CONTEXT:
+        text = "LLM_KV_TOKENS is less than LLM_CONTEXT, so no prompt can have that much."
+        hint = "Raise LLM_KV_TOKENS, set it to 0, or lower LLM_CONTEXT."
+        found.append(Warning(text, hint=hint, id="inference.W004"))
+    return found
+
+
+@register(Tags.security, deploy=True)
+def prefixes_are_private(**kwargs: Any) -> list[CheckMessage]:
+    """The folder holds what operators and callers wrote at the beginning of prompts."""
+    if not settings.LLM_PREFIX_DIR:
+        return []
+    folder = Path(settings.LLM_PREFIX_DIR)
+    if not folder.exists():
+        wrong = "" if os.access(folder.parent, os.W_OK) else "cannot be made"
+    elif not folder.is_dir() or not os.access(folder, os.W_OK):
+        wrong = "cannot be written"
+    else:
+        wrong = "can be read by others" if folder.stat().st_mode & 0o077 else ""
+    if not wrong:
+        return []
+    hint = "Make it a folder that only the service's account may enter (chmod 700), or leave it empty."
+    return [Warning(f"LLM_PREFIX_DIR {wrong}.", hint=hint, id="inference.W005")]
 
 
 @register(Tags.compatibility, deploy=True)
-def the_model_is_there(**kwargs: Any) -> list[CheckMessage]:
+def models_are_there(**kwargs: Any) -> list[CheckMessage]:
     """Only where a server is about to start."""
-    if model_path().is_file():
-        return []
-    hint = "Run: manage.py download_model"
-    return [Info("The model is not downloaded; prompts will get 503.", hint=hint, id="inference.I001")]
+    hint = "Run: manage.py download_model --all"
+    return [
+        Info(
+            f"The model {model.name} is not downloaded; prompts for it will get 503.",
+            hint=hint,
+            id="inference.I001",
+        )
+        for model in served()
+        if model.known is not None and model.lacks
+    ]
 
 
-def is_gguf(path: Any) -> bool:
+def is_gguf(path: Path) -> bool:
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return file.read(4) == b"GGUF"
     except OSError:
         return False

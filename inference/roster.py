@@ -58,7 +58,9 @@ class Roster(Generic[E]):
         self._places = places
         self._names: dict[str, Seat[E]] = {}
         for seat in self._seats.all:
-            for name in (seat.card.name, *seat.entry.aliases):
+            self._names.setdefault(seat.card.name.lower(), seat)
+        for seat in self._seats.all:  # a name goes before another model's alias
+            for name in seat.entry.aliases:
                 self._names.setdefault(name.lower(), seat)
         self._default = self._seats.all[0]
         self._names[DEFAULT] = self._default

@@ -59,6 +59,8 @@ def test_nothing_in_the_image_depends_on_the_processor():
 
 def test_the_image_holds_the_model_that_is_named_and_says_how_it_is():
     assert DOCKERFILE.count("ARG LLM_NAME=smollm2-135m") == 2
+    assert DOCKERFILE.count("ARG LLM_MODELS=\n") == 2
+    assert "download_model --all" in (ROOT / "scripts" / "bake").read_text()
     names = [name for name, _ in instructions()]
     assert {"HEALTHCHECK", "EXPOSE", "STOPSIGNAL", "VOLUME"} <= set(names)
 

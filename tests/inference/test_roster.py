@@ -135,6 +135,7 @@ def test_models_are_chosen_by_name_alias_and_default(house):
     roster = house.roster("one", "two", start=False, aliases={"two": ("Two.gguf",)})
     assert roster.choose(None).name == roster.choose("default").name == roster.choose(" ONE ").name == "one"
     assert roster.choose("two.GGUF").name == "two"
+    assert house.roster("one", "two", start=False, aliases={"one": ("two",)}).choose("two").name == "two"
     with pytest.raises(UnknownModel) as caught:
         roster.choose("gpt-9")
     assert caught.value.served == ("one", "two", "default")

@@ -28,7 +28,7 @@ def shown_default(variable: env.Variable) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, tuple):
-        return ",".join(default)
+        return ",".join(map(str, default))
     return str(default).removeprefix(f"{env.BASE_DIR}/")
 
 
@@ -67,5 +67,7 @@ def current_lines() -> list[str]:
         value = env.read(name)
         if variable.secret:
             value = "(set)" if value else "(not set)"
+        elif isinstance(value, tuple):
+            value = ",".join(map(str, value))
         lines.append(f"{name:<{width}}  {value!s}{'' if env.is_set(name) else '   (default)'}")
     return lines

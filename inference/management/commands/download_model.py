@@ -1,4 +1,4 @@
-"""`manage.py download_model [NAME] [--list] [--force]`: fetches a model of the catalogue."""
+"""`manage.py download_model [NAME] [--all] [--list] [--force]`: fetches models of the catalogue."""
 
 import sys
 from argparse import ArgumentParser
@@ -11,6 +11,11 @@ from tqdm import tqdm
 
 from inference import catalogue
 from inference.download import DownloadError, fetch, is_complete
+from inference.served import Served, served
+
+
+class Interrupted(CommandError):
+    """By the operator: nothing more is fetched."""
 
 
 class Command(BaseCommand):
@@ -18,25 +23,43 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", help="a name from --list; default: LLM_NAME")
+        parser.add_argument("--all", action="store_true", help="every model of LLM_NAME and LLM_MODELS")
         parser.add_argument("--list", action="store_true", help="show the catalogue and what is downloaded")
         parser.add_argument("--force", action="store_true", help="download again, even if it is there")
 
-    def handle(self, *args: Any, name: str | None, list: bool, force: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, name: str | None, all: bool, list: bool, force: bool, **options: Any
+    ) -> None:
         directory = Path(settings.LLM_MODELS_DIR)
         if list:
             self._list(directory)
-            return
-        if name is None and settings.LLM_MODEL_PATH:
-            self._say("LLM_MODEL_PATH names a file of your own: nothing to download.")
-            return
-        model = catalogue.find(name or settings.LLM_NAME)
-        if model is None:
-            if name is None and (directory / settings.LLM_NAME).is_file():
-                self._say(f"{settings.LLM_NAME} is a file of your own: nothing to download.")
-                return
-            known = ", ".join(model.name for model in catalogue.models())
-            raise CommandError(f"{name or settings.LLM_NAME} is not in the catalogue: {known}.", returncode=2)
-        self.stdout.write(str(self._fetch(model, directory, force=force)))
+        elif name is not None and all:
+            raise CommandError("Name a model, or --all of them.", returncode=2)
+        elif name is not None:
+            if (model := catalogue.find(name)) is None:
+                raise CommandError(unknown(name), returncode=2)
+            self.stdout.write(str(self._fetch(model, directory, force=force)))
+        else:
+            self._fetch_served(served() if all else served()[:1], directory, force=force)
+
+    def _fetch_served(self, models: tuple[Served, ...], directory: Path, *, force: bool) -> None:
+        """Every one of them, also where one before it failed."""
+        failures: list[str] = []
+        for model in models:
+            try:
+                if model.known is not None:
+                    self.stdout.write(str(self._fetch(model.known, directory, force=force)))
+                elif model.variable == "LLM_NAME" and not model.path.is_file():
+                    raise CommandError(unknown(model.wanted.source), returncode=2)
+                else:
+                    self._say(f"{model.name} is a file of your own ({model.variable}): nothing to download.")
+            except CommandError as error:
+                if len(models) == 1 or isinstance(error, Interrupted):
+                    raise
+                self._say(str(error))
+                failures.append(model.name)
+        if failures:
+            raise CommandError(f"Not downloaded: {', '.join(failures)}.", returncode=1)
 
     def _say(self, line: str) -> None:
         self.stderr.write(line, str)  # plain: by itself, Django paints what goes here as an error
@@ -59,7 +82,7 @@ class Command(BaseCommand):
             except DownloadError as error:
                 raise CommandError(str(error), returncode=1) from None
             except KeyboardInterrupt:
-                raise CommandError("Interrupted. Run the command again.", returncode=1) from None
+                raise Interrupted("Interrupted. Run the command again.", returncode=1) from None
 
     def _list(self, directory: Path) -> None:
         rows = [("NAME", "SIZE", "CONTEXT", "LICENCE", "HERE", "DESCRIPTION")]
@@ -70,3 +93,7 @@ class Command(BaseCommand):
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         for row in rows:
             self.stdout.write("  ".join([*map(str.ljust, row[:5], widths), row[5]]))
+
+
+def unknown(name: str) -> str:
+    return f"{name} is not in the catalogue: {', '.join(model.name for model in catalogue.models())}."
