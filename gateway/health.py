@@ -1,10 +1,12 @@
 """
 Is the process alive, and can it answer prompts: each component's state, without secrets.
 
-A cache that is away costs speed, not answers: it is reported and does not make the service unready.
+A cache that is away costs speed, not answers: it is reported and does not make the service unready. Of the
+models, the default and the pinned ones count; one that is loaded when it is asked for may be unloaded.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -14,6 +16,8 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from inference.backends import Status
+from inference.composition import needed_names
 from prompts.composition import house
 
 PROBE_SECONDS = 3
@@ -28,7 +32,8 @@ async def alive(request: HttpRequest) -> JsonResponse:
 @require_safe
 async def ready(request: HttpRequest) -> JsonResponse:
     """200 if a prompt would be answered, else 503; `components` says why."""
-    model = house().backend.status()
+    models = _models()
+    model = worst(models)
     database, store = await asyncio.gather(_probe(_database), _probe(_cache))
     journal = "ready" if house().journal.is_open else "down"
     components: dict[str, dict[str, Any]] = {
@@ -37,6 +42,10 @@ async def ready(request: HttpRequest) -> JsonResponse:
         "cache": {"state": store, "kind": "redis" if settings.REDIS_URL else "memory"},
         "model": {"state": model.state, "reason": model.reason},
     }
+    if len(models) > 1:
+        components["model"]["models"] = {
+            name: {"state": status.state, "reason": status.reason} for name, status in models.items()
+        }
     needed = (database, journal, model.state)
     is_ready = all(state == "ready" for state in needed)
     status = "ready" if is_ready else next(state for state in needed if state != "ready")
@@ -47,6 +56,20 @@ async def ready(request: HttpRequest) -> JsonResponse:
         status=200 if is_ready else 503,
         headers={} if is_ready else {"Retry-After": "5"},
     )
+
+
+def _models() -> dict[str, Status]:
+    """Those without which some prompts that nobody should have to wait for would not be answered."""
+    backend = house().backend
+    found = {backend.choose(None).name: backend.status()}
+    needed = needed_names()
+    return found | {card.name: status for card, status in backend.models() if card.name in needed}
+
+
+def worst(models: Mapping[str, Status]) -> Status:
+    """The state of all of them. One that will be loaded when it is asked for is as good as ready."""
+    states = {status.state: status for status in reversed([*models.values()])}
+    return states.get("down") or states.get("loading") or Status("ready")
 
 
 async def _probe(check: Any) -> str:

@@ -10,16 +10,20 @@ answering works, and /readyz says why; so only what can never work stops the sta
     inference.W003   LLM_MAX_TOKENS leaves no room for a prompt
     inference.W004   LLM_KV_TOKENS is less than one slot's LLM_CONTEXT
     inference.W005   LLM_PREFIX_DIR cannot be written, or others can read it
+    inference.W006   the pinned models do not fit into the memory together
     inference.I001   a model is not downloaded: prompts for it get 503
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
+from inference.composition import memory_budget, need
+from inference.runner import ModelBroken
 from inference.served import served
 
 
@@ -91,6 +95,21 @@ def prefixes_are_private(**kwargs: Any) -> list[CheckMessage]:
         return []
     hint = "Make it a folder that only the service's account may enter (chmod 700), or leave it empty."
     return [Warning(f"LLM_PREFIX_DIR {wrong}.", hint=hint, id="inference.W005")]
+
+
+@register(Tags.compatibility, deploy=True)
+def pinned_models_fit(**kwargs: Any) -> list[CheckMessage]:
+    """Those that are there, with one slot each."""
+    needed, budget = 0, memory_budget()
+    for model in served():
+        if model.pinned and not model.lacks:
+            with suppress(ModelBroken):  # said when it is loaded
+                needed += need(model, slots=model.wanted.slots or settings.LLM_SLOTS or 1).total
+    if needed <= budget:
+        return []
+    text = f"The pinned models need {needed >> 20} MiB of memory, and {budget >> 20} MiB are allowed."
+    hint = "Pin fewer, give them less LLM_CONTEXT or fewer LLM_SLOTS, or raise LLM_MEMORY_MB."
+    return [Warning(text, hint=hint, id="inference.W006")]
 
 
 @register(Tags.compatibility, deploy=True)

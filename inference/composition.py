@@ -1,131 +1,188 @@
 """
-This process's model, from the settings: found, identified, and loaded where a server says so.
+This process's models, from the settings: found, measured, and loaded where a server says so.
+
+    settings ─► served ─► entries ─► Roster ─► LocalBackend
 
 `InferenceConfig.ready` calls `start`; `prompts.composition` takes `backend()`.
 """
 
-import hashlib
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.conf import settings
 
-from inference import catalogue
-from inference.backends import ModelCard, Status
+from inference import machine
 from inference.engine import Engine
-from inference.errors import ModelUnavailable, UnknownModel
+from inference.fitting import Model, fitting_slots
 from inference.local import LocalBackend
+from inference.memory import MemoryNeed, memory_needed
 from inference.options import EngineOptions, LlamaOptions
-from inference.runner import Runner
+from inference.roster import Roster
+from inference.runner import ModelBroken, Runner
+from inference.seats import Entry
+from inference.served import Served, served
+from inference.turns import Turns, TurnTaking
 
-HEADER_BYTES = 1 << 20
-SLOTS = 8
-_started: LocalBackend | None = None
+_roster: Roster[Engine] | None = None
+_backend: LocalBackend | None = None
 
 
-class OneModel:
-    """The one model of this process."""
-
-    def __init__(self, engine: Engine | None, card: ModelCard, *, reason: str = "") -> None:
-        self._engine, self._card, self._reason = engine, card, reason
-
-    def choose(self, model: str | None) -> ModelCard:
-        if model is None or model in ("default", self._card.name):
-            return self._card
-        raise UnknownModel((self._card.name, "default"))
-
-    @asynccontextmanager
-    async def lease(self, name: str, *, wait_seconds: float) -> AsyncIterator[Engine]:
-        if self._engine is None:
-            raise ModelUnavailable(self._reason)
-        yield self._engine
-
-    def models(self) -> tuple[tuple[ModelCard, Status], ...]:
-        return ((self._card, self._engine.status() if self._engine else Status("down", self._reason)),)
-
-    def close(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
+def roster() -> Roster[Engine]:
+    """The models of this process. Ones that were not started answer nothing and say so."""
+    return _roster or roster_of(served())
 
 
 def backend() -> LocalBackend:
-    """The backend of this process. One that was not started answers nothing and says so."""
-    return _started or LocalBackend(
-        OneModel(None, model_card(), reason="The model is not started in this process.")
+    """The backend of this process."""
+    return _backend or LocalBackend(roster())
+
+
+def start(*, eager: bool = True, wait_seconds: float | None = None) -> None:
+    """Begins to load the default and the pinned models on threads of their own (where not `eager`: none until
+    it is asked for); returns at once. A prompt waits `wait_seconds` for a load, LLM_LOAD_WAIT_SECONDS where
+    None."""
+    global _roster, _backend
+    _roster = roster_of(served())
+    _backend = LocalBackend(
+        _roster, wait_seconds=settings.LLM_LOAD_WAIT_SECONDS if wait_seconds is None else wait_seconds
     )
-
-
-def start() -> None:
-    """Begins to load the model on the engine's own thread; returns at once."""
-    global _started
-    path, card = model_path(), model_card()
-    if not path.is_file():
-        reason = (
-            "The file that LLM_MODEL_PATH names is not there. The operator corrects it."
-            if settings.LLM_MODEL_PATH
-            else f"The model {card.name} is not downloaded. The operator runs: manage.py download_model"
-        )
-        _started = LocalBackend(OneModel(None, card, reason=reason))
-        return
-
-    def load() -> Runner:
-        from inference.llama import LlamaRunner  # only where a model is wanted: it costs memory and time
-
-        options = LlamaOptions(context_tokens=settings.LLM_CONTEXT, threads=threads(), slots=SLOTS)
-        return LlamaRunner(path, options=options)
-
-    engine = Engine(
-        load,
-        EngineOptions(
-            places=settings.LLM_QUEUE,
-            queue_seconds=settings.LLM_QUEUE_SECONDS,
-            timeout_seconds=settings.LLM_TIMEOUT_SECONDS,
-        ),
-    )
-    _started = LocalBackend(OneModel(engine, card))
-    engine.start()
+    _roster.start(eager=eager)
 
 
 def close() -> None:
-    """Ends the engine, if there is one."""
-    if _started is not None:
-        _started.close()
+    """Lets answers in progress end for LLM_DRAIN_SECONDS, and ends every engine."""
+    global _roster, _backend
+    closing, _roster, _backend = _roster, None, None
+    if closing is not None:
+        closing.close(drain_seconds=settings.LLM_DRAIN_SECONDS)
+
+
+def needed_names() -> tuple[str, ...]:
+    """The models without which the service is not ready: the default and the pinned ones."""
+    default, *others = served()
+    return (default.name, *(model.name for model in others if model.pinned))
+
+
+def roster_of(models: Sequence[Served]) -> Roster[Engine]:
+    """These models within the memory of this machine. Nothing is loaded yet."""
+    budget = memory_budget()
+    turns = Turns() if len(models) > 1 else None
+    entries = [entry(model, models, turns, budget_bytes=budget) for model in models]
+    return Roster(entries, budget_bytes=budget, places=settings.LLM_QUEUE)
+
+
+def entry(
+    model: Served, models: Sequence[Served], turns: Turns | None, *, budget_bytes: int
+) -> Entry[Engine]:
+    """How the roster loads this model. Its slots follow from what is there when it is loaded."""
+
+    def slots() -> int:
+        return slots_of(model, models, budget_bytes=budget_bytes)
+
+    def make() -> Engine:
+        options = llama_options(model, slots=slots())
+
+        def loaded() -> Runner:
+            runner = load(model, options)
+            return runner if turns is None else TurnTaking(runner, turns)
+
+        return Engine(loaded, engine_options(model))
+
+    return Entry(
+        describe=model.card,
+        make=make,
+        memory_bytes=lambda: need(model, slots=slots()).total,
+        size_bytes=lambda: model.size_bytes,
+        aliases=model.aliases,
+        pinned=model.pinned,
+        lacks=lambda: model.lacks,
+    )
+
+
+def load(model: Served, options: LlamaOptions) -> Runner:
+    """Loads it, which takes a while and a lot of memory."""
+    from inference.llama import LlamaRunner  # only where a model is wanted: this alone costs memory and time
+
+    return LlamaRunner(model.path, options=options)
+
+
+# -- options --
+
+
+def engine_options(model: Served) -> EngineOptions:
+    """How its engine works."""
+    folder = None
+    if settings.LLM_PREFIX_DIR:
+        # One model's beginnings mean nothing to another.
+        card = model.card()
+        name = re.sub("[^A-Za-z0-9.-]", "_", card.name)
+        folder = Path(settings.LLM_PREFIX_DIR) / f"{name}-{card.revision[:12]}"
+    return EngineOptions(
+        places=settings.LLM_QUEUE,
+        queue_tokens=settings.LLM_QUEUE_TOKENS,
+        queue_seconds=settings.LLM_QUEUE_SECONDS,
+        timeout_seconds=settings.LLM_TIMEOUT_SECONDS,
+        drain_seconds=settings.LLM_DRAIN_SECONDS,
+        prefix_scope=settings.LLM_PREFIX_SCOPE,
+        prefix_dir=folder,
+        speculation=settings.LLM_SPECULATION,
+    )
+
+
+def llama_options(model: Served, *, slots: int) -> LlamaOptions:
+    """How it is loaded."""
+    layers = model.wanted.gpu_layers
+    return LlamaOptions(
+        context_tokens=model.context_tokens,
+        slots=slots,
+        kv_tokens=settings.LLM_KV_TOKENS,
+        threads=threads(),
+        flash_attention=settings.LLM_FLASH_ATTENTION,
+        kv_type=settings.LLM_KV_TYPE,
+        kind=model.wanted.kind,
+        gpu_layers=settings.LLM_GPU_LAYERS if layers is None else layers,
+    )
 
 
 def threads() -> int:
     """LLM_THREADS, or one less than the cores this process may use: llama.cpp's threads spin, and one that
     shares its core with the web side slows both."""
-    if settings.LLM_THREADS:
-        return int(settings.LLM_THREADS)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - 1)
+    return int(settings.LLM_THREADS) or max(1, machine.cores() - 1)
 
 
-def model_path() -> Path:
-    """The file that LLM_MODEL_PATH or LLM_NAME means. A name the catalogue does not know is taken for a
-    file in the models' folder."""
-    if settings.LLM_MODEL_PATH:
-        return Path(settings.LLM_MODEL_PATH)
-    known = catalogue.find(settings.LLM_NAME)
-    return Path(settings.LLM_MODELS_DIR) / (known.file if known else settings.LLM_NAME)
+# -- memory --
 
 
-def model_card() -> ModelCard:
-    """What identifies the model: the catalogue's checksum, or a fingerprint of the file."""
-    path = model_path()
-    known = catalogue.find(settings.LLM_NAME) if not settings.LLM_MODEL_PATH else None
-    name = known.name if known else path.stem
-    return ModelCard(name, known.sha256 if known else fingerprint(path), settings.LLM_CONTEXT)
+def memory_budget() -> int:
+    """What all models together may take, in bytes."""
+    if settings.LLM_MEMORY_MB:
+        return int(settings.LLM_MEMORY_MB) << 20
+    return machine.budget_bytes(machine.free_bytes())
 
 
-def fingerprint(path: Path) -> str:
-    """Changes whenever the file does, without reading gigabytes: size, time and the first megabyte."""
-    try:
-        facts = path.stat()
-        with path.open("rb") as file:
-            head = file.read(HEADER_BYTES)
-    except OSError:
-        return "missing"
-    return hashlib.sha256(f"{facts.st_size}:{facts.st_mtime_ns}:".encode() + head).hexdigest()
+def need(model: Served, *, slots: int) -> MemoryNeed:
+    """What it takes with so many slots. Raises ModelBroken where its file cannot be read."""
+    return memory_needed(model.path, llama_options(model, slots=slots))
+
+
+def slots_of(model: Served, models: Sequence[Served], *, budget_bytes: int) -> int:
+    """Its own, LLM_SLOTS, or as many as fit beside the others that are there. Raises ModelBroken."""
+    fixed = model.wanted.slots or int(settings.LLM_SLOTS)
+    if fixed:
+        return fixed
+    fits: list[Model] = []
+    for each in models:
+        if each == model or not each.lacks:
+            try:
+                fits.append(fit(each))
+            except ModelBroken:  # it takes nothing from the others
+                if each == model:
+                    raise
+    return fitting_slots(fits, budget_bytes)
+
+
+def fit(model: Served) -> Model:
+    """What it takes by its slots. Each takes the same again, so two headers are read and not sixteen."""
+    one, two = (need(model, slots=slots).total for slots in (1, 2))
+    return Model(lambda slots: one + (two - one) * (slots - 1), slots=model.wanted.slots, pinned=model.pinned)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 # What is left to the rest of the house when the memory for models is not set: the web side, the stores'
 # clients, and the page cache.
-RESERVE_BYTES = 512 << 20
+RESERVE_BYTES = 256 << 20
 RESERVE_SHARE = 0.1
 # cgroup v1 says "no limit" with a number near 2**63.
 UNLIMITED = 1 << 60
@@ -20,10 +20,10 @@ def budget_bytes(free_bytes: int) -> int:
 
 
 def free_bytes(root: Path = Path("/")) -> int:
-    """Memory that this process could still take: the machine's, or what its cgroups leave if that is less.
-    0 where nothing says."""
+    """Memory that this process could still take: the machine's, or what its cgroups leave if that is less;
+    without bounds where nothing says."""
     found = [size for size in (_machine(root), _cgroup_v2(root), _cgroup_v1(root)) if size is not None]
-    return max(0, min(found, default=0))
+    return max(0, min(found, default=UNLIMITED))
 
 
 def cores(root: Path = Path("/")) -> int:

@@ -8,12 +8,14 @@ Finds files and names them; loads nothing.
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
 from inference import catalogue
 from inference.backends import ModelCard
+from inference.gguf import Damaged, read_header
 from inference.wanted import Wanted
 
 HEADER_BYTES = 1 << 20
@@ -44,9 +46,10 @@ class Served:
 
     @property
     def context_tokens(self) -> int:
-        """Tokens of prompt and answer together, as configured."""
+        """Tokens of prompt and answer together: as configured, or what the model was made for if less."""
         asked = self.wanted.context or int(settings.LLM_CONTEXT)
-        return min(asked, self.known.context_tokens) if self.known else asked
+        made_for = self.known.context_tokens if self.known else context_of(self.path)
+        return min(asked, made_for) if made_for else asked
 
     @property
     def lacks(self) -> str:
@@ -111,6 +114,23 @@ def find(wanted: Wanted, *, is_path: bool = False) -> Path:
     if (known := catalogue.find(wanted.source)) is not None:
         return Path(settings.LLM_MODELS_DIR) / known.file
     return source if len(source.parts) > 1 else Path(settings.LLM_MODELS_DIR) / source
+
+
+def context_of(path: Path) -> int:
+    """What the file says that the model was made for; 0 where it does not say."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0
+    return _context_of(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)  # a header holds a whole vocabulary
+def _context_of(path: Path, size: int, changed_ns: int) -> int:
+    try:
+        return read_header(path).number("context_length")
+    except (OSError, Damaged):
+        return 0
 
 
 def fingerprint(path: Path) -> str:

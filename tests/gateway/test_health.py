@@ -4,7 +4,8 @@ import pytest
 from django.test import AsyncClient
 
 from gateway import checks, health
-from inference.backends import Status
+from inference.backends import ModelCard, Status
+from inference.wanted import parse
 from prompts import composition
 from tests.fakes import Notebook, Parrot, house_of
 
@@ -43,6 +44,32 @@ async def test_a_model_that_is_down_says_why(house, monkeypatch):
     assert (status, body["status"]) == (503, "down")
     assert body["components"]["model"]["reason"] == "The model is not downloaded."
     assert (await AsyncClient().get("/healthz")).status_code == 200
+
+
+def statuses(house, monkeypatch, settings, **states):
+    """A service with these models; `qwen3-4b` is pinned."""
+    settings.LLM_MODELS = parse("qwen3-4b:pinned,gemma-3-1b")
+    models = tuple((ModelCard(name.replace("_", "-"), "1", 512), status) for name, status in states.items())
+    monkeypatch.setattr(house.backend, "models", lambda: models)
+
+
+async def test_a_model_that_is_loaded_when_it_is_asked_for_may_be_unloaded(house, monkeypatch, settings):
+    down = Status("down", "Broken.")
+    statuses(house, monkeypatch, settings, parrot=Status("unloaded"), gemma_3_1b=down)
+    monkeypatch.setattr(house.backend, "status", lambda: Status("unloaded"))
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "ready")
+    assert body["components"]["model"] == {"state": "ready", "reason": ""}
+
+
+@pytest.mark.parametrize("state", ["loading", "down"])
+async def test_a_pinned_model_must_be_there(house, monkeypatch, settings, state):
+    statuses(house, monkeypatch, settings, parrot=Status("ready"), qwen3_4b=Status(state, "Why."))
+    status, body = await ready()
+    assert (status, body["status"]) == (503, state)
+    assert body["components"]["model"]["reason"] == "Why."
+    assert body["components"]["model"]["models"]["qwen3-4b"] == {"state": state, "reason": "Why."}
+    assert body["components"]["model"]["models"]["parrot"]["state"] == "ready"
 
 
 async def test_a_book_that_cannot_be_written_is_not_ready(house):

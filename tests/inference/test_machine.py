@@ -72,7 +72,7 @@ def test_the_older_kind_of_groups_is_read_too(kernel):
 
 
 def test_something_is_kept_for_the_rest_of_the_house():
-    assert machine.budget_bytes(2 * GIB) == 2 * GIB - 512 * MIB
+    assert machine.budget_bytes(2 * GIB) == 2 * GIB - 256 * MIB
     assert machine.budget_bytes(20 * GIB) == 18 * GIB
     assert machine.budget_bytes(100 * MIB) == 0
 
