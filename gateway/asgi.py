@@ -26,7 +26,7 @@ from rest_framework.exceptions import MethodNotAllowed
 from starlette.exceptions import HTTPException as StaticError
 from starlette.staticfiles import StaticFiles
 
-from gateway.problems import MEDIA_TYPE, TABLE, Row, document
+from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
 from prompts import composition
 
 Scope = MutableMapping[str, Any]
@@ -63,7 +63,7 @@ class BoundedBody:
         if not declared.isdigit() or int(declared) > self.limit:
             if declared.isdigit() and int(declared) <= DRAIN_BYTES:
                 await drain(receive)
-            await refuse(send, TABLE[RequestDataTooBig])
+            await refuse(send, TABLE[RequestDataTooBig], scope["path"])
             return
         seen = 0
         is_whole = started = False
@@ -90,22 +90,25 @@ class BoundedBody:
             if not started:
                 if not is_whole:
                     await drain(receive)
-                await refuse(send, TABLE[RequestDataTooBig])
+                await refuse(send, TABLE[RequestDataTooBig], scope["path"])
         except TimeoutError:
             if is_whole:
                 raise
-            await refuse(send, TOO_SLOW)
+            await refuse(send, TOO_SLOW, scope["path"])
 
 
-async def refuse(send: Send, row: Row) -> None:
-    """Answers with a problem document before Django is asked."""
-    body = json.dumps(document(row)).encode()
+async def refuse(send: Send, row: Row, path: str) -> None:
+    """Answers with a problem document, or OpenAI's envelope, before Django is asked."""
+    status, content, media_type = row.status, document(row), MEDIA_TYPE
+    if is_openai(path):
+        (status, content), media_type = envelope(row), "application/json"
+    body = json.dumps(content).encode()
     headers = [
-        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-type", media_type.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": row.status, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -149,6 +152,6 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await static_files(mounted, receive, send)
         except StaticError as error:  # no such file, or another method than GET
             missing = error.status_code == 404
-            await refuse(send, TABLE[Http404] if missing else TABLE[MethodNotAllowed])
+            await refuse(send, TABLE[Http404] if missing else TABLE[MethodNotAllowed], scope["path"])
     else:
         await api(scope, receive, send)

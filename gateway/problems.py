@@ -1,7 +1,7 @@
 """
-The one table from exceptions to RFC 9457 problem documents.
+The one table from exceptions to RFC 9457 problem documents, and under /v1 to OpenAI's error envelope.
 
-    handle(exc, context)   DRF's exception handler; prompts' asynchronous view calls it too
+    handle(exc, context)   DRF's exception handler; prompts' asynchronous views call it too
     bad_request … server_error   Django's own error pages, as documents for the API, plain HTML for pages
 
 A sentence says what to do. It never quotes a prompt, an exception's message or a path.
@@ -30,31 +30,51 @@ MEDIA_TYPE = "application/problem+json"
 
 
 @dataclass(frozen=True)
+class Known:
+    """What clients of OpenAI's API know an error as, where that is not our own code and status."""
+
+    code: str
+    param: str | None = None
+    status: int | None = None
+
+
+@dataclass(frozen=True)
 class Row:
     """What an exception becomes. `detail` is a sentence, or makes one from the exception."""
 
     status: int
     code: str
     detail: str | Callable[[Any], str]
+    known: Known | None = None
+
+    def sentence(self, error: BaseException | None) -> str:
+        return self.detail if isinstance(self.detail, str) else self.detail(error)
 
 
 _AWAY = "A service that the gateway needs is not reachable. Nothing was lost; try again shortly."
 
 TABLE: dict[type[Exception], Row] = {
     accounts.NotAuthenticated: Row(
-        401, "not-authenticated", "Send a valid access token: Authorization: Bearer <access_token>."
+        401,
+        "not-authenticated",
+        "Send a valid access token: Authorization: Bearer <access_token>.",
+        Known("invalid_api_key"),
     ),
     accounts.WrongCredentials: Row(401, "wrong-credentials", "E-mail and password do not belong together."),
     accounts.EmailTaken: Row(409, "email-taken", "An account with this e-mail exists. Log in instead."),
     accounts.Busy: Row(503, "busy", "Too many people are logging in at this moment. Try again shortly."),
     prompts.PromptBlocked: Row(
-        422, "prompt-blocked", lambda e: f"The policy refuses prompts with: {', '.join(e.rules)}."
+        422,
+        "prompt-blocked",
+        lambda e: f"The policy refuses prompts with: {', '.join(e.rules)}.",
+        Known("content_filter", "prompt", status=400),
     ),
     prompts.JournalUnavailable: Row(503, "journal-unavailable", _AWAY),
     prompts.ConversationBusy: Row(
         409, "conversation-busy", "Another prompt of this conversation is being read. Send this one again."
     ),
     prompts.ConversationsUnavailable: Row(503, "conversations-unavailable", _AWAY),
+    prompts.RequestRefused: Row(400, "request-refused", lambda e: e.sentence),
     sanitization.ScreeningFailed: Row(
         503,
         "screening-failed",
@@ -75,12 +95,22 @@ TABLE: dict[type[Exception], Row] = {
         lambda e: f"The model {e.name} is being loaded. Try again in {e.retry_after_seconds} s.",
     ),
     inference.UnknownModel: Row(
-        404, "unknown-model", lambda e: f"This model is not served. Served: {', '.join(e.served)}."
+        404,
+        "unknown-model",
+        lambda e: f"This model is not served. Served: {', '.join(e.served)}.",
+        Known("model_not_found", "model"),
     ),
     inference.PromptTooLong: Row(
         400,
         "prompt-too-long",
         lambda e: f"The prompt has {e.tokens} tokens; the model takes {e.limit}. Shorten it.",
+        Known("context_length_exceeded", "messages"),
+    ),
+    inference.FormatRefused: Row(
+        400, "format-refused", lambda e: e.reason, Known("invalid_value", "response_format")
+    ),
+    inference.AnswerUnfit: Row(
+        502, "answer-unfit", "The model's answer is not what the schema asks for. Try again, or relax it."
     ),
     inference.QueueFull: Row(
         503, "queue-full", lambda e: f"Too many prompts are waiting. Try again in {e.retry_after_seconds} s."
@@ -94,10 +124,6 @@ TABLE: dict[type[Exception], Row] = {
             else "The answer took longer than allowed. Ask for less or set max_tokens."
         ),
     ),
-    inference.FormatRefused: Row(400, "format-refused", lambda e: e.reason),
-    inference.AnswerUnfit: Row(
-        502, "answer-unfit", "The model's answer is not what the schema asks for. Try again or relax it."
-    ),
     inference.GenerationFailed: Row(503, "generation-failed", "The model failed on this answer. Try again."),
     RequestDataTooBig: Row(413, "body-too-large", "The request body is larger than this service takes."),
     OperationalError: Row(503, "store-unavailable", _AWAY),
@@ -105,7 +131,10 @@ TABLE: dict[type[Exception], Row] = {
     Http404: Row(404, "not-found", "There is nothing here, or it is not yours."),
     PermissionDenied: Row(403, "forbidden", "You may not do this."),
     drf.NotAuthenticated: Row(
-        401, "not-authenticated", "Send a valid access token: Authorization: Bearer <access_token>."
+        401,
+        "not-authenticated",
+        "Send a valid access token: Authorization: Bearer <access_token>.",
+        Known("invalid_api_key"),
     ),
     drf.NotFound: Row(404, "not-found", "There is nothing here, or it is not yours."),
     drf.PermissionDenied: Row(403, "forbidden", "You may not do this."),
@@ -122,15 +151,38 @@ def row_for(error: Exception) -> Row | None:
     return next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
 
 
+def is_openai(path: str) -> bool:
+    """Whether programs that speak OpenAI's protocol are at this path."""
+    return path == "/v1" or path.startswith("/v1/")
+
+
+_TYPES = {403: "permission_error", 429: "rate_limit_error"}
+
+
+def envelope(row: Row, error: Exception | None = None) -> tuple[int, dict[str, Any]]:
+    """The same row as OpenAI's clients know it: status and body."""
+    known = row.known or Known(row.code.replace("-", "_"))
+    if isinstance(error, prompts.RequestRefused):
+        known = Known(error.code, error.param)
+    status = known.status or row.status
+    kind = "server_error" if status >= 500 else _TYPES.get(status, "invalid_request_error")
+    body = {
+        "message": row.sentence(error),
+        "type": kind,
+        "param": known.param,
+        "code": known.code,
+    }
+    return status, {"error": body}
+
+
 def document(row: Row, error: Exception | None = None, **more: Any) -> dict[str, Any]:
     """The problem document of a row. `type` leads to the list at /problems."""
-    detail = row.detail if isinstance(row.detail, str) else row.detail(error)
     return {
         "type": f"/problems#{row.code}",
         "title": HTTPStatus(row.status).phrase,
         "status": row.status,
         "code": row.code,
-        "detail": detail,
+        "detail": row.sentence(error),
         "requestId": request_id.get(),
         **more,
     }
@@ -155,6 +207,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, drf.MethodNotAllowed) and (view := context.get("view")) is not None:
         headers["Allow"] = ", ".join(view.allowed_methods)
+    if (request := context.get("request")) is not None and is_openai(request.path):
+        status, body = envelope(row, error)
+        return Response(body, status=status, headers=headers, content_type="application/json")
     return Response(document(row, error, **more), status=row.status, headers=headers, content_type=MEDIA_TYPE)
 
 
@@ -164,6 +219,9 @@ def _answer(request: HttpRequest, row: Row) -> HttpResponse:
         page = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{row.detail}</p>"
         return HttpResponse(page, status=row.status)
     headers = {"Retry-After": "5"} if row.status == 503 else None
+    if is_openai(request.path):
+        status, body = envelope(row)
+        return JsonResponse(body, status=status, headers=headers)
     return JsonResponse(document(row), status=row.status, content_type=MEDIA_TYPE, headers=headers)
 
 

@@ -161,7 +161,8 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     fields = (
         *("id", "created_at", "finished_at", "user", "outcome", "model", "policy"),
         *text_fields,
-        *("finding_table", "finish_reason", "prompt_tokens", "completion_tokens", "cached"),
+        *("finding_table", "finish_reason", "prompt_tokens", "completion_tokens", "cached_tokens"),
+        "cached",
         *("queue_ms", "first_token_ms", "total_ms", "request_id", "instance_id", "erased_at"),
     )
     readonly_fields = fields
@@ -242,7 +243,15 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
 
     @admin.display(description="prompt, as the model saw it")
     def sanitized_prompt(self, row: Prompt) -> SafeString:
-        return highlighted(row.prompt, row.findings, "/prompt")
+        roles = {part["part"]: part["role"] for part in row.parts}
+        if not roles:
+            return highlighted(row.prompt, row.findings, "/prompt")
+        texts = row.texts.items()
+        return format_html_join(
+            "",
+            "<p><b>{}</b></p>{}",
+            ((roles[part] or part, highlighted(text, row.findings, part)) for part, text in texts),
+        )
 
     @admin.display(description="system")
     def sanitized_system(self, row: Prompt) -> SafeString:
@@ -250,7 +259,8 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
 
     @admin.display(description="answer, sanitized")
     def sanitized_answer(self, row: Prompt) -> SafeString:
-        return highlighted(row.response, row.findings, "/response")
+        shown = [highlighted(text, row.findings, part) for part, text in row.answers.items()]
+        return format_html_join(mark_safe("<hr>"), "{}", ((one,) for one in shown))
 
     @admin.display(description="findings")
     def finding_table(self, row: Prompt) -> SafeString:

@@ -43,5 +43,5 @@ def erase(row: Prompt) -> None:
     """Empties text and findings and keeps the row: the book still tells that something was asked, when,
     and what became of it. A row in progress stays erased when it ends."""
     Prompt.objects.filter(id=row.id, erased_at=None).update(
-        prompt="", system="", response="", findings=[], rules=[], erased_at=Now()
+        prompt="", system="", parts=[], response="", choices=[], findings=[], rules=[], erased_at=Now()
     )

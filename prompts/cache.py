@@ -1,10 +1,10 @@
 """
 Answers that were given before, sanitized.
 
-Only deterministic prompts (temperature 0) are kept, each for its own user: a shared cache would tell one
-user, by its speed, what another asked. The key holds all that an answer depends on. The placeholders in a
-kept answer are the ones that the same prompt gets again, so the caller's values are restored as in a fresh
-one.
+Only deterministic prompts (temperature 0, or a seed) are kept, each for its own user: a shared cache would
+tell one user, by its speed, what another asked. The key holds all that an answer depends on. The
+placeholders in a kept answer are the ones that the same prompt gets again, so the caller's values are
+restored as in a fresh one.
 """
 
 import hashlib
@@ -15,23 +15,22 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any, Protocol
 
 from inference.backends import Generation, ModelCard
+from prompts.journal import Answered, Usage
 from sanitization.chain import Sanitized
 from sanitization.policies import Policy
 
 logger = logging.getLogger("prompts.cache")
 
-LAYOUT = 2  # of the stored JSON; another number makes old entries unknown
+LAYOUT = 3  # of the stored JSON; another number makes old entries unknown
 
 
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:
-    """A whole sanitized answer and what the book says of it. The findings are the answer's only."""
+    """Whole sanitized answers, as many as were asked for, and what they cost. The prompt's findings are not
+    in it: they belong to whoever asks."""
 
-    response: Sanitized
-    findings: tuple[dict[str, Any], ...]
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
+    choices: tuple[Answered, ...]
+    usage: Usage
 
 
 class AnswerCache(Protocol):
@@ -45,8 +44,9 @@ class AnswerCache(Protocol):
 def answer_key(
     generation: Generation[Sanitized], card: ModelCard, policy: Policy, chain_version: str, *, scope: str
 ) -> str | None:
-    """The key of an answer, or None where the same prompt may get another answer each time."""
-    if generation.sampling.temperature > 0:
+    """The key of an answer, or None where the same prompt may get another answer each time: it has neither
+    temperature 0 nor a seed."""
+    if generation.sampling.temperature > 0 and generation.sampling.seed is None:
         return None
     depends_on = [
         LAYOUT,
@@ -101,13 +101,11 @@ class StoredCache:
                 return None
             fields = json.loads(raw)
             # The second place that makes this type: what is stored here was `Sanitized` when it went in.
-            return CachedAnswer(
-                response=Sanitized(fields["response"]),
-                findings=tuple(fields["findings"]),
-                finish_reason=fields["finish_reason"],
-                prompt_tokens=fields["prompt_tokens"],
-                completion_tokens=fields["completion_tokens"],
+            choices = tuple(
+                Answered(Sanitized(one["text"]), tuple(one["findings"]), one["finish_reason"])
+                for one in fields["choices"]
             )
+            return CachedAnswer(choices, Usage(**fields["usage"]))
         except Exception as error:  # noqa: BLE001  (each client library has errors of its own)
             self._complain("read", error)
             return None

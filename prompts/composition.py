@@ -14,10 +14,11 @@ from django.contrib.auth.models import Group
 from django.core.cache import cache as answers_store
 
 from inference import composition as inference
+from prompts.asks import Ask
 from prompts.cache import AnswerCache, NoCache, StoredCache
 from prompts.conversations import Conversations
 from prompts.leases import Lease
-from prompts.work import Ask, House
+from prompts.work import House
 from prompts.writer import DatabaseJournal
 from sanitization import composition as sanitization
 from sanitization.policies import Policy

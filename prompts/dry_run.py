@@ -103,10 +103,12 @@ def _judged(policy: Policy, findings: list[Mapping[str, Any]]) -> Iterator[tuple
 def _screened(policy: Policy, chain: Chain, row: Prompt) -> Iterator[tuple[str, Action, bool]]:
     """What this policy finds in what was let through then, and was not reported. Raises ScreeningFailed."""
     reported = {(one["part"], one["output_start"], one["output_end"], one["rule"]) for one in row.findings}
-    parts = {"/system": row.system} if row.system else {}
-    prompt = chain.screen_prompt(parts | {"/prompt": row.prompt}, policy)
-    stream = chain.open_answer(policy, Placeholders([row.response]), part="/response")
-    stream.whole(row.response)
-    for finding in (*prompt.findings, *stream.findings):
+    prompt = chain.screen_prompt(row.texts, policy)
+    found = [*prompt.findings]
+    for part, answer in row.answers.items():
+        stream = chain.open_answer(policy, Placeholders([answer]), part=part)
+        stream.whole(answer)
+        found += stream.findings
+    for finding in found:
         if (finding.part, finding.start, finding.end, finding.rule) not in reported:
             yield finding.rule, finding.action, True

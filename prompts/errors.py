@@ -5,7 +5,8 @@ What can go wrong with a prompt on its way. No HTTP here; `gateway.problems` giv
     ├── PromptBlocked         the policy refuses it; it stands in the journal
     ├── JournalUnavailable    the book cannot be written, so nothing is answered
     ├── ConversationBusy      other prompts of the conversation are being screened
-    └── ConversationsUnavailable   what the prompts of a conversation share cannot be read
+    ├── ConversationsUnavailable   what the prompts of a conversation share cannot be read
+    └── RequestRefused        a request to `/v1` that cannot be understood or done
 """
 
 from uuid import UUID
@@ -40,3 +41,15 @@ class ConversationsUnavailable(PromptsError):
     """The store of conversations is away, or there is none."""
 
     retry_after_seconds = 5
+
+
+class RequestRefused(PromptsError):
+    """A request that cannot be understood or done. `param` is the field, written as OpenAI does
+    (`messages[0].content`); `code` is one of OpenAI's; `sentence` quotes no text of the request.
+    """
+
+    def __init__(self, sentence: str, *, param: str | None, code: str = "invalid_value") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.param = param
+        self.code = code

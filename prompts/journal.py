@@ -38,8 +38,48 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One text of a request: its JSON pointer, as findings name it, and for a message who says it."""
+
+    pointer: str
+    text: Sanitized
+    role: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return {"part": self.pointer, "role": self.role, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One whole answer. `findings` are its own."""
+
+    text: Sanitized
+    findings: tuple[dict[str, Any], ...]
+    finish_reason: str
+
+    def as_dict(self) -> dict[str, str]:
+        """As the book keeps it: the findings are with all others of the row."""
+        return {"text": self.text, "finish_reason": self.finish_reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the model counts them; of all choices together. `cached_tokens` of the prompt's were not
+    computed again."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A prompt as it is accepted, sanitized. `findings` hold positions, never text."""
+    """A prompt as it is accepted, sanitized. `findings` hold positions, never text.
+
+    `prompt` is the question, of a conversation the newest; `system` is what the model is told to be.
+    `parts` are the texts of the request that are not called `/prompt` or `/system`: of a conversation, all
+    messages.
+    """
 
     id: UUID
     created_at: datetime
@@ -50,21 +90,23 @@ class Entry:
     prompt: Sanitized
     system: Sanitized
     findings: tuple[dict[str, Any], ...]
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """How it ended. Times in milliseconds since the prompt came; None where that never happened.
 
-    `findings` are all of them: the prompt's, then the answer's.
+    `findings` are all of them: the prompt's, then the answer's. `choices` are all answers, where there was
+    more than one; `response` is the first.
     """
 
     outcome: Outcome
     response: Sanitized = EMPTY
+    choices: tuple[Answered, ...] = ()
     findings: tuple[dict[str, Any], ...] = ()
     finish_reason: str = ""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    usage: Usage = Usage()
     cached: bool = False
     queue_ms: float | None = None
     first_token_ms: float | None = None

@@ -48,12 +48,17 @@ class Prompt(models.Model):
     policy = models.CharField(max_length=200)
     prompt = models.TextField(blank=True)
     system = models.TextField(blank=True)
+    # The texts that are not called /prompt or /system, each with its pointer and role: `journal.Part`.
+    parts = models.JSONField(default=list, db_default=[])
     response = models.TextField(blank=True)
+    # All answers, where there was more than one: `journal.Answered`. The first is `response` too.
+    choices = models.JSONField(default=list, db_default=[])
     findings = models.JSONField(default=list)
     rules = RulesField(default=list)
     finish_reason = models.CharField(max_length=32, blank=True)
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
+    cached_tokens = models.PositiveIntegerField(default=0, db_default=0)
     cached = models.BooleanField(default=False)
     queue_ms = models.FloatField(null=True)
     first_token_ms = models.FloatField(null=True)
@@ -74,6 +79,25 @@ class Prompt(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The texts of the request by their pointers, as findings name them."""
+        if any(
+            part["role"] for part in self.parts
+        ):  # a conversation: question and system are among its messages
+            own = {}
+        else:
+            own = (
+                {"/system": self.system, "/prompt": self.prompt} if self.system else {"/prompt": self.prompt}
+            )
+        return own | {part["part"]: part["text"] for part in self.parts}
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """The answers by the pointers that findings name them by."""
+        others = enumerate(self.choices[1:], start=1)
+        return {"/response": self.response} | {f"/choices/{number}": one["text"] for number, one in others}
 
     @property
     def sanitized(self) -> str:

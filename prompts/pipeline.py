@@ -12,11 +12,13 @@ journal is `Sanitized`, a type that only the chain makes. `prompts.work` holds t
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from prompts.work import Ask, Delta, Done, House, Work
+from prompts.asks import Ask
+from prompts.events import Begun, Delta, Done
+from prompts.work import House, Work
 
 
-async def answer(ask: Ask, house: House) -> AsyncGenerator[Delta | Done, None]:
-    """Yields deltas, then `Done` when the final row is committed.
+async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | Done, None]:
+    """Yields `Begun` when something can be said, deltas, then `Done` when the final row is committed.
 
     Raises PolicyMissing and PoliciesUnavailable before there is a row, then PromptBlocked, ScreeningFailed,
     JournalUnavailable and every InferenceError. Whatever happens,
@@ -30,13 +32,18 @@ async def answer(ask: Ask, house: House) -> AsyncGenerator[Delta | Done, None]:
         await work.accept()  # 3
         work.raise_if_refused()
         async with aclosing(work.texts()) as texts:  # 4, 5, 6
-            async for text in texts:
-                if shown := work.restore(text):
-                    yield Delta(shown)
+            async for choice, text in texts:
+                if shown := choice.restore(text):
+                    if work.begun is None:
+                        yield work.begin()
+                    yield Delta(shown, choice.number)
         await work.finish()  # 7
     except BaseException as error:
         await work.give_up(error)
         raise
-    if shown := work.restore_rest():  # 8
-        yield Delta(shown)
+    if work.begun is None:
+        yield work.begin()
+    for choice in work.choices:
+        if shown := choice.restore_rest():  # 8
+            yield Delta(shown, choice.number)
     yield work.done()

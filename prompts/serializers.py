@@ -20,9 +20,9 @@ from accounts.strict import (
     StrictSerializer,
 )
 from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS
+from prompts.events import Done
 from prompts.ids import uuid7
 from prompts.journal import Outcome
-from prompts.work import Done
 
 PAGE_ROWS = 20
 
@@ -126,19 +126,19 @@ def fields_of(done: Done, *, request_id: str, conversation_id: UUID | None = Non
     """A fresh answer under the names that `PromptSerializer` reads from a row."""
     result = done.result
     return {
-        "id": done.id,
+        "id": done.begun.id,
         "response": done.response,
         "sanitized": result.response,
         "prompt": done.prompt_sent,
         "own_emails": done.own_emails,
         "findings": result.findings,
-        "model": done.model,
-        "prompt_tokens": result.prompt_tokens,
-        "completion_tokens": result.completion_tokens,
+        "model": done.begun.model,
+        "prompt_tokens": result.usage.prompt_tokens,
+        "completion_tokens": result.usage.completion_tokens,
         "cached": result.cached,
         "finish_reason": result.finish_reason,
         "outcome": result.outcome.value,
-        "created_at": done.created_at,
+        "created_at": done.begun.created_at,
         "erased_at": None,
         "request_id": request_id,
         "conversation_id": conversation_id,

@@ -21,16 +21,19 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import aidentify
 from accounts.models import User
 from accounts.strict import parse_strictly
+from inference.backends import Sampling
 from prompts import book
+from prompts.asks import Ask, plain
 from prompts.composition import house
+from prompts.doors import as_response, problem_of
 from prompts.dry_run import dry_run
+from prompts.events import Begun, Delta, Done
 from prompts.models import Prompt
 from prompts.pipeline import answer
 from prompts.serializers import (
@@ -42,7 +45,6 @@ from prompts.serializers import (
     PromptSerializer,
     fields_of,
 )
-from prompts.work import Ask, Delta, Done
 from sanitization.services import validated
 from sanitization.views import VIEW, PolicyView, checked, revision_of
 
@@ -99,18 +101,18 @@ class PromptViewSet(GenericViewSet[Prompt]):
     )
     async def create(self, request: HttpRequest) -> HttpResponseBase:
         """Asks the model. The prompt is sanitized before the model sees it, the answer before you do."""
-        ask, is_stream = await read_ask(request)
+        ask = await read_ask(request)
         events = answer(ask, house())
-        if not is_stream:
+        if not ask.streamed:
             async with aclosing(events):
                 async for event in events:
                     if isinstance(event, Done):
                         return JsonResponse(present(event, ask), status=201, encoder=JSONEncoder)
             raise AssertionError("the pipeline ends with Done or raises")
         # The first event decides the status: what is refused before it gets a plain problem document.
-        first = await anext(events)
+        await anext(events)
         return StreamingHttpResponse(
-            stream(first, events, ask),
+            stream(events, ask, request),
             content_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -153,16 +155,24 @@ def caller_id(request: Request) -> UUID:
     return request.user.id
 
 
-async def read_ask(request: HttpRequest) -> tuple[Ask, bool]:
-    """Who asks what, checked; and whether to stream."""
+async def read_ask(request: HttpRequest) -> Ask:
+    """Who asks what, checked."""
     user = await aidentify(request.headers.get("Authorization"))
     if request.content_type != "application/json":
         raise UnsupportedMediaType(request.content_type or "none")
     fields = AskSerializer(data=parse_strictly(request.body))
     fields.is_valid(raise_exception=True)
     wanted: dict[str, Any] = dict(fields.validated_data)
-    is_stream = wanted.pop("stream")
-    return Ask(user_id=user.pk, request_id=request.META["REQUEST_ID"], **wanted), is_stream
+    messages = plain(wanted.pop("prompt"), wanted.pop("system"))
+    sampling = Sampling(wanted.pop("temperature"))
+    return Ask(
+        user_id=user.pk,
+        request_id=request.META["REQUEST_ID"],
+        messages=messages,
+        sampling=sampling,
+        streamed=wanted.pop("stream"),
+        **wanted,
+    )
 
 
 def present(done: Done, ask: Ask) -> Any:
@@ -173,16 +183,18 @@ def present(done: Done, ask: Ask) -> Any:
 
 
 async def stream(
-    first: Delta | Done, rest: AsyncGenerator[Delta | Done, None], ask: Ask
+    events: AsyncGenerator[Begun | Delta | Done, None], ask: Ask, request: HttpRequest
 ) -> AsyncIterator[bytes]:
-    """The pipeline's events as server-sent events. Closing this closes the pipeline."""
+    """The pipeline's events after the first as server-sent events. Closing this closes the pipeline."""
     try:
-        async with aclosing(rest):
-            yield as_event(first, ask)
-            async for event in rest:
-                yield as_event(event, ask)
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Delta):
+                    yield server_sent("delta", {"text": event.text})
+                elif isinstance(event, Done):
+                    yield server_sent("done", present(event, ask))
     except Exception as error:
-        problem = problem_of(error)
+        problem = problem_of(error, request)
         if problem is None:
             logger.exception("stream broke")
             yield server_sent(
@@ -192,22 +204,9 @@ async def stream(
             yield server_sent("error", problem.data)
 
 
-def as_event(event: Delta | Done, ask: Ask) -> bytes:
-    if isinstance(event, Delta):
-        return server_sent("delta", {"text": event.text})
-    return server_sent("done", present(event, ask))
-
-
 def server_sent(name: str, data: Any) -> bytes:
     """One event of the stream (WHATWG HTML, 9.2.6). JSON holds no raw line break."""
     return f"event: {name}\ndata: {json.dumps(data, cls=JSONEncoder)}\n\n".encode()
-
-
-def problem_of(error: Exception) -> Response | None:
-    """The problem table's answer; None for a bug."""
-    handle: Any = api_settings.EXCEPTION_HANDLER  # by now the function that the setting names
-    problem: Response | None = handle(error, {})
-    return problem
 
 
 async def create(request: HttpRequest) -> HttpResponseBase:
@@ -215,16 +214,10 @@ async def create(request: HttpRequest) -> HttpResponseBase:
     try:
         return await PromptViewSet().create(request)
     except Exception as error:
-        problem = problem_of(error)
+        problem = problem_of(error, request)
         if problem is None:
             raise
-        answer = JsonResponse(
-            problem.data, status=problem.status_code, content_type=problem.content_type, encoder=JSONEncoder
-        )
-        for name, value in problem.headers.items():
-            if name != "Content-Type":
-                answer[name] = value
-        return answer
+        return as_response(problem)
 
 
 ACTIONS: dict[str, Any] = {"get": "list", "post": "create"}

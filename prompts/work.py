@@ -5,19 +5,18 @@ The raw prompt lives in `Ask` and in the placeholders of this object, for as lon
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from inference.backends import Backend, Ending, Generation, Message, Sampling
-from inference.errors import DeadlineExceeded, GenerationFailed, InferenceError
+from inference.backends import Backend, Ending, Format, Generation, Message, Piece
+from prompts.asks import FORMAT_PARTS, Ask, stop_part
 from prompts.cache import AnswerCache, CachedAnswer, answer_key
+from prompts.choices import Choice
 from prompts.conversations import Conversations, Turn
 from prompts.errors import (
     ConversationBusy,
@@ -25,8 +24,10 @@ from prompts.errors import (
     JournalUnavailable,
     PromptBlocked,
 )
+from prompts.events import Begun, CacheState, Done, Shown, Times
 from prompts.ids import instant, uuid7
-from prompts.journal import Entry, Journal, Outcome, Result, kept
+from prompts.journal import Entry, Journal, Outcome, Part, Result, Usage, kept
+from prompts.outcomes import log, outcome_of
 from sanitization.chain import EMPTY, Chain, Sanitized, Screened
 from sanitization.errors import ScreeningFailed
 from sanitization.placeholders import Memory
@@ -34,25 +35,9 @@ from sanitization.policies import Policy
 from sanitization.restore import Restorer
 from sanitization.text import join
 
-logger = logging.getLogger("prompts.pipeline")
-
 # Screening takes about 100 µs a KB. Texts longer than this are screened in a thread, so that the streams of
 # other callers go on meanwhile.
 INLINE_CHARS = 8_000
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a caller asks, raw."""
-
-    user_id: UUID
-    request_id: str
-    prompt: str = field(repr=False)
-    system: str = field(default="", repr=False)
-    model: str | None = None
-    max_tokens: int = 512
-    temperature: float = 0.7
-    conversation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +52,11 @@ class House:
     conversations: Conversations | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """Some more of the answer, for the caller: sanitized, the caller's own values restored."""
-
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The whole of it. `response` and `own_emails` are for the caller alone; the rest is sanitized."""
-
-    id: UUID
-    created_at: datetime
-    model: str
-    response: str = field(repr=False)
-    prompt_sent: Sanitized
-    result: Result
-    own_emails: tuple[str, ...] = field(repr=False)
-
-
 class Work:
     """One prompt being answered."""
 
     policy: Policy  # from `choose` on
+    choices: tuple[Choice, ...] = ()  # from `screen` on
 
     def __init__(self, ask: Ask, house: House) -> None:
         """Raises UnknownModel before anything is written: that is a wrong request, not a prompt."""
@@ -101,16 +67,12 @@ class Work:
         self.id = uuid7()
         self.screened: Screened | None = None
         self.failure: ScreeningFailed | None = None
-        self.restorer: Restorer | None = None
-        self.shown: list[str] = []
-        self.sanitized: list[Sanitized] = []
-        self.answer_findings: tuple[dict[str, Any], ...] = ()
-        self.outcome = Outcome.ANSWERED
-        self.finish_reason = ""
-        self.cached = False
+        self.begun: Begun | None = None
+        self.cache: CacheState = "off"
+        self.usage = Usage()
+        self.times = Times()
         self.queue_ms: float | None = None
         self.first_token_ms: float | None = None
-        self.tokens = (0, 0)
         self.result: Result | None = None
 
     # -- before the model --
@@ -121,8 +83,7 @@ class Work:
 
     async def screen(self) -> None:
         """Sanitizes the prompt. A filter that fails leaves `screened` None, and the prompt goes nowhere."""
-        parts = {"/system": self.ask.system} if self.ask.system else {}
-        parts["/prompt"] = self.ask.prompt
+        began, parts = time.perf_counter(), self.ask.parts()
         try:
             if self.ask.conversation_id is None:
                 self.screened = await self._screen(parts)
@@ -134,14 +95,20 @@ class Work:
         except ScreeningFailed as error:
             self.failure = error
             return
-        if self.policy.restore:
-            self.restorer = Restorer(
-                self.screened.placeholders, self.policy.html, unrestored=self.policy.unrestored
-            )
+        self.times.screen_ms = _ms_since(began)
+        self.choices = tuple(
+            Choice(number, self._restorer(), streamed=self.ask.streamed) for number in range(self.ask.choices)
+        )
 
     async def _screen(self, parts: dict[str, str], memory: Memory | None = None) -> Screened:
-        screen = partial(self.house.chain.screen_prompt, parts, self.policy, memory=memory)
+        chain, arguments = self.house.chain, self.ask.json_parts
+        screen = partial(chain.screen_prompt, parts, self.policy, arguments=arguments, memory=memory)
         return await asyncio.to_thread(screen) if sum(map(len, parts.values())) > INLINE_CHARS else screen()
+
+    def _restorer(self) -> Restorer | None:
+        if not self.policy.restore or self.screened is None:
+            return None
+        return Restorer(self.screened.placeholders, self.policy.html, unrestored=self.policy.unrestored)
 
     def _turn(self, conversation_id: UUID) -> AbstractAsyncContextManager[Turn]:
         if self.house.conversations is None:
@@ -150,6 +117,7 @@ class Work:
 
     async def accept(self) -> None:
         """Commits the row as in progress."""
+        told = (self.text_of(said.part) for said in self.ask.messages if said.role == "system")
         await self.house.journal.accept(
             Entry(
                 id=self.id,
@@ -157,12 +125,17 @@ class Work:
                 user_id=self.ask.user_id,
                 request_id=self.ask.request_id,
                 model=self.card.name,
-                policy=f"{self.policy.slug}@{self.policy.revision}",
-                prompt=self.text_of("/prompt"),
-                system=self.text_of("/system"),
+                policy=self.policy_name,
+                prompt=self.text_of(self.ask.question_part),
+                system=join(told, between="\n\n"),
                 findings=self.prompt_findings,
+                parts=self._other_parts(),
             )
         )
+
+    @property
+    def policy_name(self) -> str:
+        return f"{self.policy.slug}@{self.policy.revision}"
 
     def raise_if_refused(self) -> None:
         """Raises ScreeningFailed or PromptBlocked; the row exists already."""
@@ -174,114 +147,145 @@ class Work:
     def text_of(self, part: str) -> Sanitized:
         return self.screened.texts.get(part, EMPTY) if self.screened else EMPTY
 
+    def _other_parts(self) -> tuple[Part, ...]:
+        """The texts that have no column of their own."""
+        roles = {said.part: said.role for said in self.ask.messages}
+        texts = self.screened.texts if self.screened else {}
+        own = ("/prompt", "/system")
+        return tuple(Part(name, text, roles.get(name, "")) for name, text in texts.items() if name not in own)
+
     @property
     def prompt_findings(self) -> tuple[dict[str, Any], ...]:
         return kept(self.screened.findings) if self.screened else ()
 
     # -- the answer --
 
-    async def texts(self) -> AsyncGenerator[Sanitized, None]:
-        """The sanitized answer as it comes: from the cache if it was given before, else from the model."""
+    async def texts(self) -> AsyncGenerator[tuple[Choice, Sanitized], None]:
+        """The sanitized answers as they come: from the cache if they were given before, else from the
+        model."""
         generation = self._generation()
-        key = answer_key(
-            generation, self.card, self.policy, self.house.chain.version, scope=self._cache_scope()
-        )
-        kept = await self.house.cache.get(key) if key else None
-        if kept is not None:
-            self._replay(kept)
-            yield self.remember(kept.response)
+        key = self._cache_key(generation)
+        known = await self.house.cache.get(key) if key and self.ask.cache == "use" else None
+        if known is not None:
+            self.cache, self.usage, self.first_token_ms = "hit", known.usage, _ms_since(self.started)
+            for choice, answered in zip(self.choices, known.choices, strict=True):
+                yield choice, choice.replay(answered)
             return
+        self.cache = "miss" if key else "off"
         async with aclosing(self._generate(generation)) as texts:
-            async for text in texts:
-                yield self.remember(text)
+            async for choice, text in texts:
+                yield choice, text
         if key and self.outcome is Outcome.ANSWERED:
-            await self.house.cache.put(key, self._to_keep())
+            answers = tuple(choice.answered for choice in self.choices)
+            await self.house.cache.put(key, CachedAnswer(answers, self.usage))
 
-    def _cache_scope(self) -> str:
-        """Answers of one user; of a conversation, those whose placeholders mean the same."""
-        scope = str(self.ask.user_id)
-        if self.ask.conversation_id is None or self.screened is None:
-            return scope
-        return f"{scope}:{self.screened.placeholders.state}"
-
-    def remember(self, text: Sanitized) -> Sanitized:
-        self.sanitized.append(text)
-        return text
+    def _cache_key(self, generation: Generation[Sanitized]) -> str | None:
+        """Answers are kept for one user, and for prompts whose placeholders mean the same: a number that the
+        answer gave to a value of its own must not be one of the next prompt's."""
+        assert self.screened is not None  # raise_if_refused came first
+        if self.ask.cache == "off":
+            return None
+        scope = f"{self.ask.user_id}:{self.screened.placeholders.state}"
+        return answer_key(generation, self.card, self.policy, self.house.chain.version, scope=scope)
 
     def _generation(self) -> Generation[Sanitized]:
-        messages = [Message("user", self.text_of("/prompt"))]
-        if system := self.house.chain.system_message(self.policy, self.text_of("/system")):
-            messages.insert(0, Message("system", system))
+        ask, text = self.ask, None
+        if ask.text is not None:
+            text = self.house.chain.system_message(self.policy, self.text_of("/prompt"))
         return Generation(
-            messages=tuple(messages),
+            messages=self._messages() if text is None else (),
+            text=text,
             model=self.card.name,
-            max_tokens=self.ask.max_tokens,
-            sampling=Sampling(self.ask.temperature),
-            caller=str(self.ask.user_id),
-            request_id=self.ask.request_id,
+            max_tokens=ask.max_tokens,
+            sampling=ask.sampling,
+            caller=str(ask.user_id),
+            request_id=ask.request_id,
+            stop=tuple(self.text_of(stop_part(number)) for number in range(len(ask.stop))),
+            choices=ask.choices,
+            format=self._format(),
+            priority=ask.priority,
+            deadline_seconds=ask.deadline_seconds,
         )
 
-    async def _generate(self, generation: Generation[Sanitized]) -> AsyncGenerator[Sanitized, None]:
+    def _messages(self) -> tuple[Message[Sanitized], ...]:
+        """The conversation, the operator's own system prompt first."""
+        said = [Message(one.role, self.text_of(one.part)) for one in self.ask.messages]
+        told = said.pop(0).content if said and said[0].role == "system" else EMPTY
+        if system := self.house.chain.system_message(self.policy, told):
+            said.insert(0, Message("system", system))
+        return tuple(said)
+
+    def _format(self) -> Format[Sanitized] | None:
+        asked = self.ask.format
+        if asked is None or asked.text is None:
+            return None if asked is None else Format(asked.kind)
+        return Format(asked.kind, self.text_of(FORMAT_PARTS[asked.kind]))
+
+    async def _generate(
+        self, generation: Generation[Sanitized]
+    ) -> AsyncGenerator[tuple[Choice, Sanitized], None]:
         assert self.screened is not None  # raise_if_refused came first
-        stream = self.house.chain.open_answer(self.policy, self.screened.placeholders, part="/response")
-        async with aclosing(self.house.backend.answer(generation)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Ending):
-                    self._note(piece)
-                    continue
-                if self.first_token_ms is None:
-                    self.first_token_ms = self._elapsed_ms()
-                if text := stream.feed(piece.text):
-                    yield text
-                if stream.blocked:
+        for choice in self.choices:
+            placeholders = self.screened.placeholders
+            choice.open(self.house.chain.open_answer(self.policy, placeholders, part=choice.part))
+        waiting_since = time.perf_counter()
+        async with aclosing(self.house.backend.answer(generation)) as events:
+            async for event in events:
+                came_at = time.perf_counter()
+                self.times.backend_ms += (came_at - waiting_since) * 1000
+                choice = self.choices[event.choice]
+                text = self._heard(choice, event)
+                waiting_since = time.perf_counter()
+                self.times.sanitize_ms += (waiting_since - came_at) * 1000
+                if text:
+                    yield choice, text
+                    waiting_since = time.perf_counter()
+                if choice.is_blocked and all(one.is_blocked or one.is_over for one in self.choices):
                     break  # leaving the block closes the backend's iterator, which frees the model
-        if text := stream.finish():
-            yield text
-        self.answer_findings = kept(stream.findings)
-        if stream.blocked:
-            self.outcome, self.finish_reason = Outcome.TRUNCATED, "content_filter"
+        for choice in self.choices:
+            if not choice.is_over and (text := choice.rest()):
+                yield choice, text
+        self._count()
 
-    def _note(self, ending: Ending) -> None:
-        self.finish_reason = ending.finish_reason
-        self.queue_ms = ending.queue_ms
-        self.tokens = (ending.prompt_tokens, ending.completion_tokens)
+    def _heard(self, choice: Choice, event: Piece | Ending) -> Sanitized:
+        """What may leave of an answer, now that this came."""
+        if isinstance(event, Ending):
+            return choice.end(event)
+        if self.first_token_ms is None:
+            self.first_token_ms = _ms_since(self.started)
+        return EMPTY if choice.is_blocked else choice.take(event.text)
 
-    def _replay(self, kept: CachedAnswer) -> None:
-        self.cached = True
-        self.finish_reason = kept.finish_reason
-        self.tokens = (kept.prompt_tokens, kept.completion_tokens)
-        self.answer_findings = kept.findings
-        self.first_token_ms = self._elapsed_ms()
-
-    def _to_keep(self) -> CachedAnswer:
-        return CachedAnswer(
-            response=join(self.sanitized),
-            findings=self.answer_findings,
-            finish_reason=self.finish_reason,
-            prompt_tokens=self.tokens[0],
-            completion_tokens=self.tokens[1],
-        )
-
-    # -- the caller's copy --
-
-    def restore(self, text: Sanitized) -> str:
-        """What of `text` (and of what was held back before) can be shown now, own values restored."""
-        return self._remember_shown(self.restorer.feed(text) if self.restorer else text)
-
-    def restore_rest(self) -> str:
-        """What was still held back."""
-        return self._remember_shown(self.restorer.finish() if self.restorer else "")
-
-    def _remember_shown(self, shown: str) -> str:
-        self.shown.append(shown)
-        return shown
+    def _count(self) -> None:
+        endings = [choice.ending for choice in self.choices if choice.ending is not None]
+        if endings:
+            self.queue_ms = min(ending.queue_ms for ending in endings)
+            self.usage = Usage(
+                prompt_tokens=max(ending.prompt_tokens for ending in endings),
+                completion_tokens=sum(ending.completion_tokens for ending in endings),
+                cached_tokens=min(ending.cached_tokens for ending in endings),
+            )
 
     # -- the end --
+
+    def begin(self) -> Begun:
+        """Once there is something to say."""
+        self.times.total_ms = _ms_since(self.started)
+        times = replace(self.times)
+        self.begun = Begun(
+            self.id, instant(self.id), self.card.name, policy=self.policy_name, cache=self.cache, times=times
+        )
+        return self.begun
 
     async def finish(self) -> None:
         """Commits the final row."""
         await self._note_answer()
         await self.house.journal.finish(self.id, self._conclude(self.outcome))
+
+    @property
+    def outcome(self) -> Outcome:
+        """Of a prompt that nothing went wrong with."""
+        is_cut = any(choice.is_blocked for choice in self.choices)
+        return Outcome.TRUNCATED if is_cut else Outcome.ANSWERED
 
     async def _note_answer(self) -> None:
         """Later prompts of the conversation get other numbers than this answer. One that cannot be told so
@@ -291,7 +295,8 @@ class Work:
             return
         with suppress(ConversationBusy, ConversationsUnavailable):
             async with self._turn(self.ask.conversation_id) as turn:
-                turn.memory = turn.memory.after(join(self.sanitized))
+                for choice in self.choices:
+                    turn.memory = turn.memory.after(choice.sanitized)
 
     async def give_up(self, error: BaseException) -> None:
         """Commits the row of a prompt that failed. Where the caller left, the row is sent on its way and
@@ -306,68 +311,36 @@ class Work:
             settled.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     def _conclude(self, outcome: Outcome) -> Result:
+        answers = tuple(choice.answered for choice in self.choices)
+        found = (finding for answer in answers for finding in answer.findings)
         self.result = Result(
             outcome=outcome,
-            response=join(self.sanitized),
-            findings=self.prompt_findings + self.answer_findings,
-            finish_reason=self.finish_reason,
-            prompt_tokens=self.tokens[0],
-            completion_tokens=self.tokens[1],
-            cached=self.cached,
+            response=answers[0].text if answers else EMPTY,
+            choices=answers if len(answers) > 1 else (),
+            findings=(*self.prompt_findings, *found),
+            finish_reason=answers[0].finish_reason if answers else "",
+            usage=self.usage,
+            cached=self.cache == "hit",
             queue_ms=self.queue_ms,
             first_token_ms=self.first_token_ms,
-            total_ms=self._elapsed_ms(),
+            total_ms=_ms_since(self.started),
         )
-        log(self.ask, self.id, self.card.name, self.result)
+        log(self.id, self.ask.user_id, model=self.card.name, result=self.result)
         return self.result
 
     def done(self) -> Done:
         assert self.screened is not None
+        assert self.begun is not None
         assert self.result is not None
+        self.times.total_ms = _ms_since(self.started)
         return Done(
-            id=self.id,
-            created_at=instant(self.id),
-            model=self.card.name,
-            response="".join(self.shown),
-            prompt_sent=self.text_of("/prompt"),
+            begun=replace(self.begun, times=self.times),
+            choices=tuple(Shown(choice.shown, choice.finish_reason) for choice in self.choices),
+            prompt_sent=self.text_of(self.ask.question_part),
             result=self.result,
             own_emails=tuple(self.screened.placeholders.originals("email")),
         )
 
-    def _elapsed_ms(self) -> float:
-        return round((time.perf_counter() - self.started) * 1000, 1)
 
-
-def outcome_of(error: BaseException) -> Outcome:
-    """What an exception on the way makes of the prompt."""
-    if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        return Outcome.CANCELLED
-    if isinstance(error, PromptBlocked):
-        return Outcome.BLOCKED
-    if isinstance(error, ScreeningFailed):
-        return Outcome.NOT_SCANNED
-    if isinstance(error, DeadlineExceeded):
-        return Outcome.TIMED_OUT
-    if isinstance(error, GenerationFailed) or not isinstance(error, InferenceError):
-        return Outcome.FAILED
-    return Outcome.REFUSED
-
-
-def log(ask: Ask, id: UUID, model: str, result: Result) -> None:
-    """The one line a prompt leaves in the log. Counts and names, never text."""
-    logger.info(
-        "prompt",
-        extra={
-            "prompt_id": str(id),
-            "user_id": str(ask.user_id),
-            "model": model,
-            "outcome": result.outcome.value,
-            "rules": result.rules,
-            "cached": result.cached,
-            "prompt_tokens": result.prompt_tokens,
-            "completion_tokens": result.completion_tokens,
-            "queue_ms": result.queue_ms,
-            "first_token_ms": result.first_token_ms,
-            "total_ms": result.total_ms,
-        },
-    )
+def _ms_since(moment: float) -> float:
+    return round((time.perf_counter() - moment) * 1000, 1)

@@ -18,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
@@ -176,6 +176,7 @@ class DatabaseJournal:
             policy=entry.policy,
             prompt=entry.prompt,
             system=entry.system,
+            parts=[part.as_dict() for part in entry.parts],
             findings=list(entry.findings),
             rules=list(rules_of(entry.findings)),
         )
@@ -188,8 +189,7 @@ class DatabaseJournal:
             "outcome": result.outcome,
             "finished_at": Now(),
             "finish_reason": result.finish_reason,
-            "prompt_tokens": result.prompt_tokens,
-            "completion_tokens": result.completion_tokens,
+            **asdict(result.usage),
             "cached": result.cached,
             "queue_ms": result.queue_ms,
             "first_token_ms": result.first_token_ms,
@@ -197,6 +197,7 @@ class DatabaseJournal:
         }
         words = {
             "response": result.response,
+            "choices": [choice.as_dict() for choice in result.choices],
             "findings": list(result.findings),
             "rules": list(result.rules),
         }

@@ -8,13 +8,13 @@ places.
 """
 
 from collections.abc import Iterable
-from typing import NewType
+from typing import Literal, NewType
 
 Sanitized = NewType("Sanitized", str)
 
 EMPTY = Sanitized("")
 
 
-def join(texts: Iterable[Sanitized]) -> Sanitized:
-    """The pieces of one sanitized text, put together again."""
-    return Sanitized("".join(texts))
+def join(texts: Iterable[Sanitized], *, between: Literal["", "\n\n"] = "") -> Sanitized:
+    """The pieces of one sanitized text, put together again; or several texts, a blank line between them."""
+    return Sanitized(between.join(texts))

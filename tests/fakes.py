@@ -42,7 +42,8 @@ from sanitization.policies import Policy
 
 
 class Parrot:
-    """Says `words` (or what `reply` makes of the last message), in pieces of `cut` characters."""
+    """Says `words` (or what `reply` makes of the last message, or of the raw text), in pieces of `cut`
+    characters. Of several choices, each says the same in turns, with its number behind it."""
 
     def __init__(
         self,
@@ -65,18 +66,24 @@ class Parrot:
 
     async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | Ending, None]:
         self.generations.append(generation)
-        self.heard += [message.content for message in generation.messages]
+        heard = [message.content for message in generation.messages]
+        heard += [] if generation.text is None else [generation.text]
+        self.heard += heard
         self.running += 1
         finished = False
         try:
-            pieces = self._pieces(generation.messages[-1].content)
+            pieces = self._pieces(heard[-1])
             for piece in pieces:
                 await asyncio.sleep(self.pause_seconds)
-                yield Piece(piece)
+                for choice in range(generation.choices):
+                    yield Piece(piece, choice)
             if self.error is not None:
                 raise self.error
-            finished = True
-            yield Ending("stop", 7, len(pieces), queue_ms=0.5, first_token_ms=1.0)
+            for choice in range(generation.choices):
+                if choice:
+                    yield Piece(f" {choice}", choice)
+                finished = choice + 1 == generation.choices
+                yield Ending("stop", 7, len(pieces), 0.5, first_token_ms=1.0, choice=choice, cached_tokens=2)
         finally:
             self.running -= 1
             self.closed_early += not finished

@@ -8,7 +8,7 @@ import pytest
 from gateway.asgi import BoundedBody
 
 
-async def call(application, *, headers=(), chunks=(b"",), stalls=False):
+async def call(application, *, headers=(), chunks=(b"",), stalls=False, path="/prompt"):
     """The messages an ASGI application sends for one POST."""
     waiting = [
         {"type": "http.request", "body": chunk, "more_body": at < len(chunks) - 1}
@@ -24,7 +24,7 @@ async def call(application, *, headers=(), chunks=(b"",), stalls=False):
     async def send(message):
         sent.append(message)
 
-    await application({"type": "http", "headers": list(headers)}, receive, send)
+    await application({"type": "http", "path": path, "headers": list(headers)}, receive, send)
     return sent
 
 
@@ -48,6 +48,12 @@ async def test_a_declared_body_over_the_bound_is_refused_unread(declared):
     sent = await call(BoundedBody(never, limit=10), headers=[(b"content-length", declared)])
     assert sent[0]["status"] == 413
     assert json.loads(sent[1]["body"])["code"] == "body-too-large"
+
+
+async def test_clients_of_openais_api_hear_of_it_in_their_own_shape():
+    sent = await call(BoundedBody(swallow, limit=10), chunks=[b"12345678901"], path="/v1/completions")
+    assert sent[0]["status"] == 413
+    assert json.loads(sent[1]["body"])["error"]["code"] == "body_too_large"
 
 
 async def test_a_body_of_unknown_length_is_counted():

@@ -9,10 +9,11 @@ from django.core.cache import cache
 
 from inference.backends import Generation, Message, ModelCard, Sampling
 from prompts.cache import CachedAnswer, StoredCache, answer_key
+from prompts.journal import Answered, Usage
 from sanitization.policies import Policy
 from sanitization.text import EMPTY
 
-ANSWER = CachedAnswer(EMPTY, ({"rule": "email", "start": 1},), "stop", 3, 4)
+ANSWER = CachedAnswer((Answered(EMPTY, ({"rule": "email", "start": 1},), "stop"),), Usage(3, 4, 1))
 CARD = ModelCard("m", "1", 100)
 
 

@@ -6,11 +6,13 @@ from uuid import uuid4
 
 import pytest
 
+from inference.backends import Sampling
 from inference.errors import DeadlineExceeded, GenerationFailed, QueueFull, UnknownModel
+from prompts.asks import Ask, plain
 from prompts.errors import JournalUnavailable, PromptBlocked
+from prompts.events import Delta, Done
 from prompts.journal import MAX_FINDINGS, Outcome
 from prompts.pipeline import answer
-from prompts.work import Ask, Delta, Done
 from sanitization.chain import Chain
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Stage
@@ -23,7 +25,10 @@ KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{BODY}\n-----END RSA PRIVATE KEY-----"
 
 
 def ask(prompt, **more):
-    return Ask(user_id=more.pop("user_id", uuid4()), request_id="r", prompt=prompt, **more)
+    messages = plain(prompt, more.pop("system", ""))
+    sampling = Sampling(more.pop("temperature", 0.7))
+    user_id = more.pop("user_id", uuid4())
+    return Ask(user_id=user_id, request_id="r", messages=messages, sampling=sampling, **more)
 
 
 async def collect(asked, house):
@@ -251,7 +256,7 @@ async def test_a_caller_who_leaves_frees_the_model_and_is_on_the_book():
 
 async def test_a_reader_who_stops_reading_frees_the_model_too():
     notebook, parrot = Notebook(), Parrot("a long answer " * 50)
-    events = answer(ask("hello"), house_of(parrot, journal=notebook))
+    events = answer(ask("hello", streamed=True), house_of(parrot, journal=notebook))
     await anext(events)
     await events.aclose()
     assert parrot.running == 0

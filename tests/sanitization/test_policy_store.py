@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, models
 
 from prompts import composition
-from prompts.work import Ask
+from prompts.asks import Ask
 from sanitization import services
 from sanitization.composition import environment_policy
 from sanitization.errors import PoliciesUnavailable, PolicyConflict, PolicyInvalid, PolicyMissing
@@ -206,8 +206,8 @@ async def test_a_prompt_goes_by_the_policy_of_its_users_role(alice, bob):
     policy = await sync_to_async(in_force)("interns")
     await sync_to_async(services.assign)(kind="role", subject="interns", policy=policy)
     await alice.groups.aadd(await Group.objects.acreate(name="interns"))
-    assert (await composition.policy_of(Ask(alice.id, "r", "hello"))).slug == "interns"
-    assert await composition.policy_of(Ask(bob.id, "r", "hello")) == environment_policy()
+    assert (await composition.policy_of(Ask(alice.id, "r"))).slug == "interns"
+    assert await composition.policy_of(Ask(bob.id, "r")) == environment_policy()
 
 
 # -- the copy in memory --
@@ -220,7 +220,7 @@ async def test_a_fresh_copy_costs_no_query(django_assert_num_queries, alice):
     store._ask = lambda: asked.append(1) or ask()
     try:
         for _ in range(100):
-            await composition.policy_of(Ask(alice.id, "r", "hello"))
+            await composition.policy_of(Ask(alice.id, "r"))
         assert not asked
     finally:
         del store._ask

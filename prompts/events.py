@@ -1,0 +1,72 @@
+"""What the pipeline tells whoever asked: that it has begun, more of an answer, that all is done and written
+down."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from prompts.journal import Result
+from sanitization.chain import Sanitized
+
+CacheState = Literal["hit", "miss", "off"]
+
+
+@dataclass(slots=True)
+class Times:
+    """Where a prompt's time went, in milliseconds so far: screening the prompt, sanitizing the answer,
+    waiting for the backend, and all of it."""
+
+    screen_ms: float = 0.0
+    sanitize_ms: float = 0.0
+    backend_ms: float = 0.0
+    total_ms: float = 0.0
+
+    @property
+    def overhead_ms(self) -> float:
+        """What this gateway itself took."""
+        return self.total_ms - self.backend_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The first event: something can be said now. Nothing in it is a secret."""
+
+    id: UUID
+    created_at: datetime
+    model: str
+    policy: str
+    cache: CacheState
+    times: Times
+
+
+@dataclass(slots=True)
+class Delta:
+    """Some more of an answer, for the caller: sanitized, the caller's own values restored."""
+
+    text: str = field(repr=False)
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One whole answer, for the caller alone."""
+
+    text: str = field(repr=False)
+    finish_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last event: all of it, committed. `choices` and `own_emails` are for the caller alone; the rest is
+    sanitized."""
+
+    begun: Begun
+    choices: tuple[Shown, ...]
+    prompt_sent: Sanitized
+    result: Result
+    own_emails: tuple[str, ...] = field(repr=False)
+
+    @property
+    def response(self) -> str:
+        return self.choices[0].text

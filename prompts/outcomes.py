@@ -1,0 +1,48 @@
+"""How a prompt ended, for the book and for the log."""
+
+import asyncio
+import logging
+from uuid import UUID
+
+from inference.errors import AnswerUnfit, DeadlineExceeded, GenerationFailed, InferenceError
+from prompts.errors import PromptBlocked
+from prompts.journal import Outcome, Result
+from sanitization.errors import ScreeningFailed
+
+logger = logging.getLogger("prompts.pipeline")
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """What an exception on the way makes of the prompt."""
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return Outcome.CANCELLED
+    if isinstance(error, PromptBlocked):
+        return Outcome.BLOCKED
+    if isinstance(error, ScreeningFailed):
+        return Outcome.NOT_SCANNED
+    if isinstance(error, DeadlineExceeded):
+        return Outcome.TIMED_OUT
+    if isinstance(error, GenerationFailed | AnswerUnfit) or not isinstance(error, InferenceError):
+        return Outcome.FAILED
+    return Outcome.REFUSED
+
+
+def log(id: UUID, user_id: UUID, *, model: str, result: Result) -> None:
+    """The one line a prompt leaves in the log. Counts and names, never text."""
+    logger.info(
+        "prompt",
+        extra={
+            "prompt_id": str(id),
+            "user_id": str(user_id),
+            "model": model,
+            "outcome": result.outcome.value,
+            "rules": result.rules,
+            "cached": result.cached,
+            "prompt_tokens": result.usage.prompt_tokens,
+            "completion_tokens": result.usage.completion_tokens,
+            "cached_tokens": result.usage.cached_tokens,
+            "queue_ms": result.queue_ms,
+            "first_token_ms": result.first_token_ms,
+            "total_ms": result.total_ms,
+        },
+    )
