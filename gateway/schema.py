@@ -1,8 +1,9 @@
-"""What drf-spectacular cannot see: that every call may answer a problem document."""
+"""What drf-spectacular cannot see: that every call may answer a problem document, under /v1 OpenAI's
+envelope."""
 
 from typing import Any
 
-from gateway.problems import MEDIA_TYPE
+from gateway.problems import MEDIA_TYPE, is_openai
 
 PROBLEM = {
     "type": "object",
@@ -21,6 +22,24 @@ PROBLEM = {
     },
 }
 
+ERROR = {
+    "type": "object",
+    "description": "OpenAI's error envelope. `code` is stable.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": "string"},
+            },
+        }
+    },
+}
+
 
 def one_address_each(endpoints: list[Any], **kwargs: Any) -> list[Any]:
     """Leaves out the twins with a trailing slash: they are the same calls."""
@@ -33,8 +52,11 @@ def one_address_each(endpoints: list[Any], **kwargs: Any) -> list[Any]:
 def describe_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Adds a `default` response to every operation, and 401 where a token is needed."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for operations in result["paths"].values():
+    result["components"]["schemas"]["Error"] = ERROR
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    for path, operations in result["paths"].items():
+        content = error if is_openai(path) else problem
         for operation in operations.values():
             if not isinstance(operation, dict) or "responses" not in operation:
                 continue

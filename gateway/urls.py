@@ -5,6 +5,7 @@ Every address of the service. Each app brings its own; with and without a traili
     /user/…  /auth/…                                                        accounts
     /api/policies…  /api/policy-assignments…  /api/rules                    sanitization
     /prompt  /prompt/{id}  /api/policies/…/dry-run                          prompts
+    /v1/…   OpenAI's API                                                    prompts.v1
 """
 
 from django.contrib import admin
@@ -27,6 +28,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("sanitization.urls")),
     path("", include("prompts.urls")),
+    path("", include("prompts.v1.urls")),
 ]
 
 handler400 = "gateway.problems.bad_request"

@@ -42,14 +42,20 @@ CALLS = {
     ("get", "/api/policy-assignments"),
     ("post", "/api/policy-assignments"),
     ("delete", "/api/policy-assignments/{id}"),
+    ("post", "/v1/chat/completions"),
+    ("post", "/v1/completions"),
+    ("get", "/v1/models"),
+    ("get", "/v1/models/{id}"),
 }
 # What fits the shape and is refused all the same: a password that is common, a policy of rules that do not
-# exist, an assignment of a policy that does not, a slug that is taken.
+# exist, an assignment of a policy that does not, a slug that is taken, `stream_options` without a stream.
 REFUSED_BY_CONTENT = {
     "/user/register",
     "/api/policies",
     "/api/policies/{slug}/revisions",
     "/api/policy-assignments",
+    "/v1/chat/completions",
+    "/v1/completions",
 }
 
 
@@ -68,7 +74,7 @@ def test_the_schema_is_valid_openapi_3_1_and_names_every_call_once(published):
 def test_the_schema_says_which_calls_need_a_token(published):
     for path, calls in published["paths"].items():
         for method, call in calls.items():
-            needs = path.startswith(("/prompt", "/api/")) or path == "/auth/profile"
+            needs = path.startswith(("/prompt", "/api/", "/v1/")) or path == "/auth/profile"
             assert ("bearer" in json.dumps(call.get("security", []))) is needs, (method, path)
 
 

@@ -1,0 +1,13 @@
+"""`/v1/…`, with and without a trailing slash."""
+
+from django.urls import path
+
+from prompts.v1 import views
+
+ADDRESSES = {
+    "v1/chat/completions": views.chat,
+    "v1/completions": views.completions,
+    "v1/models": views.models,
+    "v1/models/<path:id>": views.model,
+}
+urlpatterns = [path(address + slash, view) for address, view in ADDRESSES.items() for slash in ("", "/")]

@@ -1,0 +1,176 @@
+"""
+The addresses of OpenAI's API. A view reads, asks the pipeline, writes; what goes wrong becomes OpenAI's
+envelope by the one problem table.
+"""
+
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.viewsets import ViewSet
+
+from accounts.authentication import aidentify
+from accounts.strict import parse_strictly
+from inference.backends import ModelCard
+from inference.errors import UnknownModel
+from prompts.asks import Ask, CacheUse
+from prompts.composition import house
+from prompts.doors import door, problem_of
+from prompts.events import Begun, Delta, Done
+from prompts.pipeline import answer
+from prompts.v1 import schema
+from prompts.v1.requests import Asker, Bounds, read_chat, read_completion
+from prompts.v1.wire import CHAT, TEXT, Chunks, Shape, headers, server_sent, whole
+
+logger = logging.getLogger("prompts.v1")
+
+Reader = Callable[[dict[str, Any], Asker, Bounds], tuple[Ask, bool]]
+
+
+async def asker_of(request: HttpRequest) -> Asker:
+    """Who asks. Raises what `aidentify` raises."""
+    user = await aidentify(request.headers.get("Authorization"))
+    directives = {word.strip().lower() for word in request.headers.get("Cache-Control", "").split(",")}
+    cache: CacheUse = "use"
+    if directives & {"no-cache", "no-store"}:
+        cache = "off" if "no-store" in directives else "refresh"
+    return Asker(user.pk, request.META["REQUEST_ID"], cache)
+
+
+def body_of(request: HttpRequest) -> dict[str, Any]:
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType(request.content_type or "none")
+    return parse_strictly(request.body)
+
+
+def bounds() -> Bounds:
+    return Bounds(
+        max_chars=settings.PROMPT_MAX_CHARS,
+        max_tokens=settings.LLM_MAX_TOKENS,
+        temperature=settings.LLM_TEMPERATURE,
+    )
+
+
+async def respond(request: HttpRequest, read: Reader, shape: Shape) -> HttpResponseBase:
+    """One answer, whole or streamed. The first event decides the status: what is refused before it gets a
+    plain error."""
+    asker = await asker_of(request)
+    ask, with_usage = read(body_of(request), asker, bounds())
+    events = answer(ask, house())
+    if not ask.streamed:
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Done):
+                    times, queue_ms = event.begun.times, event.result.queue_ms
+                    return as_json(whole(event, shape), headers(event.begun, times, queue_ms=queue_ms))
+        raise AssertionError("the pipeline ends with Done or raises")
+    begun = await anext(events)
+    assert isinstance(begun, Begun)
+    chunks = Chunks(begun, shape, choices=ask.choices, with_usage=with_usage)
+    return StreamingHttpResponse(
+        stream(events, chunks, request),
+        content_type="text/event-stream; charset=utf-8",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers(begun, begun.times)},
+    )
+
+
+async def stream(
+    events: AsyncGenerator[Begun | Delta | Done, None], chunks: Chunks, request: HttpRequest
+) -> AsyncIterator[bytes]:
+    """The events after the first. Closing this closes the pipeline."""
+    ahead = chunks.first()
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Delta):
+                    yield ahead + chunks.text(event)
+                elif isinstance(event, Done):
+                    yield ahead + chunks.last(event)
+                ahead = b""
+    except Exception as error:
+        problem = problem_of(error, request)
+        if problem is None:
+            logger.exception("stream broke")
+        yield server_sent(BROKEN if problem is None else problem.data)
+
+
+BROKEN = {
+    "error": {
+        "message": "Something broke here. It was logged with this request's id.",
+        "type": "server_error",
+        "param": None,
+        "code": "internal_error",
+    }
+}
+
+
+def as_json(content: Any, more: dict[str, str] | None = None) -> HttpResponse:
+    body = json.dumps(content, separators=(",", ":")).encode()
+    return HttpResponse(body, content_type="application/json", headers=more)
+
+
+class ChatViewSet(ViewSet):
+    """OpenAI's chat completions."""
+
+    @extend_schema(
+        operation_id="v1_chat_completions", request=schema.CHAT, responses=schema.answers(schema.CHAT_ANSWER)
+    )
+    async def create(self, request: HttpRequest) -> HttpResponseBase:
+        """Answers a conversation. Messages are sanitized before the model sees them, answers before you
+        do."""
+        return await respond(request, read_chat, CHAT)
+
+
+class CompletionViewSet(ViewSet):
+    """OpenAI's older completions, of a text as it is."""
+
+    @extend_schema(
+        operation_id="v1_completions", request=schema.COMPLETION, responses=schema.answers(schema.TEXT_ANSWER)
+    )
+    async def create(self, request: HttpRequest) -> HttpResponseBase:
+        """Continues a text, without the model's chat template."""
+        return await respond(request, read_completion, TEXT)
+
+
+class ModelViewSet(ViewSet):
+    """What can be asked for."""
+
+    @extend_schema(operation_id="v1_models", responses={200: schema.json_of(schema.MODELS)})
+    async def index(self, request: HttpRequest) -> HttpResponseBase:
+        """Every model, the default first."""
+        await asker_of(request)
+        cards = [card for card, _ in house().backend.models()]
+        return as_json({"object": "list", "data": [model_object(card) for card in cards]})
+
+    @extend_schema(operation_id="v1_model", responses={200: schema.json_of(schema.MODEL)})
+    async def retrieve(self, request: HttpRequest, id: str) -> HttpResponseBase:
+        """One model."""
+        await asker_of(request)
+        cards = {card.name: card for card, _ in house().backend.models()}
+        if id not in cards:
+            raise UnknownModel(tuple(cards))
+        return as_json(model_object(cards[id]))
+
+
+def model_object(card: ModelCard) -> dict[str, Any]:
+    """`created` is not known. `max_model_len` is how other servers name the context's length."""
+    return {
+        "id": card.name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "llm-gateway",
+        "max_model_len": card.context_tokens,
+    }
+
+
+chat = door(ChatViewSet, {"post": "create"})
+completions = door(CompletionViewSet, {"post": "create"})
+models = door(ModelViewSet, {"get": "index"})
+model = door(ModelViewSet, {"get": "retrieve"})
