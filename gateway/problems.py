@@ -124,6 +124,12 @@ TABLE: dict[type[Exception], Row] = {
             else "The answer took longer than allowed. Ask for less or set max_tokens."
         ),
     ),
+    inference.FormatRefused: Row(
+        400, "format-refused", lambda e: e.reason, Known("invalid_value", "response_format")
+    ),
+    inference.AnswerUnfit: Row(
+        502, "answer-unfit", "The model's answer is not what the schema asks for. Try again or relax it."
+    ),
     inference.GenerationFailed: Row(503, "generation-failed", "The model failed on this answer. Try again."),
     RequestDataTooBig: Row(413, "body-too-large", "The request body is larger than this service takes."),
     OperationalError: Row(503, "store-unavailable", _AWAY),

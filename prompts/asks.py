@@ -37,7 +37,8 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`text`, where it is not None, is continued as it is, in the place of `messages`. A `format`'s text is a
+    """`text`, where it is not None, is continued as it is, in the place of `messages`. `choices` is how many
+    answers are wanted: none of texts to embed. A `format`'s text is a
     JSON schema or a grammar. `streamed` says whether somebody reads along."""
 
     user_id: UUID

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from prompts.journal import Result
+from prompts.journal import Result, Usage
 from sanitization.chain import Sanitized
 
 CacheState = Literal["hit", "miss", "off"]
@@ -46,6 +46,15 @@ class Delta:
 
     text: str = field(repr=False)
     choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The vectors of sanitized texts, in order."""
+
+    begun: Begun
+    vectors: tuple[tuple[float, ...], ...] = field(repr=False)
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)

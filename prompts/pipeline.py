@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from prompts.asks import Ask
-from prompts.events import Begun, Delta, Done
+from prompts.events import Begun, Delta, Done, Embedded
 from prompts.work import House, Work
 
 
@@ -47,3 +47,20 @@ async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | Done,
         if shown := choice.restore_rest():  # 8
             yield Delta(shown, choice.number)
     yield work.done()
+
+
+async def embed(ask: Ask, house: House) -> Embedded:
+    """The vectors of the ask's messages: the same way, with a model that answers in numbers. Raises what
+    `answer` raises."""
+    work = Work(ask, house)
+    await work.choose()  # 1
+    await work.screen()  # 2
+    try:
+        await work.accept()  # 3
+        work.raise_if_refused()
+        vectors = await work.embed()  # 5
+        await work.finish()  # 7
+    except BaseException as error:
+        await work.give_up(error)
+        raise
+    return Embedded(work.begin(), vectors, work.usage)

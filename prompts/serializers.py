@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from drf_spectacular.drainage import set_override
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -20,9 +21,12 @@ from accounts.strict import (
     StrictSerializer,
 )
 from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS
+from prompts.errors import RequestRefused
 from prompts.events import Done
+from prompts.fields import Field
 from prompts.ids import uuid7
 from prompts.journal import Outcome
+from prompts.sampling import DEADLINE, FORMAT, PRIORITY, SAMPLING, STOP, read_format
 
 PAGE_ROWS = 20
 
@@ -40,8 +44,34 @@ class ConversationField(serializers.UUIDField):
         return uuid7() if data == NEW else super().to_internal_value(data)
 
 
+class DeclaredField(serializers.Field[Any, Any, Any, Any]):
+    """A field that `prompts.fields` declares: the same here as under `/v1`."""
+
+    def __init__(self, declared: Field, **more: Any) -> None:
+        super().__init__(required=False, **more)
+        self.declared = declared
+        set_override(self, "field", declared.schema())
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return self.declared.read(data, self.field_name or "")
+        except RequestRefused as error:
+            raise serializers.ValidationError(error.sentence) from None
+
+
+@extend_schema_field(FORMAT)
+class FormatField(serializers.Field[Any, Any, Any, Any]):
+    """What the answer must look like, as under `/v1`."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return read_format(data)
+        except RequestRefused as error:
+            raise serializers.ValidationError(error.sentence) from None
+
+
 class AskSerializer(StrictSerializer):
-    """What `POST /prompt` takes."""
+    """What `POST /prompt` takes. The samplers are named and mean what they do under `/v1`."""
 
     prompt = StrictCharField(max_length=settings.PROMPT_MAX_CHARS, trim_whitespace=False)
     model = StrictCharField(max_length=200, required=False, help_text="Default: the model of this service.")
@@ -53,6 +83,20 @@ class AskSerializer(StrictSerializer):
         max_length=settings.PROMPT_MAX_CHARS, trim_whitespace=False, allow_blank=True, default=""
     )
     stream = StrictBooleanField(default=False, help_text="true answers server-sent events.")
+    top_p = DeclaredField(SAMPLING["top_p"])
+    top_k = DeclaredField(SAMPLING["top_k"])
+    min_p = DeclaredField(SAMPLING["min_p"])
+    typical_p = DeclaredField(SAMPLING["typical_p"])
+    repeat_penalty = DeclaredField(SAMPLING["repeat_penalty"])
+    presence_penalty = DeclaredField(SAMPLING["presence_penalty"])
+    frequency_penalty = DeclaredField(SAMPLING["frequency_penalty"])
+    logit_bias = DeclaredField(SAMPLING["logit_bias"])
+    seed = DeclaredField(SAMPLING["seed"])
+    ignore_eos = DeclaredField(SAMPLING["ignore_eos"])
+    stop = DeclaredField(STOP, help_text="The answer ends before one of these.")
+    response_format = FormatField(source="format", required=False)
+    priority = DeclaredField(PRIORITY)
+    deadline_seconds = DeclaredField(DEADLINE)
     conversationId = ConversationField(
         source="conversation_id",
         required=False,

@@ -13,22 +13,20 @@ from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.authentication import aidentify
 from accounts.models import User
-from accounts.strict import parse_strictly
-from inference.backends import Sampling
 from prompts import book
+from prompts.askers import asker_of, body_of
 from prompts.asks import Ask, plain
 from prompts.composition import house
 from prompts.doors import as_response, problem_of
@@ -36,6 +34,7 @@ from prompts.dry_run import dry_run
 from prompts.events import Begun, Delta, Done
 from prompts.models import Prompt
 from prompts.pipeline import answer
+from prompts.sampling import SAMPLING, read_sampling
 from prompts.serializers import (
     PAGE_ROWS,
     AskSerializer,
@@ -157,17 +156,18 @@ def caller_id(request: Request) -> UUID:
 
 async def read_ask(request: HttpRequest) -> Ask:
     """Who asks what, checked."""
-    user = await aidentify(request.headers.get("Authorization"))
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType(request.content_type or "none")
-    fields = AskSerializer(data=parse_strictly(request.body))
+    asker = await asker_of(request)
+    fields = AskSerializer(data=body_of(request))
     fields.is_valid(raise_exception=True)
     wanted: dict[str, Any] = dict(fields.validated_data)
     messages = plain(wanted.pop("prompt"), wanted.pop("system"))
-    sampling = Sampling(wanted.pop("temperature"))
+    sampling = read_sampling(wanted, temperature=settings.LLM_TEMPERATURE)
+    for name in SAMPLING:
+        wanted.pop(name, None)
     return Ask(
-        user_id=user.pk,
-        request_id=request.META["REQUEST_ID"],
+        user_id=asker.user_id,
+        request_id=asker.request_id,
+        cache=asker.cache,
         messages=messages,
         sampling=sampling,
         streamed=wanted.pop("stream"),

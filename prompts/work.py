@@ -255,6 +255,15 @@ class Work:
             self.first_token_ms = _ms_since(self.started)
         return EMPTY if choice.is_blocked else choice.take(event.text)
 
+    async def embed(self) -> tuple[tuple[float, ...], ...]:
+        """The vectors of the messages."""
+        texts = [self.text_of(said.part) for said in self.ask.messages]
+        began = time.perf_counter()
+        made = await self.house.backend.embed(texts, model=self.card.name, caller=str(self.ask.user_id))
+        self.times.backend_ms = _ms_since(began)
+        self.usage = Usage(prompt_tokens=made.prompt_tokens)
+        return made.vectors
+
     def _count(self) -> None:
         endings = [choice.ending for choice in self.choices if choice.ending is not None]
         if endings:

@@ -44,6 +44,8 @@ CALLS = {
     ("delete", "/api/policy-assignments/{id}"),
     ("post", "/v1/chat/completions"),
     ("post", "/v1/completions"),
+    ("post", "/v1/embeddings"),
+    ("post", "/v1/moderations"),
     ("get", "/v1/models"),
     ("get", "/v1/models/{id}"),
 }

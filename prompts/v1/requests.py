@@ -6,19 +6,17 @@ What a model would be told, or its answer would depend on, is done or refused, n
 What only speaks to OpenAI's own house (`user`, `metadata`, …) is ignored, unread.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from inference.backends import Format, Sampling
-from prompts.asks import Ask, CacheUse, Said
+from prompts.askers import Asker
+from prompts.asks import Ask, Said
 from prompts.errors import RequestRefused
-from prompts.v1.fields import Biases, Field, Flag, Integer, Number, OneOf, Text, Texts, check_names
+from prompts.fields import Field, Flag, Integer, Text, Texts, check_names, read_fields, required
+from prompts.sampling import DEADLINE, PRIORITY, SAMPLING, STOP, read_format, read_sampling
 
 MAX_MESSAGES = 2048
 MAX_CHOICES = 16
-MAX_STOPS = 16
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -31,37 +29,15 @@ class Bounds:
     temperature: float
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, in which request, and what he said about the cache (RFC 9111, 5.2.1)."""
-
-    user_id: UUID
-    request_id: str
-    cache: CacheUse = "use"
-
-
 MODEL = Text(200, 1)
-SAMPLING: dict[str, Field] = {
-    "temperature": Number(0, 2),
-    "top_p": Number(0, 1),
-    "top_k": Integer(-1, 1_000_000),
-    "min_p": Number(0, 1),
-    "typical_p": Number(0, 1),
-    "repeat_penalty": Number(0.01, 10),
-    "presence_penalty": Number(-2, 2),
-    "frequency_penalty": Number(-2, 2),
-    "logit_bias": Biases(),
-    "seed": Integer(-(2**63), 2**63 - 1),
-    "ignore_eos": Flag(),
-}
 SHARED: dict[str, Field] = {
     **SAMPLING,
     "model": MODEL,
     "n": Integer(1, MAX_CHOICES),
-    "stop": Texts(Text(200, 1), MAX_STOPS, minimum=0),
+    "stop": STOP,
     "stream": Flag(),
-    "priority": OneOf(("interactive", "batch")),
-    "deadline_seconds": Number(0.001, 86_400),
+    "priority": PRIORITY,
+    "deadline_seconds": DEADLINE,
 }
 STREAM_OPTIONS: dict[str, Field] = {"include_usage": Flag(), "include_obfuscation": Flag()}
 # Read by hand: their shapes are their own.
@@ -99,6 +75,7 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         given,
         asker,
         bounds,
+        field="messages",
         messages=read_messages(body.get("messages")),
         format=read_format(body.get("response_format")),
         max_tokens=limit,
@@ -122,32 +99,16 @@ def read_completion(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple
         refuse_unsupported("best_of")
     texts = Texts(Text(bounds.max_chars, 1), 1).read(required(body, "prompt"), "prompt")
     limit = given.pop("max_tokens", min(16, bounds.max_tokens))  # OpenAI's default
-    ask = make_ask(given, asker, bounds, text=texts[0], max_tokens=limit)
+    ask = make_ask(given, asker, bounds, field="prompt", text=texts[0], max_tokens=limit)
     return ask, wants_usage(body, streamed=ask.streamed)
-
-
-def read_fields(body: dict[str, Any], fields: dict[str, Field]) -> dict[str, Any]:
-    """Those of `fields` that are there and not null."""
-    return {
-        name: fields[name].read(value, name)
-        for name, value in body.items()
-        if value is not None and name in fields
-    }
-
-
-def required(body: dict[str, Any], name: str, *, at: str = "") -> Any:
-    if (value := body.get(name)) is None:
-        param = f"{at}.{name}" if at else name
-        raise RequestRefused(f"`{param}` is missing.", param=param, code="missing_required_parameter")
-    return value
 
 
 def refuse_unsupported(param: str) -> None:
     raise RequestRefused(f"`{param}` is not supported here.", param=param, code="unsupported_parameter")
 
 
-def make_ask(given: dict[str, Any], asker: Asker, bounds: Bounds, **more: Any) -> Ask:
-    """An Ask of fields that have been read."""
+def make_ask(given: dict[str, Any], asker: Asker, bounds: Bounds, *, field: str, **more: Any) -> Ask:
+    """An Ask of fields that have been read; `field` is the one with its texts."""
     ask = Ask(
         user_id=asker.user_id,
         request_id=asker.request_id,
@@ -162,21 +123,9 @@ def make_ask(given: dict[str, Any], asker: Asker, bounds: Bounds, **more: Any) -
         **more,
     )
     if sum(map(len, ask.parts().values())) > bounds.max_chars:
-        param = "messages" if ask.text is None else "prompt"
         sentence = f"The texts of a request may have {bounds.max_chars} characters together."
-        raise RequestRefused(sentence, param=param, code="string_above_max_length")
+        raise RequestRefused(sentence, param=field, code="string_above_max_length")
     return ask
-
-
-def read_sampling(given: dict[str, Any], *, temperature: float) -> Sampling:
-    """What is not given is as this service has it. A seed of -1 is none, as in llama.cpp."""
-    named = {name: given[name] for name in SAMPLING if name in given}
-    if "repeat_penalty" in named:
-        named["repetition_penalty"] = named.pop("repeat_penalty")
-    if named.get("seed") == -1:
-        del named["seed"]
-    named["top_k"] = max(0, named["top_k"]) if "top_k" in named else Sampling(0).top_k
-    return Sampling(**{"temperature": temperature, **named})
 
 
 def wants_usage(body: dict[str, Any], *, streamed: bool) -> bool:
@@ -256,37 +205,3 @@ def read_content(content: Any, param: str) -> str:
             raise RequestRefused(f"`{at}.text` must be a string.", param=f"{at}.text", code="invalid_type")
         texts.append(text)
     return "\n".join(texts)
-
-
-# -- response_format --
-
-
-def read_format(asked: Any) -> Format[str] | None:
-    """`{"type": "text" | "json_object" | "json_schema" | "grammar", …}`; a grammar is in GBNF."""
-    if asked is None:
-        return None
-    kind = asked.get("type") if isinstance(asked, dict) else None
-    if kind in ("text", "json_object"):
-        check_names(asked, ("type",), (), at="response_format")
-        return None if kind == "text" else Format("json_object")
-    if kind == "grammar":
-        check_names(asked, ("type", "grammar"), (), at="response_format")
-        grammar = required(asked, "grammar", at="response_format")
-        return Format("grammar", Text(100_000, 1).read(grammar, "response_format.grammar"))
-    if kind != "json_schema":
-        param = "response_format.type"
-        raise RequestRefused(f"`{param}` must be text, json_object, json_schema or grammar.", param=param)
-    check_names(asked, ("type", "json_schema"), (), at="response_format")
-    return Format("json_schema", read_schema(required(asked, "json_schema", at="response_format")))
-
-
-def read_schema(described: Any) -> str:
-    """The schema as JSON. Its name and description are for the caller's own reading."""
-    at = "response_format.json_schema"
-    if not isinstance(described, dict):
-        raise RequestRefused(f"`{at}` must be an object.", param=at, code="invalid_type")
-    check_names(described, ("name", "description", "schema", "strict"), (), at=at)
-    schema = required(described, "schema", at=at)
-    if not isinstance(schema, dict):
-        raise RequestRefused(f"`{at}.schema` must be an object.", param=f"{at}.schema", code="invalid_type")
-    return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))

@@ -3,34 +3,18 @@ What the OpenAPI schema says of `/v1`, from the declarations in `requests`. Shap
 OpenAI's, as far as this service fills them.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from drf_spectacular.utils import OpenApiResponse
 
-from prompts.v1 import requests
-from prompts.v1.fields import Field, Integer, OneOf, Text, Texts
+from prompts.fields import Integer, OneOf, Text, Texts, nullable, record
+from prompts.sampling import FORMAT
+from prompts.v1 import others, requests
 
 TEXT_FIELD = Text(settings.PROMPT_MAX_CHARS)
+INPUT = Text(settings.PROMPT_MAX_CHARS, 1)
 LIMIT = Integer(1, settings.LLM_MAX_TOKENS)
-
-
-def nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def record(
-    properties: dict[str, Any], needed: Sequence[str] = (), *, optional: dict[str, Field] | None = None
-) -> dict[str, Any]:
-    """An object with these fields and no other; null stands for an optional one that is not there."""
-    described = {name: nullable(field.schema()) for name, field in (optional or {}).items()}
-    return {
-        "type": "object",
-        "properties": {**properties, **described},
-        "required": list(needed),
-        "additionalProperties": False,
-    }
 
 
 def json_of(schema: dict[str, Any]) -> OpenApiResponse:
@@ -56,24 +40,6 @@ MESSAGE = record(
     ("role", "content"),
     optional={"name": requests.NAME},
 )
-FORMAT = {
-    "anyOf": [
-        record({"type": OneOf(("text", "json_object")).schema()}, ("type",)),
-        record(
-            {
-                "type": OneOf(("json_schema",)).schema(),
-                "json_schema": record(
-                    {"name": STRING, "description": STRING, "schema": {"type": "object"}, "strict": {}},
-                    ("schema",),
-                ),
-            },
-            ("type", "json_schema"),
-        ),
-        record(
-            {"type": OneOf(("grammar",)).schema(), "grammar": Text(100_000, 1).schema()}, ("type", "grammar")
-        ),
-    ]
-}
 _STREAM = {"stream_options": nullable(record({}, optional=requests.STREAM_OPTIONS))}
 _IGNORED: dict[str, Any] = {name: {"description": "Ignored."} for name in requests.IGNORED}
 CHAT = {
@@ -95,50 +61,76 @@ COMPLETION = {
         optional={**requests.SHARED, "max_tokens": LIMIT},
     )
 }
-USAGE = {
-    "type": "object",
-    "required": ["prompt_tokens", "completion_tokens", "total_tokens"],
-    "properties": {
-        "prompt_tokens": WHOLE,
-        "completion_tokens": WHOLE,
-        "total_tokens": WHOLE,
-        "prompt_tokens_details": {"type": "object", "properties": {"cached_tokens": WHOLE}},
-    },
+EMBEDDING = {
+    "application/json": record(
+        {"input": Texts(INPUT, others.MAX_INPUTS).schema(), **_IGNORED}, ("input",), optional=others.EMBEDDING
+    )
+}
+_PARTS = {"type": "array", "items": _TEXT_PART, "minItems": 1, "maxItems": others.MAX_INPUTS}
+MODERATION = {
+    "application/json": record(
+        {"input": {"anyOf": [Texts(INPUT, others.MAX_INPUTS).schema(), _PARTS]}, **_IGNORED},
+        ("input",),
+        optional=others.MODERATION,
+    )
 }
 
 
-def _answer(kind: str, choice: dict[str, Any]) -> dict[str, Any]:
-    described = {"index": WHOLE, "finish_reason": {"enum": ["stop", "length", "content_filter"]}, **choice}
-    choices = {"type": "object", "required": list(described), "properties": described}
-    fields = {
-        "id": STRING,
-        "object": {"const": kind},
-        "created": WHOLE,
-        "model": STRING,
-        "choices": {"type": "array", "items": choices},
-        "usage": USAGE,
-    }
+def _object(**fields: Any) -> dict[str, Any]:
+    """Of an answer: each of these fields is always there."""
     return {"type": "object", "required": list(fields), "properties": fields}
 
 
-CHAT_ANSWER = _answer(
-    "chat.completion",
-    {
-        "message": {
-            "type": "object",
-            "required": ["role", "content"],
-            "properties": {"role": {"const": "assistant"}, "content": STRING},
-        }
-    },
+def _array(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+USAGE = _object(
+    prompt_tokens=WHOLE,
+    completion_tokens=WHOLE,
+    total_tokens=WHOLE,
+    prompt_tokens_details=_object(cached_tokens=WHOLE),
 )
-TEXT_ANSWER = _answer("text_completion", {"text": STRING})
-MODEL = {
-    "type": "object",
-    "required": ["id", "object", "created", "owned_by"],
-    "properties": {"id": STRING, "object": {"const": "model"}, "created": WHOLE, "owned_by": STRING},
-}
-MODELS = {
-    "type": "object",
-    "required": ["object", "data"],
-    "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": MODEL}},
-}
+
+
+def _answer(kind: str, **choice: Any) -> dict[str, Any]:
+    finish_reason = {"enum": ["stop", "length", "content_filter"]}
+    return _object(
+        id=STRING,
+        object={"const": kind},
+        created=WHOLE,
+        model=STRING,
+        choices=_array(_object(index=WHOLE, finish_reason=finish_reason, **choice)),
+        usage=USAGE,
+    )
+
+
+CHAT_ANSWER = _answer("chat.completion", message=_object(role={"const": "assistant"}, content=STRING))
+TEXT_ANSWER = _answer("text_completion", text=STRING)
+EMBEDDINGS = _object(
+    object={"const": "list"},
+    data=_array(
+        _object(
+            object={"const": "embedding"},
+            index=WHOLE,
+            embedding={"anyOf": [_array({"type": "number"}), STRING]},
+        )
+    ),
+    model=STRING,
+    usage=_object(prompt_tokens=WHOLE, total_tokens=WHOLE),
+)
+_FINDING = _object(rule=STRING, start=WHOLE, end=WHOLE, action=STRING, score={"type": "number"})
+MODERATIONS = _object(
+    id=STRING,
+    model=STRING,
+    results=_array(
+        _object(
+            flagged={"type": "boolean"},
+            categories=_object(**{name: {"type": "boolean"} for name in others.CATEGORIES}),
+            category_scores=_object(**{name: {"type": "number"} for name in others.CATEGORIES}),
+            findings=_array(_FINDING),
+        )
+    ),
+)
+MODEL = _object(id=STRING, object={"const": "model"}, created=WHOLE, owned_by=STRING)
+MODELS = _object(object={"const": "list"}, data=_array(MODEL))

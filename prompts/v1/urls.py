@@ -7,6 +7,8 @@ from prompts.v1 import views
 ADDRESSES = {
     "v1/chat/completions": views.chat,
     "v1/completions": views.completions,
+    "v1/embeddings": views.embeddings,
+    "v1/moderations": views.moderations,
     "v1/models": views.models,
     "v1/models/<path:id>": views.model,
 }

@@ -13,41 +13,23 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.viewsets import ViewSet
 
-from accounts.authentication import aidentify
-from accounts.strict import parse_strictly
 from inference.backends import ModelCard
 from inference.errors import UnknownModel
-from prompts.asks import Ask, CacheUse
+from prompts.askers import Asker, asker_of, body_of
+from prompts.asks import Ask
 from prompts.composition import house
 from prompts.doors import door, problem_of
 from prompts.events import Begun, Delta, Done
-from prompts.pipeline import answer
-from prompts.v1 import schema
-from prompts.v1.requests import Asker, Bounds, read_chat, read_completion
+from prompts.pipeline import answer, embed
+from prompts.v1 import others, schema
+from prompts.v1.requests import Bounds, read_chat, read_completion
 from prompts.v1.wire import CHAT, TEXT, Chunks, Shape, headers, server_sent, whole
 
 logger = logging.getLogger("prompts.v1")
 
 Reader = Callable[[dict[str, Any], Asker, Bounds], tuple[Ask, bool]]
-
-
-async def asker_of(request: HttpRequest) -> Asker:
-    """Who asks. Raises what `aidentify` raises."""
-    user = await aidentify(request.headers.get("Authorization"))
-    directives = {word.strip().lower() for word in request.headers.get("Cache-Control", "").split(",")}
-    cache: CacheUse = "use"
-    if directives & {"no-cache", "no-store"}:
-        cache = "off" if "no-store" in directives else "refresh"
-    return Asker(user.pk, request.META["REQUEST_ID"], cache)
-
-
-def body_of(request: HttpRequest) -> dict[str, Any]:
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType(request.content_type or "none")
-    return parse_strictly(request.body)
 
 
 def bounds() -> Bounds:
@@ -139,6 +121,37 @@ class CompletionViewSet(ViewSet):
         return await respond(request, read_completion, TEXT)
 
 
+class EmbeddingViewSet(ViewSet):
+    """Vectors of texts."""
+
+    @extend_schema(
+        operation_id="v1_embeddings",
+        request=schema.EMBEDDING,
+        responses={200: schema.json_of(schema.EMBEDDINGS)},
+    )
+    async def create(self, request: HttpRequest) -> HttpResponseBase:
+        """A vector for each text, as it is after sanitizing."""
+        asker = await asker_of(request)
+        ask, encoding = others.read_embedding(body_of(request), asker, bounds())
+        made = await embed(ask, house())
+        return as_json(others.embeddings(made, encoding), headers(made.begun, made.begun.times))
+
+
+class ModerationViewSet(ViewSet):
+    """What is found in texts."""
+
+    @extend_schema(
+        operation_id="v1_moderations",
+        request=schema.MODERATION,
+        responses={200: schema.json_of(schema.MODERATIONS)},
+    )
+    async def create(self, request: HttpRequest) -> HttpResponseBase:
+        """What your policy finds in each text, as in a prompt. Nothing is stored, and no model is asked."""
+        asker = await asker_of(request)
+        ask = others.read_moderation(body_of(request), asker, bounds())
+        return as_json(others.moderations(await others.moderate(ask, house()), ask))
+
+
 class ModelViewSet(ViewSet):
     """What can be asked for."""
 
@@ -172,5 +185,7 @@ def model_object(card: ModelCard) -> dict[str, Any]:
 
 chat = door(ChatViewSet, {"post": "create"})
 completions = door(CompletionViewSet, {"post": "create"})
+embeddings = door(EmbeddingViewSet, {"post": "create"})
+moderations = door(ModerationViewSet, {"post": "create"})
 models = door(ModelViewSet, {"get": "index"})
 model = door(ModelViewSet, {"get": "retrieve"})

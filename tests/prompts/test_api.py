@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from inference.backends import Format, Sampling
 from inference.errors import GenerationFailed, ModelUnavailable, QueueFull
 from prompts import composition
 from prompts.models import Prompt
@@ -150,6 +151,12 @@ async def test_a_book_that_cannot_be_written_answers_503_and_asks_no_model(as_al
         ('{"prompt": "a", "max_tokens": 1.5}', 400),
         ('{"prompt": "a", "max_tokens": true}', 400),
         ('{"prompt": "a", "stream": "yes"}', 400),
+        ('{"prompt": "a", "top_p": 2}', 400),
+        ('{"prompt": "a", "seed": "x"}', 400),
+        ('{"prompt": "a", "logit_bias": {"x": 1}}', 400),
+        ('{"prompt": "a", "stop": [5]}', 400),
+        ('{"prompt": "a", "response_format": {"type": "xml"}}', 400),
+        ('{"prompt": "a", "deadline_seconds": 0}', 400),
         ('{"prompt": "a", "model": "gpt-9"}', 404),
         (b'{"prompt": "\xff"}', 400),
         ("[" * 200_000, 400),
@@ -267,6 +274,35 @@ async def test_a_repeated_deterministic_prompt_is_cached_and_has_its_own_row(as_
     assert second["response"] == first["response"] == TEXT
     assert second["id"] != first["id"]
     assert len(parrot.generations) == 1
+
+
+async def test_samplers_stops_and_formats_reach_the_model(as_alice, parrot):
+    schema = {"type": "json_schema", "json_schema": {"schema": {"const": "bob@corp.com"}}}
+    response = await as_alice.ask(
+        TEXT,
+        top_p=0.8,
+        top_k=-1,
+        min_p=0.1,
+        typical_p=0.9,
+        repeat_penalty=1.1,
+        presence_penalty=0.2,
+        frequency_penalty=-0.3,
+        logit_bias={"9": 4},
+        seed=7,
+        ignore_eos=True,
+        stop=["bob@corp.com"],
+        response_format=schema,
+        priority="batch",
+        deadline_seconds=30,
+    )
+    assert response.status_code == 201, response.content
+    (asked,) = parrot.generations
+    assert asked.sampling == Sampling(0.2, ((9, 4.0),), 1.1, -0.3, 0.2, 0, 0.9, 0.8, 0.1, 7, True)
+    assert (asked.stop, asked.priority, asked.deadline_seconds) == (("[EMAIL_2]",), "batch", 30)
+    assert asked.format == Format("json_schema", '{"const":"[EMAIL_2]"}')
+    row = await Prompt.objects.aget()
+    assert row.prompt == MASKED
+    assert [part["part"] for part in row.parts] == ["/stop/0", "/response_format/json_schema/schema"]
 
 
 async def test_a_hundred_prompts_at_once_from_ten_users_never_mix(served, django_user_model, token_of):

@@ -128,7 +128,9 @@ async def test_a_model_that_is_not_served_is_not_found(as_alice):
     assert "parrot" in error["message"]
 
 
-@pytest.mark.parametrize("path", ["chat/completions", "completions", "models", "models/parrot"])
+@pytest.mark.parametrize(
+    "path", ["chat/completions", "completions", "embeddings", "moderations", "models", "models/parrot"]
+)
 async def test_a_stranger_is_told_so_in_openais_shape(as_nobody, parrot, path):
     response = await (as_nobody.get(path) if "models" in path else as_nobody.post(path, {"messages": HELLO}))
     assert response.status_code == 401

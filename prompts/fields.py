@@ -5,7 +5,7 @@ What a field of a request may be. One declaration reads it (`read`) and describe
 field is not there, as OpenAI reads it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -166,3 +166,36 @@ def check_names(
         shown = param if name.isidentifier() and len(name) <= 50 else at or None
         sentence = f"Unknown field: `{shown}`." if shown else "There is an unknown field."
         raise RequestRefused(sentence, param=shown, code="unknown_parameter")
+
+
+def read_fields(body: dict[str, Any], fields: dict[str, Field]) -> dict[str, Any]:
+    """Those of `fields` that are there and not null."""
+    return {
+        name: fields[name].read(value, name)
+        for name, value in body.items()
+        if value is not None and name in fields
+    }
+
+
+def required(body: dict[str, Any], name: str, *, at: str = "") -> Any:
+    if (value := body.get(name)) is None:
+        param = f"{at}.{name}" if at else name
+        raise RequestRefused(f"`{param}` is missing.", param=param, code="missing_required_parameter")
+    return value
+
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def record(
+    properties: dict[str, Any], needed: Sequence[str] = (), *, optional: dict[str, Field] | None = None
+) -> dict[str, Any]:
+    """An object with these fields and no other; null stands for an optional one that is not there."""
+    described = {name: nullable(field.schema()) for name, field in (optional or {}).items()}
+    return {
+        "type": "object",
+        "properties": {**properties, **described},
+        "required": list(needed),
+        "additionalProperties": False,
+    }

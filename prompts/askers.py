@@ -1,0 +1,42 @@
+"""Who asks, and how: the part of a request to the model that is the same at every address."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from rest_framework.exceptions import UnsupportedMediaType
+
+from accounts.authentication import aidentify
+from accounts.strict import parse_strictly
+from prompts.asks import CacheUse
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, in which request, and what he said about the cache (RFC 9111, 5.2.1)."""
+
+    user_id: UUID
+    request_id: str
+    cache: CacheUse = "use"
+
+
+async def asker_of(request: HttpRequest) -> Asker:
+    """Raises what `aidentify` raises."""
+    user = await aidentify(request.headers.get("Authorization"))
+    return Asker(user.pk, request.META["REQUEST_ID"], cache_use(request.headers.get("Cache-Control", "")))
+
+
+def cache_use(header: str) -> CacheUse:
+    """Directives that say nothing here are passed over, as the RFC wants it."""
+    directives = {word.strip().lower() for word in header.split(",")} if header else set()
+    if "no-store" in directives:
+        return "off"
+    return "refresh" if "no-cache" in directives else "use"
+
+
+def body_of(request: HttpRequest) -> dict[str, Any]:
+    """The JSON object in it. Raises UnsupportedMediaType and ParseError."""
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType(request.content_type or "none")
+    return parse_strictly(request.body)
