@@ -9,19 +9,23 @@ from contextlib import aclosing, suppress
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
+from django.http import HttpRequest
 from tqdm import tqdm
 
 from accounts.models import User
 from inference import composition as inference
-from inference.backends import Ending, Generation, Message, Sampling
+from inference.backends import Ending, Generation, Message
 from inference.errors import UnknownModel
 from prompts import composition
+from prompts.asks import Ask, plain
+from prompts.doors import problem_of
+from prompts.events import Delta, Done
 from prompts.pipeline import answer
+from prompts.sampling import read_sampling
 from prompts.serializers import AskSerializer
-from prompts.views import problem_of
-from prompts.work import Ask, Delta, Done
 
 # The operator waits as long as it takes: nobody else is in this process.
 LOAD_SECONDS = 3600.0
@@ -54,14 +58,21 @@ class Command(BaseCommand):
         if not fields.is_valid():
             raise CommandError(sentence_of(fields.errors), returncode=2)
         checked = dict(fields.validated_data)
-        checked.pop("stream")
         try:
             user_id = uuid4() if raw_engine else user_of(options["user"]).pk
         except DatabaseError:
             raise CommandError(
                 "The database is away, or not migrated (manage.py migrate).", returncode=1
             ) from None
-        ask = Ask(user_id=user_id, request_id=uuid4().hex, **checked)
+        ask = Ask(
+            user_id=user_id,
+            request_id=uuid4().hex,
+            messages=plain(checked["prompt"], checked["system"]),
+            model=checked.get("model"),
+            max_tokens=checked["max_tokens"],
+            sampling=read_sampling(checked, temperature=settings.LLM_TEMPERATURE),
+            streamed=True,
+        )
         logging.disable(logging.INFO)  # the terminal is for the answer
         inference.start(eager=False, wait_seconds=LOAD_SECONDS)
         try:
@@ -81,7 +92,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:  # asyncio has cancelled the task, and so the prompt
             raise CommandError("Interrupted.", returncode=1) from None
         except Exception as error:
-            problem = problem_of(error)
+            problem = problem_of(error, HttpRequest())
             if problem is None:
                 raise
             returncode = 2 if isinstance(error, UnknownModel) else 1
@@ -100,23 +111,22 @@ class Command(BaseCommand):
     def _conclude(self, done: Done) -> None:
         self._show("\n")
         result = done.result
-        tokens = f"{result.prompt_tokens} + {result.completion_tokens} tokens"
-        said = f"{done.model}, {tokens}, {result.finish_reason}"
+        tokens = f"{result.usage.prompt_tokens} + {result.usage.completion_tokens} tokens"
+        said = f"{done.begun.model}, {tokens}, {result.finish_reason}"
         if result.cached:
             said += ", from the cache"
         if result.rules:
             said += f"; found: {', '.join(result.rules)}"
-        self._say(f"[{done.id}: {said}]")
+        self._say(f"[{done.begun.id}: {said}]")
 
     async def _answer_raw(self, ask: Ask) -> None:
         """What the model says, as it says it."""
         backend = inference.backend()
-        messages = [Message("system", ask.system)] if ask.system else []
         generation = Generation(
-            messages=(*messages, Message("user", ask.prompt)),
+            messages=tuple(Message(said.role, said.content) for said in ask.messages),
             model=backend.choose(ask.model).name,
             max_tokens=ask.max_tokens,
-            sampling=Sampling(ask.temperature),
+            sampling=ask.sampling,
             caller=str(ask.user_id),
             request_id=ask.request_id,
         )
