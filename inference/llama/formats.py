@@ -36,6 +36,8 @@ ws     ::= | " " | "\n" [ \t]{0,20}
 
 _CHAR = r'char ::= [^"\\\x7F\x00-\x1F] |'
 
+_CLASSES = {"d": "0-9", "w": "a-zA-Z0-9_", "s": " "}
+
 # Say something to a reader, nothing about the answer.
 _NOTES = frozenset(
     {"title", "description", "default", "examples", "deprecated", "$comment", "$schema", "$id"}
@@ -125,6 +127,18 @@ def _check_pattern(pattern: str) -> None:
         raise FormatRefused("The schema has a pattern that is too long or repeats too often.")
 
 
+def _spelled_out(pattern: str) -> str:
+    """The same pattern without the short names of classes, which the converter does not know."""
+
+    spelled: list[str] = []
+    is_class = False
+    for found in re.finditer(r"\\(.)|.", pattern, flags=re.DOTALL):
+        is_class = found[0] == "[" or (is_class and found[0] != "]")
+        inside = _CLASSES.get(found[1] or "")
+        spelled.append(found[0] if inside is None else inside if is_class else f"[{inside}]")
+    return "".join(spelled)
+
+
 def _plain(schema: Any) -> Any:
     """The same schema without what only says something to a reader, and without limits that are none."""
     if schema is True:
@@ -146,4 +160,6 @@ def _plain_value(key: str, value: Any) -> Any:
         return [_plain(each) for each in value]
     if key in ("items", "additionalProperties") and not isinstance(value, bool):
         return _plain(value)
+    if key == "pattern":
+        return _spelled_out(str(value))
     return {} if key == "items" else value

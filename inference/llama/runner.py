@@ -14,7 +14,7 @@ from inference.backends import Format, Message, Sampling, TokenLogprob
 from inference.llama import loading, saving
 from inference.llama.batch import Batch
 from inference.llama.formats import grammar_of
-from inference.llama.library import prepare
+from inference.llama.library import get_logits, prepare
 from inference.llama.sampling import sampler_of
 from inference.llama.slots import Slots
 from inference.llama.vocabulary import Vocabulary
@@ -163,7 +163,7 @@ class LlamaRunner:
         if count == 0:
             self._logits = self._logits[:0]
             return
-        found = C.llama_get_logits(self.context)
+        found = get_logits(self.context)
         address = ctypes.addressof(found.contents)
         if len(self._logits) != count or self._logits.ctypes.data != address:
             self._logits = np.ctypeslib.as_array(found, (count, self.vocabulary.size))

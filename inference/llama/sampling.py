@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from inference.backends import Sampling
 from inference.errors import FormatRefused
 from inference.gbnf import parse
+from inference.llama.library import sampler_accept, sampler_apply, sampler_sample
 from inference.llama.vocabulary import NO_BYTE, Vocabulary
 from inference.matching import Matcher
 
@@ -60,7 +61,7 @@ def sampler_of(
     chain = _chain(outputs, sampling, biases, penalised=bool(penalised))
     if penalised:
         for token in prompt[-PENALTY_TOKENS:]:
-            C.llama_sampler_accept(chain, token)
+            sampler_accept(chain, token)
     if matcher is None:
         return Chain(outputs, chain)
     return Grammatical(outputs, chain, matcher, biased=[*biases, *prompt[-PENALTY_TOKENS:]])
@@ -88,7 +89,7 @@ class Chain:
 
     def choose(self, output: int) -> int:
         outputs = self._outputs
-        return int(C.llama_sampler_sample(self._chain, outputs.context, outputs.batch_index(output)))
+        return int(sampler_sample(self._chain, outputs.context, outputs.batch_index(output)))
 
     def close(self) -> None:
         if self._chain:
@@ -121,7 +122,7 @@ class Grammatical:
             if len(allowed) == 0:
                 raise FormatRefused("The model has no token that goes on in this grammar.")
             token = self._choose(allowed, logits[allowed]) if len(allowed) > 1 else int(allowed[0])
-        C.llama_sampler_accept(self._chain, token)
+        sampler_accept(self._chain, token)
         if token not in outputs.vocabulary.ends:
             matcher.accept(outputs.vocabulary.pieces[token])
         return token
@@ -132,7 +133,7 @@ class Grammatical:
         room["logit"] = logits
         candidates.data = self._room.ctypes.data_as(C.llama_token_data_p)
         candidates.size, candidates.selected, candidates.sorted = len(tokens), -1, False
-        C.llama_sampler_apply(self._chain, ctypes.byref(candidates))
+        sampler_apply(self._chain, ctypes.byref(candidates))
         at = candidates.selected
         return int(candidates.data[at].id) if 0 <= at < candidates.size else int(tokens[0])
 

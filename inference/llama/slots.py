@@ -13,6 +13,8 @@ from typing import Any
 
 import llama_cpp as C  # noqa: N812
 
+from inference.llama.library import memory_seq_cp, memory_seq_pos_min, memory_seq_rm
+
 _TO_THE_END = -1
 
 
@@ -33,7 +35,7 @@ class Slots:
             return self.held[slot]
         if count > 0 and self._can_go_back(slot, count):
             self.held[slot] = count
-            if C.llama_memory_seq_rm(self._memory, slot, count, _TO_THE_END):
+            if memory_seq_rm(self._memory, slot, count, _TO_THE_END):
                 return count
         self.empty(slot)
         return 0
@@ -48,9 +50,9 @@ class Slots:
         if count <= 0 or (count < held and not self._can_go_back(source, count)):
             return 0
         if self._is_shared:
-            C.llama_memory_seq_cp(self._memory, source, target, 0, count if count < held else _TO_THE_END)
+            memory_seq_cp(self._memory, source, target, 0, count if count < held else _TO_THE_END)
         else:
-            C.llama_memory_seq_cp(self._memory, source, target, -1, _TO_THE_END)
+            memory_seq_cp(self._memory, source, target, -1, _TO_THE_END)
             self.is_copying = True
         self.held[target] = count if self._is_shared else held
         return self.cut(target, count)
@@ -64,7 +66,7 @@ class Slots:
         return []
 
     def empty(self, slot: int) -> None:
-        C.llama_memory_seq_rm(self._memory, slot, -1, _TO_THE_END)
+        memory_seq_rm(self._memory, slot, -1, _TO_THE_END)
         self.held[slot] = 0
 
     def empty_all(self) -> None:
@@ -77,5 +79,5 @@ class Slots:
             return False
         if not self._window:
             return True
-        oldest = int(C.llama_memory_seq_pos_min(self._memory, slot))
+        oldest = int(memory_seq_pos_min(self._memory, slot))
         return 0 <= oldest <= max(0, count - self._window)

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from inference.backends import Format, Message, Sampling
-from inference.runner import FormatRefused, OutOfCells, Row
+from inference.errors import FormatRefused
+from inference.runner import OutOfCells, Row
 from tests.fakes import ScriptedRunner
 
 HELLO = [Message("user", "What is the capital of France? Answer in one short sentence.")]

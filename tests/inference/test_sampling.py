@@ -7,9 +7,10 @@ from collections import Counter
 import pytest
 
 from inference.backends import Format, Sampling
+from inference.errors import FormatRefused
 from inference.gbnf import parse
 from inference.matching import Matcher
-from inference.runner import FormatRefused, Row
+from inference.runner import Row
 from tests.inference.test_runners import HELLO, answer, compute, emptied, text_of
 
 # Nothing between the model and the draw.
