@@ -2,7 +2,8 @@
 Every detector of this package, one class a rule, found by looking through the modules of this package: the
 classes that a module defines, and those that it has in its TABLE.
 
-A duplicate rule id is an error at import. Each rule has its table of cases in tests/corpus/<rule>.jsonl.
+A duplicate rule id is an error at import; a rule may have further forms, each a class that names the first
+(`form_of`). Each rule has its table of cases in tests/corpus/<rule>.jsonl.
 """
 
 import pkgutil
@@ -26,9 +27,10 @@ def modules(package: ModuleType) -> Iterator[ModuleType]:
         yield import_module(found.name)
 
 
-def collect(rooms: Iterable[ModuleType]) -> dict[str, type[Detector]]:
-    """Rule id to class, in the order of definition."""
-    rules: dict[str, type[Detector]] = {}
+def collect(rooms: Iterable[ModuleType]) -> list[type[Detector]]:
+    """All of them, in the order of definition. TypeError if two have the same rule and none is a form."""
+    found: list[type[Detector]] = []
+    rules: set[str] = set()
     for module in rooms:
         defined = [
             member
@@ -37,12 +39,14 @@ def collect(rooms: Iterable[ModuleType]) -> dict[str, type[Detector]]:
             if member.__module__ == module.__name__ and "rule" in vars(member)
         ]
         for member in (*defined, *getattr(module, "TABLE", ())):
-            if member.rule in rules:
+            found.append(member)
+            if member.form_of is None and member.rule in rules:
                 raise TypeError(f"two detectors are called {member.rule}")
-            rules[member.rule] = member
-    return rules
+            if member.form_of is None:
+                rules.add(member.rule)
+    return found
 
 
-BY_RULE = collect(modules(import_module(__name__)))
-ALL = tuple(BY_RULE.values())
-declare(*(detector.as_rule() for detector in ALL))
+ALL = tuple(collect(modules(import_module(__name__))))
+BY_RULE = {detector.rule: detector for detector in ALL if detector.form_of is None}
+declare(*(detector.as_rule() for detector in BY_RULE.values()))

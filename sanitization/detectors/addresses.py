@@ -7,8 +7,8 @@ from sanitization.detectors.base import PatternDetector
 
 # Letters beyond ASCII, by block, without the punctuation and symbols between them: RE2 knows \pL, but
 # Python's parser, which derives the streaming form of every pattern, does not.
-_LETTERS = "À-ÖØ-öø-ɏͰ-῿Ⰰ-ⷿ぀-퟿豈-﷏"
-_NAME = f"A-Za-z0-9{_LETTERS}"
+LETTERS = "À-ÖØ-öø-ɏͰ-῿Ⰰ-ⷿ぀-퟿豈-﷏"
+NAME = f"A-Za-z0-9{LETTERS}"
 
 
 # What stands before the IPv4 tail of an IPv6 address, and the character before that.
@@ -16,25 +16,34 @@ _LONGEST_FRONT = 40
 _IPV6_FRONT = re.compile(r"[^A-Za-z0-9:.\]]([0-9A-Fa-f:]{2,39})\Z")
 
 
-class Email(PatternDetector):
-    """E-mail addresses as people write them: RFC 5321 dot-atoms and internationalized names (RFC 6531).
+_ATOM = rf"[{NAME}][{NAME}_.!#$%&'*+^~-]{{0,127}}"
+# A quoted local part, and one whose quotes are escaped, as in JSON. At most four words: what stands between
+# quotes is held back until it is decided.
+_WORD = r'(?:[^"\\\s]|\\[^\n]){1,32}'
+_QUOTED = rf'[\s<(\[{{,:;=>](?P<quoted>"{_WORD}(?: {_WORD}){{0,3}}"'
+_ESCAPED = r'[\s<(\[{,:;=>"](?P<escaped>\\"[^"\\\s]{1,32}(?: [^"\\\s]{1,32}){0,3}\\"'
+_DOMAIN = (
+    rf"(?:(?:[{NAME}][{NAME}-]*\.)+(?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z{LETTERS}]{{2,63}}[{NAME}]*)"
+    r"|\[(?:IPv6:)?[0-9A-Fa-f:.]{3,50}\])"
+)
 
-    Knowingly left out: quoted local parts, comments, and `/` and `=`, which in prose end a path or an
-    assignment. What is glued to the end goes with the address. A local part of more than 128 characters
-    loses its front.
+
+class Email(PatternDetector):
+    """E-mail addresses as people write them: RFC 5321 with quoted local parts and address literals,
+    internationalized names (RFC 6531), and addresses that are spelled out (`sanitization.detectors.spelled`).
+
+    Knowingly left out: comments, and `/` and `=`, which in prose end a path or an assignment. What is glued
+    to the end goes with the address. A local part of more than 128 characters loses its front.
     """
 
     rule = "email"
+    version = 2
     aliases = (
         "EMAIL_ADDRESS",
         "EMAIL",
     )
     keywords = ("@",)
-    pattern = (
-        rf"[{_NAME}][{_NAME}_.!#$%&'*+^~-]{{0,127}}@"
-        rf"(?:[{_NAME}][{_NAME}-]*\.)+"
-        rf"(?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z{_LETTERS}]{{2,63}}[{_NAME}]*)"
-    )
+    pattern = "|".join(f"{local}@{_DOMAIN})" for local in (rf"(?P<plain>{_ATOM}", _QUOTED, _ESCAPED))
 
 
 class IPv4(PatternDetector):

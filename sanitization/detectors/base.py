@@ -37,9 +37,11 @@ class Detector:
 
     `keywords`, lower case: no match without one of them in the text; empty when there is none to name.
     `needs` is an RE2 pattern for the same purpose where words do not do: no match without one of its own.
+    `form_of` is the detector that has the rule, where this one only knows other ways to write the same.
     """
 
     rule: ClassVar[str]
+    form_of: ClassVar["type[Detector] | None"] = None
     category: ClassVar[Category] = Category.PII
     default: ClassVar[Action] = Action.MASK
     aliases: ClassVar[tuple[str, ...]] = ()

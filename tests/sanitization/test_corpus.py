@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from sanitization.detectors import BY_RULE, collect
+from sanitization.detectors import ALL, BY_RULE, collect
 from sanitization.detectors.base import MAX_CANDIDATE, WINDOW, Detector, PatternDetector
 from sanitization.patterns import DetectorScan, plan
 from sanitization.policies import THRESHOLD
@@ -28,12 +28,12 @@ SAMPLES = [(rule, text, found) for rule, text, found in (case.values for case in
 
 
 @cache
-def detector(rule: str) -> Detector:
-    return BY_RULE[rule]()
+def detectors(rule: str) -> tuple[Detector, ...]:
+    return tuple(one() for one in ALL if one.rule == rule)
 
 
 def find(rule: str, *pieces: str) -> list[tuple[int, int]]:
-    scan = DetectorScan(plan((detector(rule),), frozenset({rule})))
+    scan = DetectorScan(plan(detectors(rule), frozenset({rule})))
     spans = [span for piece in pieces for span in scan.feed(piece, last=False)]
     spans += scan.feed("", last=True)
     return [(span.start, span.end) for span in spans if span.score >= THRESHOLD]
@@ -80,6 +80,8 @@ def test_a_duplicate_rule_is_an_error():
     room.One, room.Two = One, Two
     with pytest.raises(TypeError, match="twice"):
         collect([room])
+    Two.form_of = One
+    assert collect([room]) == [One, Two]
 
 
 def test_a_judged_pattern_without_an_end_is_refused():
