@@ -11,21 +11,25 @@ class CeilingReached(Exception):
 
 
 class Ceiling:
-    """Processor seconds of this thread: `seconds` for any text, and `seconds_per_kilochar` for its length.
+    """Processor seconds of this thread: `seconds` for any text, `seconds_per_kilochar` for its length, and
+    `seconds_per_piece` for each piece that it comes in: to take one costs as much as to read a kilobyte.
 
     They are counted while the chain works, not while it waits for more text, and compared between hooks: a
-    call into C cannot be interrupted. The defaults are fifty times what a text usually costs.
+    call into C cannot be interrupted. The defaults are twenty to fifty times what a text usually costs.
     """
 
-    def __init__(self, *, seconds: float = 2.0, seconds_per_kilochar: float = 0.02) -> None:
+    def __init__(
+        self, *, seconds: float = 2.0, seconds_per_kilochar: float = 0.02, seconds_per_piece: float = 0.002
+    ) -> None:
         self._allowed = seconds
         self._per_char = seconds_per_kilochar / 1000
+        self._per_piece = seconds_per_piece
         self._spent = 0.0
         self._since = 0.0
 
     def begin(self, chars: int) -> None:
-        """Work on so many more characters begins, in this thread."""
-        self._allowed += chars * self._per_char
+        """Work on a piece of so many characters begins, in this thread."""
+        self._allowed += self._per_piece + chars * self._per_char
         self._since = time.thread_time()
 
     def check(self) -> None:

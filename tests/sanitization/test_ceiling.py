@@ -32,8 +32,8 @@ class Slow:
         return []
 
 
-def chain(**limits):
-    return Chain([Slow()], ceiling=lambda: Ceiling(**limits))
+def chain(*, seconds_per_piece=0, **limits):
+    return Chain([Slow()], ceiling=lambda: Ceiling(seconds_per_piece=seconds_per_piece, **limits))
 
 
 def test_a_text_that_costs_too_much_is_not_scanned_and_goes_nowhere():
@@ -53,6 +53,13 @@ def test_a_text_that_costs_too_much_is_not_scanned_and_goes_nowhere():
 def test_a_longer_text_may_cost_more():
     kind = chain(seconds=0.035, seconds_per_kilochar=0.01)
     assert len(kind.screen_prompt({"/prompt": "a" * SLICE * 6}, Policy()).texts["/prompt"]) == SLICE * 6
+
+
+def test_a_text_in_many_pieces_may_cost_more():
+    stream = chain(seconds=0, seconds_per_kilochar=0, seconds_per_piece=0.02).open_answer(
+        Policy(), Placeholders()
+    )
+    assert "".join([stream.feed("a") for _ in range(8)] + [stream.finish()]) == "a" * 8
 
 
 def test_waiting_for_more_text_costs_nothing():
