@@ -80,12 +80,6 @@ class JsonReader:
         """What has been given and is not in a token yet."""
         return self._held
 
-    @property
-    def at_value(self) -> bool:
-        """Whether a value begins here, inside a container."""
-        inside = self._stack and not (self.broken or self._in_string or self._held)
-        return bool(inside) and self._value_expected()
-
     def feed(self, text: str) -> list[Token]:
         return self._read(text, last=False)
 

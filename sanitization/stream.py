@@ -18,7 +18,7 @@ from sanitization.ceiling import Ceiling
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Scan
 from sanitization.fingerprints import Fingerprints
-from sanitization.json_text import JsonReader
+from sanitization.json_values import JsonValues
 from sanitization.normalize import fold
 from sanitization.placeholders import Placeholders
 from sanitization.policies import EVERY_RULE, Policy
@@ -66,14 +66,12 @@ class Ruling:
         """Empty for what is cleaned: markup is no value."""
         return "" if is_cleaned(span.rule) else self.fingerprints.of(span.rule, value)
 
-    def rewrite(self, group: Sequence["Found"], original: str, *, at_value: bool) -> str:
+    def rewrite(self, group: Sequence["Found"], original: str, *, quote: str) -> str:
         """What stands in the place of a group of overlapping spans; `original` is their union. Where a value
-        of JSON stands (`at_value`), a number of an answer becomes a string.
+        of JSON stands, `quote` makes a number a string.
         """
         new = self._name(group, original)
-        if self.direction == "answer" and new and at_value and edges.is_number(original):
-            return f'"{new}"'
-        return new
+        return f"{quote}{new}{quote}" if quote and new and edges.is_number(original) else new
 
     def _name(self, group: Sequence["Found"], original: str) -> str:
         best = max(group, key=lambda one: (one.action.strength, *_weight(one.span)))
@@ -115,8 +113,8 @@ class Stage:
         self._ruling = ruling
         self._ceiling = ceiling
         self._held: list[str] = []  # what has been given and not let out, from position `consumed` on
-        # What has been let out as it was given, while that is the beginning of a JSON document.
-        self._json = JsonReader(containers_only=True) if ruling.direction == "answer" else None
+        # Follows what has been let out, as it was given.
+        self._json = JsonValues() if ruling.direction == "answer" else None
         self._behind = ""  # the end of what has been let out, as it was given
         self._given = 0
         self._waiting: list[Found] = []
@@ -215,13 +213,16 @@ class Stage:
     def _follow(self, text: str) -> None:
         if self._json is not None:
             self._json.feed(text)
-            if self._json.broken:
-                self._json = None
+
+    def _quote(self, before: str) -> str:
+        """What a string of JSON begins with here, empty where none can."""
+        if self._json is None:
+            return ""
+        return edges.quote_behind_key(before) or ('"' if self._json.at_element else "")
 
     def _rewrite(self, group: Sequence[Found], start: int, original: str, before: str) -> str:
         self.found += group
-        at_value = edges.ends_with_key(before) or (self._json is not None and self._json.at_value)
-        new = self._ruling.rewrite(group, original, at_value=at_value)
+        new = self._ruling.rewrite(group, original, quote=self._quote(before))
         self._follow(original)
         self.edits.add(
             start, start + len(original), out_start=self._emitted, out_end=self._emitted + len(new)

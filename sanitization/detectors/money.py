@@ -1,5 +1,6 @@
 """Numbers that move money: payment cards and bank accounts."""
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -50,7 +51,10 @@ _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_REGISTRY.split()}
 # The code of a digit to its value, and to the digit sum of twice its value.
 _ONCE = bytes.maketrans(b"0123456789", bytes(range(10)))
 _TWICE = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
-_GAPS = {ord(" "): None, ord("-"): None}
+_GAPS = {ord(char): None for char in " -."}
+
+
+_ZEROS = re.compile(r"\.0{1,2}\Z")
 
 
 def luhn_valid(digits: str) -> bool:
@@ -79,20 +83,27 @@ class CreditCard(PatternDetector):
 
     rule = "credit_card"
     aliases = ("CREDIT_CARD",)
+    version = 2
     score = 0.95
-    pattern = r"[^A-Za-z0-9](?P<value>\d(?:[ -]?\d){11,18})(?:[^A-Za-z0-9]|$)"
+    # The digits of a fraction are no card, but spreadsheets write one as 4111111111111111.0.
+    pattern = (
+        r"(?:[^A-Za-z0-9.]|[^0-9]\.)"
+        r"(?P<value>\d(?:(?: ?- ?| {1,2})?\d){11,18}(?:\.0{1,2})?|\d{4}(?:\.\d{4}){3})"
+        r"(?:[^A-Za-z0-9.]|\.(?:[^0-9]|$)|$)"
+    )
 
     def accept(self, candidate: str) -> int:
-        digits = candidate.translate(_GAPS)
+        number = _ZEROS.sub("", candidate)
+        digits = number.translate(_GAPS)
         lengths = issued_lengths(digits)
         if not lengths or digits.count(digits[0]) == len(digits):
             return 0
         for length in lengths:
             if length <= len(digits) and luhn_valid(digits[:length]):
-                end = _end_of(candidate, length)
+                end = _end_of(number, length)
                 # Three groups of four are a part of something longer more often than a short card.
-                if not candidate[end : end + 1].isdigit() and (length > 13 or length == end):
-                    return end
+                if not number[end : end + 1].isdigit() and (length > 13 or length == end):
+                    return len(candidate) if end == len(number) else end
         return 0
 
 

@@ -156,7 +156,7 @@ class Phone(PatternDetector):
     version = 2
     pattern = (
         rf"[^A-Za-z0-9.+(](?:{_TOLD}{_NUMBER}(?:[^A-Za-z0-9]|$)|{_NUMBER}{_TELLS})"
-        rf"|[^A-Za-z0-9]{_INTERNATIONAL}(?:[^A-Za-z0-9]|$)"
+        rf"|(?:[^A-Za-z0-9.]|[^0-9]\.){_INTERNATIONAL}{_END}"
         rf"|[^A-Za-z0-9.+(_#$-](?:(?:{_SHAPED}){_END}|{_TRUNK}{_END})"
         rf"|(?:[^A-Za-z0-9 .+(_#$-]|[^0-9] )(?:{_SPACED}){_SPACED_END}"
         r"|[㐀-鿿가-힣] ?1[3-9]\d{9}(?:[^A-Za-z0-9]|$)"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sanitization.edges import trimmed
 from sanitization.placeholders import Placeholders
 from sanitization.policies import Policy
-from tests.sanitization.samples import CHAIN, VALUES, screen
+from tests.sanitization.samples import CHAIN, VALUES, pieces, screen
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,67 @@ def test_a_number_of_an_object_becomes_a_string_in_answers():
     assert screen(*text)[0] == screen(text)[0]
     assert screen("4111111111111111")[0] == "[CREDIT_CARD_1]"
     assert screen("[1], 4111111111111111, [2]")[0] == "[1], [CREDIT_CARD_1], [2]"
+    assert screen("[4111111111111111.0]")[0] == '["[CREDIT_CARD_1]"]'
+    assert screen("ids[4111111111111111], [x, 4111111111111111]")[0] == (
+        "ids[[CREDIT_CARD_1]], [x, [CREDIT_CARD_1]]"
+    )
     text = '{"card": 4111111111111111, "n": 12}'
     prompt = CHAIN.screen_prompt({"/prompt": text}, Policy())
     assert prompt.texts["/prompt"] == '{"card": [CREDIT_CARD_1], "n": 12}'
+
+
+def test_a_number_of_json_in_a_string_becomes_a_string_of_that_json():
+    text = json.dumps({"a": json.dumps({"n": 4111111111111111, "b": json.dumps({"n": 4111111111111111})})})
+    read = json.loads(json.loads(screen(text)[0])["a"])
+    assert (read["n"], json.loads(read["b"])["n"]) == ("[CREDIT_CARD_1]", "[CREDIT_CARD_1]")
+
+
+NUMBERS = [int(value) for value in VALUES if value.isdigit() and value[0] != "0"]
+DOCUMENTS = st.recursive(
+    st.sampled_from(
+        [*NUMBERS, 4111111111111111, 12, -1.5e9, True, False, None, "x", '[4, "', "é\\", "{,", ""]
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "ssn", "[1"]), inner),
+    max_leaves=12,
+)
+SURROUNDINGS = [
+    *[
+        ("", ""),
+        ("Here: ", "\n"),
+        ("```json\n", "\n```\n"),
+        ("So:\n\n~~~\n", "\n~~~\nand [1, 2"),
+        ("a `", "` b"),
+    ],
+    *[("- one\n\n  ```\n", ""), ("[a](b) [1, 2, x] {", "}"), ("f([", "])"), ("[[0, ", "]"), ("x = ", ";")],
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    document=st.lists(DOCUMENTS) | st.dictionaries(st.sampled_from(["a", "b"]), DOCUMENTS),
+    indent=st.sampled_from([None, 1, 4]),
+    around=st.sampled_from(SURROUNDINGS),
+    html=st.sampled_from(["markdown", "html", "off"]),
+    seed=st.integers(0, 2**32),
+)
+def test_json_stays_json_wherever_it_stands_in_an_answer(document, indent, around, html, seed):
+    before, behind = around
+    written = json.dumps(document, indent=indent, ensure_ascii=bool(seed % 2))
+    answer = f"{before}{written}{behind}"
+    policy = Policy(html=html)
+    text = screen(answer, policy=policy)[0]
+    assert screen(*pieces(answer, seed), policy=policy)[0] == text
+    assert text.startswith(before)
+    assert text.endswith(behind)
+    read = json.loads(text[len(before) : len(text) - len(behind)])
+    assert _shape(read) == _shape(document)
+
+
+def _shape(value):
+    """The structure of a document, whatever its numbers and strings have become."""
+    if isinstance(value, dict):
+        return {str(key): _shape(item) for key, item in value.items()}
+    return [_shape(item) for item in value] if isinstance(value, list) else None
 
 
 @pytest.mark.parametrize(

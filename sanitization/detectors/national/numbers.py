@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from sanitization.detectors.base import ContextualDetector
 
-LEFT = r"[^A-Za-z0-9-]"
+LEFT = r"(?:[^A-Za-z0-9.-]|[^0-9]\.)"
 RIGHT = r"(?:[^A-Za-z0-9-]|-(?:[^A-Za-z0-9]|$)|$)"
 
 
