@@ -4,7 +4,8 @@ How good the detectors are on labelled texts: precision and recall for each rule
 A line is `{"text": …, "spans": [[start, end, NAME], …]}`, positions in code points. NAME is a rule or one of
 its aliases (`EMAIL_ADDRESS`); a value of any other name counts as found whatever rule found it. Instead of
 `text` a line may have `text_base64`, so that scanners of repositories leave made-up secrets alone, and
-instead of names in the spans an `entity` or `rule` for all of them. A line with `label` 0 has no values.
+instead of names in the spans an `entity` or `rule` for all of them. A line with `label` 0 has no values; one
+with null for spans and a number `n` has so many of them, nobody says where.
 
 A value counts as found when one finding covers all of it, whatever else that covers. A finding that touches
 no labelled span is false.
@@ -67,6 +68,7 @@ class Labelled:
     line: int
     text: str = field(repr=False)
     spans: tuple[tuple[int, int, str], ...] = ()
+    anywhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,15 @@ def read(lines: Iterable[bytes]) -> Iterator[Labelled]:
 def _labelled(number: int, record: Mapping[str, Any]) -> Labelled:
     text = record["text"] if "text" in record else base64.b64decode(record["text_base64"]).decode()
     whole = str(record.get("entity") or record.get("rule") or "")
-    spans = record.get("spans", []) if record.get("label", 1) in (1, "1", True) else []
-    named = tuple((int(span[0]), int(span[1]), str(span[2]) if len(span) > 2 else whole) for span in spans)
-    if not isinstance(text, str) or any(not name for _, _, name in named):
+    positive = record.get("label", 1) in (1, "1", True)
+    spans = record.get("spans", ()) if positive else ()
+    anywhere = (whole,) * int(record["n"]) if spans is None else ()
+    named = tuple(
+        (int(span[0]), int(span[1]), str(span[2]) if len(span) > 2 else whole) for span in spans or ()
+    )
+    if not isinstance(text, str) or not all((*anywhere, *(name for _, _, name in named))):
         raise ValueError
-    return Labelled(number, text, named)
+    return Labelled(number, text, named, anywhere)
 
 
 def evaluate(texts: Iterable[Labelled], chain: Chain, policy: Policy) -> Report:
@@ -128,8 +134,25 @@ def evaluate(texts: Iterable[Labelled], chain: Chain, policy: Policy) -> Report:
             score.missed += not hit
             if not hit:
                 report.misses.append(Miss(one.line, name, start, end, "missed"))
-        _count_false(one, findings, rules_of, report)
+        if one.anywhere:
+            _count_anywhere(one, findings, rules_of, report)
+        else:
+            _count_false(one, findings, rules_of, report)
     return report
+
+
+def _count_anywhere(
+    one: Labelled, findings: Iterable[Finding], rules_of: Mapping[str, frozenset[str]], report: Report
+) -> None:
+    name, values = one.anywhere[0], len(one.anywhere)
+    wanted = rules_of.get(name.lower())
+    if wanted is None:
+        report.unknown[name] += values
+    hits = min(values, sum(_counts(finding, wanted) for finding in findings))
+    report.scores[name].found += hits
+    report.scores[name].missed += values - hits
+    if hits < values:
+        report.misses.append(Miss(one.line, name, 0, len(one.text), "missed"))
 
 
 def _counts(finding: Finding, wanted: frozenset[str] | None) -> bool:

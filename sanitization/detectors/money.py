@@ -118,7 +118,7 @@ def _end_of(candidate: str, length: int) -> int:
 class Iban(PatternDetector):
     """International bank account numbers: the country's length and ISO 7064 mod 97-10.
 
-    Printed in groups or not, in either case. Words that follow are not part of it.
+    Printed in groups or not, in capitals or small letters. Words that follow are not part of it.
     """
 
     rule = "iban"
@@ -134,6 +134,9 @@ class Iban(PatternDetector):
         end = places[length - 1] + 1
         if candidate[end : end + 1].isalnum():
             return 0
-        account = "".join(candidate[at] for at in places[:length]).upper()
+        account = "".join(candidate[at] for at in places[:length])
+        if not (account[2:].isupper() or account[2:].islower() or account[2:].isdigit()):
+            return 0  # words with numbers between them
+        account = account.upper()
         rearranged = account[4:] + account[:4]
         return end if int("".join(str(int(char, 36)) for char in rearranged)) % 97 == 1 else 0

@@ -189,6 +189,19 @@ def test_detectors_are_measured_on_labelled_texts(file):
     assert "0.667" in table
 
 
+def test_values_that_nobody_says_where_are_counted(file):
+    source = file(
+        lines(
+            {"text": MAIL, "spans": None, "n": 2, "entity": "EMAIL_ADDRESS"},
+            {"text": MAIL, "spans": None, "n": 0, "entity": "EMAIL_ADDRESS"},
+        )
+    )
+    scores = json.loads(run("evaluate_detectors", source, "--json")[0])["scores"]
+    assert {name: (s["found"], s["missed"], s["false"]) for name, s in scores.items()} == {
+        "EMAIL_ADDRESS": (1, 1, 1)
+    }
+
+
 @pytest.mark.parametrize("line", ["{}", '{"text": 1, "spans": []}', '{"text": "x", "spans": [[0, 1]]}', "["])
 def test_unreadable_labels_are_refused_with_their_line(file, line):
     source = file(lines({"text": "x", "spans": []}) + line + "\n")

@@ -7,6 +7,8 @@ Each takes a candidate of the right form, separators included, and says whether 
 import re
 from datetime import date
 
+from stdnum.de import vat
+
 _NIF = "TRWAGMYFPDXBNJZSQVHLCKE"
 _NINO_NEVER = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
 _VERHOEFF_D = (
@@ -17,6 +19,8 @@ _VERHOEFF_P = (
     *("0123456789", "1576283094", "5803796142", "8916043527"),
     *("9453126870", "4286573901", "2793806415", "7046913258"),
 )
+# The last province code of each ten.
+_TH_PROVINCES = (-1, 9, 7, 9, 9, 8, 7, 7, 6, 6)
 _TW_LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"
 
 
@@ -60,12 +64,18 @@ def de_health(candidate: str) -> bool:
 
 
 def de_idnr(candidate: str) -> bool:
-    """§ 139b AO: ISO 7064, MOD 11,10; the first digit is no 0."""
+    """§ 139b AO: ISO 7064, MOD 11,10; the first digit is no 0, no digit is there more than three times."""
     numbers = _digits(candidate)
+    if max(map(numbers[:10].count, range(10))) > 3:
+        return False
     product = 10
     for number in numbers[:10]:
         product = (((number + product) % 10 or 10) * 2) % 11
     return numbers[0] != 0 and (11 - product) % 10 == numbers[10]
+
+
+def de_vat(digits: str) -> bool:
+    return bool(vat.is_valid(digits))
 
 
 def de_lanr(candidate: str) -> bool:
@@ -77,6 +87,12 @@ def de_lanr(candidate: str) -> bool:
 
 def de_bsnr(candidate: str) -> bool:
     return candidate[:2] != "00"
+
+
+def de_id_card(candidate: str) -> bool:
+    """Cards before 2010 have a T and eight digits, of which none checks the others."""
+    old = candidate[0] in "Tt" and len(candidate) == 9 and candidate[1:].isdigit()
+    return old or de_document(candidate)
 
 
 def de_document(candidate: str) -> bool:
@@ -208,9 +224,11 @@ def ph_tin(candidate: str) -> bool:
 
 
 def th_pin(candidate: str) -> bool:
+    """The first digit is a kind of person, the next two are a province (ISO 3166-2:TH)."""
     numbers = _digits(candidate)
     total = sum(number * weight for number, weight in zip(numbers, range(13, 1, -1), strict=False))
-    return numbers[0] != 0 and (11 - total % 11) % 10 == numbers[12]
+    province = 0 <= numbers[2] <= _TH_PROVINCES[numbers[1]]
+    return numbers[0] != 0 and province and (11 - total % 11) % 10 == numbers[12]
 
 
 def tw_id(candidate: str) -> bool:

@@ -74,9 +74,16 @@ class GermanVat(NationalNumber):
 
     rule = "de_vat_id"
     aliases = ("DE_VAT_ID",)
-    weak = 0.6
-    value = r"DE ?\d{9}"
-    standard = "de.vat"
+    version = 2
+    context = ("ust-id", "ustid", "umsatzsteuer", "steuer", "vat", "tva", "iva")
+    alone = 0.6  # as it is printed, with its check digit; "de 123 456 789" are words of other languages
+    value = r"(?i:DE)[ .-]?[1-9]\d{2}[ .-]?\d{3}[ .-]?\d{3}"
+
+    def rate(self, text: str, begin: int) -> float:
+        score = super().rate(text, begin)
+        digits = "".join(filter(str.isdigit, text[begin : begin + 15]))[:9]
+        printed = text.startswith("DE", begin) and checks.de_vat(digits)
+        return max(score, self.alone) if printed else score
 
 
 class GermanSocialSecurity(NationalNumber):
@@ -126,7 +133,7 @@ class GermanIdCard(NationalNumber):
     aliases = ("DE_ID_CARD",)
     context = ("personalausweis", "ausweis", "ausweisnummer", "id", "card", "identity")
     value = r"[LMNPRTVWXYCFGHJKlmnprtvwxycfghjk][CFGHJKLMNPRTVWXYZcfghjklmnprtvwxyz0-9]{8}\d?"
-    valid = staticmethod(checks.de_document)
+    valid = staticmethod(checks.de_id_card)
 
 
 class GermanPassport(NationalNumber):
