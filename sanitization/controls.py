@@ -80,7 +80,12 @@ class ControlScan:
         self.settled = 0
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
-        spans: list[Span] = []
+        if not (last or self._text or self._backlog.waiting) and _next(piece, 0) < 0:
+            self._start += len(piece)  # the usual piece: nothing in it, and nothing before it is open
+            spans = self._joiner.keep(piece)
+            self.settled = self._joiner.settled(self._start)
+            return spans
+        spans = []
         self._backlog.add(piece)
         while block := self._backlog.take(len(self._text), last=last):
             self._text += block

@@ -91,16 +91,16 @@ class Backlog:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._waiting = 0
+        self.size = 0  # characters that wait
 
     def add(self, piece: str) -> None:
         self._pieces.append(piece)
-        self._waiting += len(piece)
+        self.size += len(piece)
 
     @property
     def waiting(self) -> bool:
         """Whether there is more to take."""
-        return self._waiting > 0
+        return self.size > 0
 
     def take(self, held: int, *, last: bool) -> str | None:
         """The next block to read behind a tail of `held` characters, None when it does not pay yet.
@@ -108,10 +108,10 @@ class Backlog:
         With `last`, all that waits comes out in blocks, then None.
         """
         enough = held // self.PATIENCE if held > self.BLOCK // 4 else 1
-        if not self._waiting or (self._waiting < enough and not last):
+        if not self.size or (self.size < enough and not last):
             return None
-        waiting = "".join(self._pieces)
+        waiting = self._pieces[0] if len(self._pieces) == 1 else "".join(self._pieces)
         size = max(self.BLOCK, enough)
         self._pieces = [waiting[size:]] if len(waiting) > size else []
-        self._waiting = max(0, len(waiting) - size)
+        self.size = max(0, len(waiting) - size)
         return waiting[:size]

@@ -4,8 +4,13 @@ Which detectors can find anything in a text at all: those with a keyword in it.
 One Aho-Corasick automaton looks for the keywords of all detectors at once. Most of them begin with their
 keyword, behind a character or two of context: such a detector is *led*. Where its keyword is not in the text,
 all that a match could have begun with is the end of the text, if that is the beginning of a keyword.
+
+Of those without a keyword most find nothing in plain words: each of their matches holds a *mark*, a digit
+above all.
 """
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -20,6 +25,8 @@ MAX_LEAD = 2
 MIN_LENGTH = 3
 _MAX_STEPS = 20_000
 _ANY = "\0"
+# What plain words do not hold. One search for it says more about most texts than all the patterns would.
+MARK = re.compile(r"[0-9@:/_~+=#]")
 
 
 class Keywords:
@@ -30,21 +37,25 @@ class Keywords:
         words = [word for word, _ in owned]
         self._automaton = ahocorasick_rs.AhoCorasick(words, matchkind=ahocorasick_rs.MatchKind.Standard)
         self._beginnings = frozenset(word[:size] for word in words for size in range(1, len(word)))
+        sizes: dict[str, set[int]] = defaultdict(set)  # how long the beginnings with this end are
+        for beginning in self._beginnings:
+            sizes[beginning[-2:]].add(len(beginning))
+        self._sizes = {end: sorted(found, reverse=True) for end, found in sizes.items()}
         self.longest = max(map(len, words), default=1) - 1  # of what can be there of an unfinished one
 
-    def owners(self, lowered: str) -> set[int]:
-        """The detectors whose keywords occur in this lower-case text."""
+    def places(self, lowered: str) -> dict[int, int]:
+        """The detectors whose keywords occur in this lower-case text, and where the last of them begins."""
         if not self._owners:
-            return set()
+            return {}
         found = self._automaton.find_matches_as_indexes(lowered, overlapping=True)
-        return {self._owners[number] for number, _, _ in found}
+        return {self._owners[number]: begin for number, begin, _ in found}
 
     def unfinished(self, lowered: str) -> int:
         """How many characters at the end of this text could be the beginning of a keyword."""
-        for size in range(min(self.longest, len(lowered)), 0, -1):
-            if lowered[-size:] in self._beginnings:
+        for size in self._sizes.get(lowered[-2:], ()):
+            if size <= len(lowered) and lowered[-size:] in self._beginnings:
                 return size
-        return 0
+        return 1 if lowered[-1:] in self._beginnings else 0
 
 
 @lru_cache(maxsize=4096)
@@ -133,3 +144,33 @@ def _ways(node: Node, after: Rest) -> Iterator[tuple[str, Rest]]:
 
 def _finite(most: Any) -> bool:
     return int(most) < 1 << 20  # Python writes "no limit" as its largest count
+
+
+def needs_mark(pattern: str) -> bool:
+    """Whether there is a MARK in whatever this pattern matches."""
+    return any(map(_holds_mark, parsed(pattern)))
+
+
+def _holds_mark(node: Node) -> bool:
+    kind, value = str(node[0]), node[1]
+    if kind == "LITERAL":
+        return MARK.match(chr(value)) is not None
+    if kind == "IN":
+        return all(map(_is_mark, value))
+    if kind == "BRANCH":
+        return all(any(map(_holds_mark, branch)) for branch in value[1])
+    if kind == "SUBPATTERN":
+        return any(map(_holds_mark, value[3]))
+    if kind in ("MAX_REPEAT", "MIN_REPEAT"):
+        return value[0] > 0 and any(map(_holds_mark, value[2]))
+    return False
+
+
+def _is_mark(item: Node) -> bool:
+    """Whether an item of a character class stands for nothing but marks."""
+    kind, value = str(item[0]), item[1]
+    if kind == "LITERAL":
+        return MARK.match(chr(value)) is not None
+    if kind == "RANGE":
+        return all(MARK.match(chr(code)) for code in range(value[0], min(value[1], value[0] + 64) + 1))
+    return kind == "CATEGORY" and str(value) == "CATEGORY_DIGIT"

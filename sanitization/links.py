@@ -210,6 +210,9 @@ class LinkScan:
         self.settled = 0
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
+        if not (last or self._text or self._backlog.waiting) and self._code and self._code.goes_on(piece):
+            self._start = self.settled = self._start + len(piece)
+            return []
         spans: list[Span] = []
         self._backlog.add(piece)
         while block := self._backlog.take(len(self._text), last=last):

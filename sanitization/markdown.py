@@ -96,6 +96,14 @@ class CodeReader:
         """A tag that stays markup has been read: an HTML block may have begun."""
         self._tags = True
 
+    def goes_on(self, piece: str) -> bool:
+        """Whether this piece is nothing but more of its line: it has been read then. Else `skip` reads it."""
+        if self._at_line_start or not piece or self._event.search(piece):
+            return False
+        self._blank = self._blank and not piece.strip(" \t")
+        self.previous = piece[-1]
+        return True
+
     def skip(self, text: str, at: int, *, last: bool) -> tuple[int, bool]:
         """Goes over text and code from `at` to the next stop that is not in code.
 

@@ -94,7 +94,12 @@ class MarkupScan:
         self.settled = 0
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
-        spans: list[Span] = []
+        if not (last or self._text or self._backlog.waiting) and self._goes_on(piece):
+            self._start += len(piece)
+            spans = self._joiner.keep(piece)
+            self.settled = self._joiner.settled(self._start)
+            return spans
+        spans = []
         self._backlog.add(piece)
         while block := self._backlog.take(len(self._text), last=last):
             self._text += block
@@ -128,6 +133,10 @@ class MarkupScan:
         undecided = self._text.find("<")
         self.settled = self._joiner.settled(self._start + (undecided if undecided >= 0 else len(self._text)))
         return spans
+
+    def _goes_on(self, piece: str) -> bool:
+        """Whether nothing begins or ends in this piece. It is the usual one."""
+        return self._code.goes_on(piece) if self._code is not None else "<" not in piece
 
     def _next(self, text: str, at: int, *, last: bool) -> tuple[int, bool]:
         if self._code is not None:

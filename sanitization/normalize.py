@@ -123,7 +123,12 @@ class Normalized:
         if self._pending:
             piece, self._pending = self._pending + piece, ""
         if "&" not in piece:
-            self._extend(_runs(piece), len(piece))
+            if piece.isascii() and piece.isprintable():
+                self._jump(self._dropped + len(self.text), self._given)
+                self.text += piece
+                self._given += len(piece)
+            else:
+                self._extend(_runs(piece), len(piece))
             return
         if not last and (tail := _REFERENCE_BEGINNING.search(piece, max(0, len(piece) - _LONGEST_REFERENCE))):
             piece, self._pending = piece[: tail.start()], piece[tail.start() :]

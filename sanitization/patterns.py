@@ -13,7 +13,7 @@ from functools import lru_cache
 from sanitization.detectors import ALL
 from sanitization.detectors.base import LOOKBACK, ContextualDetector, Detector, PatternDetector
 from sanitization.filters import Backlog, Stage
-from sanitization.keywords import MIN_LENGTH, Keywords, lead
+from sanitization.keywords import MARK, MIN_LENGTH, Keywords, lead, needs_mark
 from sanitization.matching import Among, Searcher
 from sanitization.normalize import Normalized
 from sanitization.partial import beginnings
@@ -23,8 +23,8 @@ from sanitization.spans import Action, Direction, Span
 __all__ = ["DetectorScan", "PatternDetector", "PatternFilter"]
 
 
-# A tail that is no longer is looked through for keywords again: that forgets those that are gone.
-LOOKED_AGAIN = 4 * LOOKBACK
+# So much more of a word whose beginning is held waits for its end before it is read.
+MORE_OF_A_WORD = 16
 # Policies whose plans are kept. More than an installation has at a time.
 MAX_PLANS = 256
 
@@ -61,21 +61,20 @@ class Plan:
                 apart.append(one.pattern)
         self.keywords = Keywords(owned)
         listed = {number for _, number in owned}
+        self.asked = self.led | self.told  # each for its own hold, if its keyword is there
         self.always = [number for number in range(len(self.detectors)) if number not in listed]
-        self.among = Among([(number, _pattern(self.detectors[number])) for number in self.always])
+        patterns = [(number, _pattern(self.detectors[number])) for number in self.always]
+        self.among = Among(patterns)
+        self.among_words = Among([one for one in patterns if one[1] is None or not needs_mark(one[1])])
         self.apart = _any_beginning(tuple(apart)) if apart else None
 
-    def may_match(self, text: str, named: set[int]) -> set[int]:
-        """The detectors that could find something in this text, or in it and what follows it; `named` have a
-        keyword in it.
+    def matching(self, text: str, start: int, named: Iterable[int]) -> list[int]:
+        """The detectors that could find something that begins at `start` or behind it in this text as it is;
+        `named` have a keyword in it.
         """
-        return named | self.among.owners(text)
-
-    def matching(self, text: str, possible: Iterable[int]) -> list[int]:
-        """Those of them that could find something in this text as it is: what they need is there too.
-
-        Not for `undecided`: what a match needs may be the part of it that is still to come.
-        """
+        among = self.among if MARK.search(text, start) else self.among_words
+        # One character more, for what a pattern asks about its left side.
+        possible = among.owners(text[max(0, start - 1) :]).union(named)
         needs: dict[int, bool] = {}
         found = []
         for number in sorted(possible):
@@ -86,14 +85,16 @@ class Plan:
                 found.append(number)
         return found
 
-    def undecided(self, text: str, lowered: str, start: int, possible: Iterable[int]) -> int:
-        """The leftmost place from `start` on where more text could still make or change a match."""
+    def undecided(self, text: str, lowered: str, start: int, named: Iterable[int]) -> int:
+        """The leftmost place from `start` on where more text could still make or change a match; `named` have
+        a keyword in the text.
+        """
         limit = (
             max(start, len(text) - self.lead - self.keywords.unfinished(lowered)) if self.led else len(text)
         )
         if self.apart and 0 <= (found := self.apart.start(text, start)) < limit:
             limit = found
-        for number in (self.led | self.told).intersection(possible):
+        for number in self.asked.intersection(named):
             limit = min(limit, self.detectors[number].hold(text, start))
         for detector in self.own_hold:
             limit = min(limit, detector.hold(text, start))
@@ -130,6 +131,11 @@ def _any_beginning(patterns: tuple[str, ...]) -> Searcher:
     return Searcher("(?:" + "|".join(map(beginnings, patterns)) + r")\z")
 
 
+def _is_word(text: str) -> bool:
+    """Scripts without blanks are no words: their text would wait for long."""
+    return text.isalnum() and text.isascii()
+
+
 class DetectorScan:
     """One text's way through some detectors. `copy` is what they read it as."""
 
@@ -138,14 +144,17 @@ class DetectorScan:
         self._plan = detectors if isinstance(detectors, Plan) else plan(tuple(detectors))
         self._behind: dict[int, int] = {}  # detector to where it goes on, if that is behind `_decided`
         self._decided = 0  # index in the copy: everything before it has been searched
-        self._looked = 0  # index in the copy: up to there `_owners` has the detectors with a keyword
-        self._owners: set[int] = set()
+        self._looked = 0  # index in the copy: up to there keywords have been looked for
+        self._named: dict[int, int] = {}  # detector with a keyword in the copy to where the last one begins
         self._backlog = Backlog()
+        self._in_word = False  # the tail that is held ends in a word
         self.settled = 0
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
         spans: list[Span] = []
         self._backlog.add(piece)
+        if self._in_word and not last and self._backlog.size <= MORE_OF_A_WORD and _is_word(piece):
+            return spans  # a word that is held goes on: it stays held
         while block := self._backlog.take(len(self._copy.text), last=last):
             self._copy.append(block)
             if last and not self._backlog.waiting:
@@ -160,29 +169,32 @@ class DetectorScan:
         """The findings in all that is decided; then lets go of the text before it."""
         copy, plan = self._copy, self._plan
         text, lowered = copy.text, copy.text.lower()
-        possible = plan.may_match(text, self._named(text))
-        limit = len(text) if last else plan.undecided(text, lowered, self._decided, possible)
+        self._look(text, lowered)
+        limit = len(text) if last else plan.undecided(text, lowered, self._decided, self._named)
         spans: list[Span] = []
         if limit > self._decided:
-            for number in plan.matching(text, possible):
+            for number in plan.matching(text, self._decided, self._named):
                 spans += self._find(number, limit)
         self.settled = copy.place(limit)
         kept = max(0, limit - LOOKBACK)
         copy.drop(kept)
         self._decided = limit - kept
         self._looked = len(copy.text)
-        if self._looked <= LOOKED_AGAIN:
-            self._owners, self._looked = set(), 0
-        self._behind = {number: at - kept for number, at in self._behind.items() if at > limit}
+        self._in_word = limit < len(text) and _is_word(text[-1])
+        if self._named:
+            self._named = {number: at - kept for number, at in self._named.items() if at >= kept}
+        if self._behind:
+            self._behind = {number: at - kept for number, at in self._behind.items() if at > limit}
         return spans
 
-    def _named(self, text: str) -> set[int]:
-        """The detectors with a keyword in the text, and perhaps some that had one in what is gone. A long
-        tail is read again and again while it is held: only what is new of it is looked through.
-        """
+    def _look(self, text: str, lowered: str) -> None:
+        """Looks for keywords in what is new: a long tail is read again and again while it is held."""
         keywords = self._plan.keywords
-        self._owners |= keywords.owners(text[max(0, self._looked - keywords.longest) :].lower())
-        return self._owners
+        base = max(0, self._looked - keywords.longest)
+        found = keywords.places(lowered[base:])
+        if found:
+            odd = len(lowered) != len(text)  # some letters become two: then a place is taken for a later one
+            self._named |= {number: len(text) if odd else base + at for number, at in found.items()}
 
     def _find(self, number: int, limit: int) -> list[Span]:
         """What one detector finds that begins before `limit`."""

@@ -134,7 +134,9 @@ class Stage:
             frontier = min(frontier, self._ask(named, piece, last=last))
         if last:
             frontier = self._given
-        return "".join(self._advance(frontier)) if frontier > self.consumed else ""
+        if frontier <= self.consumed:
+            return ""
+        return "".join(self._advance(frontier)) if self._waiting or self._flagged else self._pass(frontier)
 
     def _ask(self, named: NamedScan, piece: str, *, last: bool) -> int:
         """Takes a scan's new spans; returns up to where it is done."""
@@ -178,6 +180,14 @@ class Stage:
         missing = BEHIND - len(held)
         return self._behind[-missing:] + held if missing else held
 
+    def _pass(self, frontier: int) -> str:
+        """Lets out what lies before `frontier`, where nothing has been found."""
+        text, size = self._joined(), frontier - self.consumed
+        self._held = [text[size:]]
+        let_out = self._copy(text[:size])
+        self._behind = (self._behind + let_out)[-BEHIND:]
+        return let_out
+
     def _advance(self, frontier: int) -> Iterator[str]:
         """Lets out what lies before `frontier` and belongs to no group that reaches across it."""
         text = self._joined()
@@ -211,7 +221,7 @@ class Stage:
         return text
 
     def _follow(self, text: str) -> None:
-        if self._json is not None:
+        if self._json is not None and text:
             self._json.feed(text)
 
     def _quote(self, before: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from sanitization.attacks import features
 from sanitization.attacks.scorer import Scorer, Sums, shipped
 from sanitization.filters import Stage
+from sanitization.matching import Searcher
 from sanitization.patterns import PatternFilter
 from sanitization.policies import Policy
 from sanitization.rules import Category, Rule, declare
@@ -124,9 +125,19 @@ _RUNS = re.compile(
     r"|(?:\\x[0-9A-Fa-f]{2}){8,}+"
     r"|\b[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){8,}+\b"
 )
+# No run begins before the first of these. RE2 looks for them ten times faster than `re` for runs.
+_MAY_RUN = Searcher(
+    r"%[0-9A-Fa-f]{2}|[A-Za-z0-9+/_-]{16}|(?:\\x[0-9A-Fa-f]{2}){8}|\b[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){8}"
+)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 _MANGLED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 DEPTH = 2  # an encoding within an encoding is read, one more is not
+
+
+def _next_run(text: str, at: int) -> re.Match[str] | None:
+    # Only ASCII matters here, and one byte for each character is what RE2 is fastest with.
+    begin = _MAY_RUN.start(text.encode("ascii", "replace").decode(), at)
+    return None if begin < 0 else _RUNS.search(text, begin)
 
 
 def decoded(run: str) -> list[str]:
@@ -217,7 +228,7 @@ class EncodedScan:
         self._text += piece
         spans: list[Span] = []
         at = 1
-        while found := _RUNS.search(self._text, at):
+        while found := _next_run(self._text, at):
             start, end = found.span()
             if not last and end > len(self._text) - MARGIN and end - start < MAX_RUN:
                 at = start

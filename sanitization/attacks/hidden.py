@@ -8,6 +8,7 @@ flagged: a policy may remove or block it.
 """
 
 import re
+from collections.abc import Callable
 
 from sanitization.filters import Stage
 from sanitization.policies import Policy
@@ -81,12 +82,24 @@ _TOKEN = re.compile(
 LONGEST = 128  # more than a token, a flag or a run is long
 
 
-class EdgeScan:
-    """A text's way through one bounded pattern. Holds back as much as a match may be long."""
+def _may_hide(text: str) -> bool:
+    return not text.isascii() and _MAY_HIDE.search(text) is not None
 
-    def __init__(self, pattern: re.Pattern[str], trigger: re.Pattern[str], rules: frozenset[str]) -> None:
+
+def _may_be_token(text: str) -> bool:
+    return "<" in text or "[" in text
+
+
+class EdgeScan:
+    """A text's way through one bounded pattern. Holds back as much as a match may be long. `may_match` is a
+    quick look: where it says no, there is no match.
+    """
+
+    def __init__(
+        self, pattern: re.Pattern[str], may_match: Callable[[str], bool], rules: frozenset[str]
+    ) -> None:
         self._pattern = pattern
-        self._trigger = trigger
+        self._may_match = may_match
         self._rules = rules
         self._text = ""  # from one character before `settled` on, once there is one
         self._base = 0
@@ -96,7 +109,7 @@ class EdgeScan:
         self._text += piece
         end = self._base + len(self._text)
         sure = end if last else max(self.settled, end - LONGEST)
-        spans = self._spans(sure) if self._trigger.search(self._text) else []
+        spans = self._spans(sure) if self._may_match(self._text) else []
         self.settled = max([sure, *(span.end for span in spans)])
         kept = max(0, self.settled - self._base - 1)
         self._text, self._base = self._text[kept:], self._base + kept
@@ -124,7 +137,7 @@ class HiddenTextFilter:
 
     def open_prompt(self, policy: Policy) -> EdgeScan | None:
         wanted = frozenset(rule for rule in self.rules if policy.action("prompt", rule) is not Action.OFF)
-        return EdgeScan(_HIDDEN, _MAY_HIDE, wanted) if wanted else None
+        return EdgeScan(_HIDDEN, _may_hide, wanted) if wanted else None
 
     def open_answer(self, policy: Policy) -> None:
         return None
@@ -139,10 +152,7 @@ class ControlTokenFilter:
     def open_prompt(self, policy: Policy) -> EdgeScan | None:
         if policy.action("prompt", TOKEN) is Action.OFF:
             return None
-        return EdgeScan(_TOKEN, _MAY_BE_TOKEN, self.rules)
+        return EdgeScan(_TOKEN, _may_be_token, self.rules)
 
     def open_answer(self, policy: Policy) -> None:
         return None
-
-
-_MAY_BE_TOKEN = re.compile(r"[<\[]")

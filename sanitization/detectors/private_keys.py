@@ -90,8 +90,9 @@ class PrivateKey(Detector):
             if end == len(text):
                 return first  # one more dash could belong to it
             start = end or after
-        found = self._beginning.start(text[max(start, len(text) - MARK) :])
-        return len(text) if found < 0 else max(start, len(text) - MARK) + found
+        start = max(start, len(text) - MARK)
+        found = self._beginning.start(text, start) if text.find("-", start) >= 0 else -1
+        return len(text) if found < 0 else found
 
     def _begin_after(self, text: str, start: int) -> tuple[int, int] | None:
         """The next BEGIN line, by its end too. Looks only where the word is."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sanitization.attacks import features
-from sanitization.attacks.filters import AttackFilter, EncodedFilter, decoded
+from sanitization.attacks.filters import _RUNS, AttackFilter, EncodedFilter, _next_run, decoded
 from sanitization.attacks.hidden import ControlTokenFilter, HiddenTextFilter
 from sanitization.attacks.scorer import MODEL, Scorer, shipped
 from sanitization.chain import Chain
@@ -142,6 +142,15 @@ def test_what_is_no_control_token_stays(text):
 def test_removing_a_value_does_not_make_a_control_token():
     policy = Policy(prompt={"email": Action.REMOVE})
     assert "<|im_start|>" not in prompt("<|im_ ann@example.org start|> <|im_start|>", policy).texts["/prompt"]
+
+
+@given(st.text(st.sampled_from("aF0 %:\\x+/_-=é\ud800"), max_size=120))
+def test_the_quick_look_for_encoded_text_misses_none(text):
+    at, found = 0, []
+    while run := _next_run(text, at):
+        found.append(run.span())
+        at = run.end()
+    assert found == [run.span() for run in _RUNS.finditer(text)]
 
 
 def test_hidden_text_is_flagged():

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from sanitization.ceiling import Ceiling
+from sanitization.ceiling import Ceiling, CeilingReached
 from sanitization.chain import Chain
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Stage
@@ -70,6 +70,20 @@ def test_waiting_for_more_text_costs_nothing():
         while time.thread_time() < until:
             pass
     assert stream.finish() == ""
+
+
+def test_many_small_pieces_count_too():
+    ceiling = Ceiling(seconds=0.01, seconds_per_kilochar=0)
+
+    def work():
+        for _ in range(100_000):
+            ceiling.begin(1)
+            sum(range(500))
+            ceiling.check()
+            ceiling.end()
+
+    with pytest.raises(CeilingReached):
+        work()
 
 
 def test_a_long_text_in_slices_is_what_it_is_at_once():

@@ -1,9 +1,9 @@
 import pytest
 
-from sanitization.detectors import ALL
+from sanitization.detectors import ALL, BY_RULE
 from sanitization.detectors.base import PatternDetector
-from sanitization.keywords import MAX_LEAD, Keywords, lead
-from sanitization.patterns import DetectorScan, plan
+from sanitization.keywords import MAX_LEAD, Keywords, lead, needs_mark
+from sanitization.patterns import MORE_OF_A_WORD, DetectorScan, plan
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_end_of_a_text_may_be_the_beginning_of_a_keyword():
     assert [words.unfinished(text) for text in ("", "x", "xg", "xgh", "github_pa", "github_pat_", "ghp")] == [
         *(0, 0, 1, 2, 9, 0, 3)
     ]
-    assert words.owners("a github_pat_ and ghp") == {1, 2}
+    assert words.places("a github_pat_ and ghp") == {1: 2, 2: 5}
 
 
 def test_a_detector_is_only_asked_where_its_keyword_or_its_need_is_in_the_text():
@@ -76,3 +76,60 @@ def test_most_of_the_detectors_with_a_keyword_are_led_by_it():
     with_keyword = [one for one in ALL if one.keywords and min(map(len, one.keywords)) >= 3]
     assert len(plan(tuple(one() for one in with_keyword)).led) > len(with_keyword) / 2
     assert plan(tuple(one() for one in with_keyword)).lead <= MAX_LEAD
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"[a-z]+", False),
+        (r"[a-z]+\d", True),
+        (r"[a-z]+\d?", False),
+        (r"[a-z]+\d{0,3}", False),
+        (r"\w+", False),
+        (r"[0-9_]x", True),
+        (r"[^0-9]", False),
+        (r"(?:a1|b)", False),
+        (r"(?:a1|b@|c[:/])", True),
+        (r"(?P<value>x(?:\d\d)+)", True),
+        (r"x\.y", False),
+    ],
+)
+def test_some_patterns_find_nothing_in_plain_words(pattern, expected):
+    assert needs_mark(pattern) is expected
+
+
+def test_most_of_the_detectors_without_a_keyword_need_a_mark():
+    made = plan(tuple(one() for one in ALL))
+    patterns = [made.detectors[number].pattern for number in made.always]
+    assert sum(map(needs_mark, patterns)) > 0.6 * len(patterns)
+
+
+def test_a_detector_of_plain_words_is_asked_where_no_mark_is():
+    class Wordy(PatternDetector):
+        rule = "wordy"
+        pattern = "[a-z]+ly"
+
+    class Marked(PatternDetector):
+        rule = "marked"
+        pattern = "[a-z]+[0-9]"
+
+    scan = DetectorScan([Wordy(), Marked()])
+    found = [
+        span for piece in ("only ", "friends", "7 ", "sad", "ly. ") for span in scan.feed(piece, last=False)
+    ]
+    assert [(span.rule, span.start, span.end) for span in [*found, *scan.feed("", last=True)]] == [
+        *[("wordy", 0, 4), ("marked", 5, 13), ("wordy", 14, 19)]
+    ]
+
+
+def test_a_word_that_is_held_waits_for_its_end_but_not_for_long():
+    scan = DetectorScan([BY_RULE["email"]()])
+    assert scan.feed("so ann", last=False) == []
+    settled = scan.settled
+    for piece in ("abel", "la", "s"):
+        scan.feed(piece, last=False)
+    assert scan.settled == settled == 3
+    assert [(span.start, span.end) for span in scan.feed("@example.org ", last=False)] == [(3, 25)]
+    for _ in range(40):
+        scan.feed("long", last=False)
+    assert scan._backlog.size <= MORE_OF_A_WORD
