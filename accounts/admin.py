@@ -1,16 +1,12 @@
-"""Users in the admin. Tokens stay out of it: the blacklist is machinery, not evidence."""
+"""Users and their sessions in the admin."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.models import User, UserManager
-
-for _model in (BlacklistedToken, OutstandingToken):
-    admin.site.unregister(_model)
 
 
 class NewUserForm(BaseUserCreationForm[User]):

@@ -1,12 +1,23 @@
-"""The user: an e-mail address that logs in, a name, a UUID."""
+"""
+Who may come in, and by what.
+
+    User ─┬─ Session      one log-in: a device, a refresh token that is spent with each use
+          └─ ApiKey ── ApiKeySecret      a program; two secrets while one replaces the other
+
+    AccessHead, AccessChange     what has changed, by number (`accounts.changes`)
+
+No row holds anything that opens a door: of secrets there are keyed hashes, of tokens their ids.
+"""
 
 from typing import Any
 from uuid import uuid4
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
+
+from accounts.roles import USER
 
 
 class UserManager(BaseUserManager["User"]):
@@ -17,12 +28,14 @@ class UserManager(BaseUserManager["User"]):
         return (email or "").strip().lower()
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Saves a user; None as password makes one that cannot log in by password."""
+        """Saves a user with the role `user`; None as password makes one that cannot log in by password."""
         if not (normal := self.normalize_email(email)):
             raise ValueError("A user needs an e-mail address.")
         user = self.model(email=normal, **fields)
         user.set_password(password)
-        user.save(using=self._db)
+        with transaction.atomic(using=self._db):
+            user.save(using=self._db)
+            user.groups.add(Group.objects.get_or_create(name=USER)[0])
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
@@ -63,3 +76,85 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+
+class Session(models.Model):
+    """One log-in and everything that came of it. Access tokens name it; ending it ends them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    device = models.CharField(max_length=200, blank=True, help_text="What it called itself (User-Agent).")
+    address = models.GenericIPAddressField(null=True)
+    refresh_id = models.UUIDField(
+        help_text="The refresh token that is good now. An older one ends the session."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-created_at"], name="sessions_by_user")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class ApiKey(models.Model):
+    """What a program may do in its owner's name. Its secrets come and go; policies are assigned to its id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    scopes = models.JSONField(help_text="What it may be used for: prompt, models, read.")
+    model_names = models.JSONField(
+        default=list, blank=True, help_text="The models it may ask; none means all."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "API key"
+        indexes = [models.Index(fields=["user", "-created_at"], name="api_keys_by_user")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKeySecret(models.Model):
+    """What a program sends, as a keyed hash. While one secret replaces another, a key has two."""
+
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="secrets")
+    prefix = models.CharField(max_length=16, help_text="The beginning, to tell secrets apart by.")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+
+class AccessHead(models.Model):
+    """One row: the number of the newest change. Its lock puts changes in order."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="access_head_is_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class AccessChange(models.Model):
+    """A session, a key or a user is no longer what it was."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    subject = models.UUIDField()
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.subject}"

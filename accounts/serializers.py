@@ -1,15 +1,21 @@
 """The shapes of accounts on the wire. The names come from the service that this one succeeds."""
 
 import unicodedata
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from rest_framework import serializers
 
-from accounts.models import User
-from accounts.strict import StrictCharField, StrictSerializer
+from accounts.access import Scope
+from accounts.keys import LONGEST_OVERLAP
+from accounts.models import ApiKey, Session, User
+from accounts.strict import StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
 from accounts.validators import LONGEST, SHORTEST
+
+RULE = "At least 8 characters with a lower-case and an upper-case letter, a digit and a symbol."
 
 
 class StrictEmailField(StrictCharField, serializers.EmailField):
@@ -20,6 +26,14 @@ def one_line(value: str) -> None:
     """A name is one line without control characters. Joiners, which many scripts need, are none."""
     if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in value):
         raise serializers.ValidationError("Control characters are not allowed.")
+
+
+def check_password_rule(field: str, password: str, user: User) -> None:
+    """Raises DRF's ValidationError for this field."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise serializers.ValidationError({field: error.messages}) from None
 
 
 class RegisterSerializer(StrictSerializer):
@@ -33,15 +47,12 @@ class RegisterSerializer(StrictSerializer):
         max_length=LONGEST,
         trim_whitespace=False,
         write_only=True,
-        help_text="At least 8 characters with a lower-case and an upper-case letter, a digit and a symbol.",
+        help_text=RULE,
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         likeness = User(**{name: attrs[name] for name in ("email", "first_name", "last_name")})
-        try:
-            validate_password(attrs["password"], likeness)
-        except ValidationError as error:
-            raise serializers.ValidationError({"password": error.messages}) from None
+        check_password_rule("password", attrs["password"], likeness)
         return attrs
 
 
@@ -52,13 +63,30 @@ class LoginSerializer(StrictSerializer):
     password = StrictCharField(max_length=LONGEST, trim_whitespace=False)
 
 
+class PasswordSerializer(StrictSerializer):
+    """What `POST /auth/password` takes. The context's `user` is whose it is."""
+
+    current = StrictCharField(max_length=LONGEST, trim_whitespace=False, write_only=True)
+    new = StrictCharField(
+        min_length=SHORTEST,
+        max_length=LONGEST,
+        trim_whitespace=False,
+        write_only=True,
+        help_text=RULE,
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_password_rule("new", attrs["new"], self.context["user"])
+        return attrs
+
+
 class RefreshSerializer(StrictSerializer):
     """What `POST /auth/refresh` and `POST /auth/logout` take."""
 
     refresh_token = StrictCharField(max_length=4096, trim_whitespace=False)
 
 
-class UserSerializer(serializers.Serializer[User]):
+class UserSerializer(serializers.Serializer[Any]):
     """A user, for himself."""
 
     id = serializers.UUIDField()
@@ -84,3 +112,113 @@ class PairSerializer(serializers.Serializer[Any]):
     token_type = serializers.CharField(default="Bearer", read_only=True)
     expires_in = serializers.IntegerField(source="expires_in_seconds")
     userId = serializers.UUIDField(source="user_id")
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    """A log-in that stands. `current` is the one that asks."""
+
+    id = serializers.UUIDField()
+    device = serializers.CharField()
+    address = serializers.CharField(allow_null=True)
+    createdAt = serializers.DateTimeField(source="created_at")
+    lastUsedAt = serializers.DateTimeField(source="last_used_at")
+    expiresAt = serializers.DateTimeField(source="expires_at")
+    current = serializers.SerializerMethodField()
+
+    def get_current(self, session: Session) -> bool:
+        return session.pk == self.context.get("session_id")
+
+
+class NewKeySerializer(StrictSerializer):
+    """What `POST /api/keys` takes."""
+
+    name = StrictCharField(max_length=100, validators=[one_line])
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField([scope.value for scope in Scope]), min_length=1, max_length=len(Scope)
+    )
+    models = serializers.ListField(
+        source="model_names",
+        child=StrictCharField(max_length=200),
+        required=False,
+        max_length=100,
+        help_text="The models that it may ask; none means all.",
+    )
+    expiresAt = serializers.DateTimeField(source="expires_at", required=False, allow_null=True)
+
+    def validate_expiresAt(  # noqa: N802  (DRF finds it by the field's name)
+        self, when: datetime | None
+    ) -> datetime | None:
+        if when is not None and when <= timezone.now():
+            raise serializers.ValidationError("That is past.")
+        return when
+
+
+class RotateSerializer(StrictSerializer):
+    """What `POST /api/keys/{id}/rotate` takes."""
+
+    overlapSeconds = StrictIntegerField(
+        source="overlap_seconds",
+        min_value=0,
+        max_value=int(LONGEST_OVERLAP.total_seconds()),
+        required=False,
+        default=24 * 3600,
+        help_text="How long the older secret is still good.",
+    )
+
+
+class SecretSerializer(serializers.Serializer[Any]):
+    """A secret, by what is visible of it."""
+
+    prefix = serializers.CharField()
+    createdAt = serializers.DateTimeField(source="created_at")
+    expiresAt = serializers.DateTimeField(source="expires_at", allow_null=True)
+
+
+class KeySerializer(serializers.Serializer[Any]):
+    """An API key, without its secret."""
+
+    id = serializers.UUIDField()
+    userId = serializers.UUIDField(source="user_id")
+    name = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
+    models = serializers.ListField(source="model_names", child=serializers.CharField())
+    createdAt = serializers.DateTimeField(source="created_at")
+    expiresAt = serializers.DateTimeField(source="expires_at", allow_null=True)
+    lastUsedAt = serializers.DateTimeField(source="last_used_at", allow_null=True)
+    secrets = SecretSerializer(many=True, source="secrets.all")
+
+
+class MadeKeySerializer(KeySerializer):
+    """An API key with its secret: the only time that it is shown."""
+
+    secret = serializers.SerializerMethodField()
+
+    def get_secret(self, key: ApiKey) -> str:
+        return str(self.context["secret"])
+
+
+class AccountSerializer(UserSerializer):
+    """A user, for administrators."""
+
+    roles = serializers.SerializerMethodField()
+    isActive = serializers.BooleanField(source="is_active")
+    isSuperuser = serializers.BooleanField(source="is_superuser")
+    dateJoined = serializers.DateTimeField(source="date_joined")
+    lastLogin = serializers.DateTimeField(source="last_login", allow_null=True)
+
+    def get_roles(self, user: User) -> list[str]:
+        return sorted(group.name for group in user.groups.all())
+
+
+class AccountChangeSerializer(StrictSerializer):
+    """What `PATCH /api/users/{id}` takes."""
+
+    roles = serializers.ListField(child=StrictCharField(max_length=150), required=False, max_length=50)
+    isActive = StrictBooleanField(source="is_active", required=False)
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    """A role and the permissions that it gives."""
+
+    name = serializers.CharField()
+    permissions = serializers.ListField(child=serializers.CharField())

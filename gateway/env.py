@@ -10,6 +10,7 @@ with the variable's name.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,11 @@ def names(raw: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in raw.split(",") if part.strip())
 
 
+def networks(raw: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A comma-separated list of addresses and networks (10.0.0.0/8)."""
+    return tuple(ip_network(part) for part in names(raw))
+
+
 @dataclass(frozen=True)
 class Variable:
     """One environment variable. `default` is what an unset or empty variable means."""
@@ -93,6 +99,13 @@ declare(
     str,
     "",
     "The address people type; empty means http://localhost and PORT. It decides the allowed host, HTTPS redirects, HSTS, Secure cookies and CSRF origins.",
+)
+declare(
+    _S,
+    "TRUSTED_PROXIES",
+    networks,
+    networks("127.0.0.1,::1"),
+    "Addresses and networks of the proxies in front, comma-separated; only their X-Forwarded headers are believed.",
 )
 declare(_S, "BIND", str, "127.0.0.1", "The address to listen on. The image listens on 0.0.0.0.")
 declare(_S, "PORT", positive, 8080, "The port to listen on.")

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -26,7 +27,9 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
+from accounts import origin
 from gateway.logs import request_id
+from gateway.proxies import believe
 
 logger = logging.getLogger("gateway.requests")
 
@@ -67,7 +70,7 @@ class PageOnly(MiddlewareMixin):
 
 
 class RequestId(Inline):
-    """Gives each request an id (`X-Request-ID`, answered too) and one log line without its text.
+    """Gives each request an id (`X-Request-ID`, answered too), its origin, and one log line without its text.
 
     A caller's own id is taken only if it is a UUID: anything freer could carry a secret into the log.
     """
@@ -80,6 +83,8 @@ class RequestId(Inline):
         request.META["REQUEST_ID"] = own
         request.META["REQUEST_STARTED"] = time.perf_counter()
         request_id.set(own)
+        address = believe(request.META, settings.TRUSTED_PROXIES)
+        origin.arrive(address=address, device=request.headers.get("User-Agent", ""), request_id=own)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response["X-Request-ID"] = request.META["REQUEST_ID"]

@@ -42,11 +42,26 @@ _AWAY = "A service that the gateway needs is not reachable. Nothing was lost; tr
 
 TABLE: dict[type[Exception], Row] = {
     accounts.NotAuthenticated: Row(
-        401, "not-authenticated", "Send a valid access token: Authorization: Bearer <access_token>."
+        401, "not-authenticated", "Send a valid access token or API key: Authorization: Bearer <token>."
     ),
     accounts.WrongCredentials: Row(401, "wrong-credentials", "E-mail and password do not belong together."),
     accounts.EmailTaken: Row(409, "email-taken", "An account with this e-mail exists. Log in instead."),
     accounts.Busy: Row(503, "busy", "Too many people are logging in at this moment. Try again shortly."),
+    accounts.AccessUnavailable: Row(503, "access-unavailable", _AWAY),
+    accounts.OutOfScope: Row(
+        403,
+        "key-scope",
+        lambda e: (
+            f"This API key lacks the scope `{e.scope}`."
+            if e.scope
+            else "API keys do not reach this. Log in and use the access token."
+        ),
+    ),
+    accounts.MayNotAsk: Row(403, "no-role", "Your account has no role that may ask. Ask an administrator."),
+    accounts.ModelNotAllowed: Row(
+        403, "model-not-allowed", lambda e: f"This API key may ask: {', '.join(e.allowed)}."
+    ),
+    accounts.UnknownRole: Row(400, "unknown-role", "There is no such role; GET /api/roles lists them."),
     prompts.PromptBlocked: Row(
         422, "prompt-blocked", lambda e: f"The policy refuses prompts with: {', '.join(e.rules)}."
     ),
@@ -96,7 +111,7 @@ TABLE: dict[type[Exception], Row] = {
     Http404: Row(404, "not-found", "There is nothing here, or it is not yours."),
     PermissionDenied: Row(403, "forbidden", "You may not do this."),
     drf.NotAuthenticated: Row(
-        401, "not-authenticated", "Send a valid access token: Authorization: Bearer <access_token>."
+        401, "not-authenticated", "Send a valid access token or API key: Authorization: Bearer <token>."
     ),
     drf.NotFound: Row(404, "not-found", "There is nothing here, or it is not yours."),
     drf.PermissionDenied: Row(403, "forbidden", "You may not do this."),

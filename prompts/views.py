@@ -25,6 +25,7 @@ from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.access import Scope
 from accounts.authentication import aidentify
 from accounts.models import User
 from accounts.strict import parse_strictly
@@ -84,6 +85,7 @@ class PromptViewSet(GenericViewSet[Prompt]):
     serializer_class = PromptSerializer
     pagination_class = NewestFirst
     lookup_value_converter = "uuid"
+    key_scopes = {"GET": Scope.READ}  # POST is no call of DRF's; no key erases
 
     @extend_schema(
         operation_id="prompt_create",
@@ -155,14 +157,16 @@ def caller_id(request: Request) -> UUID:
 
 async def read_ask(request: HttpRequest) -> tuple[Ask, bool]:
     """Who asks what, checked; and whether to stream."""
-    user = await aidentify(request.headers.get("Authorization"))
+    caller = await aidentify(request.headers.get("Authorization"), scope=Scope.PROMPT)
     if request.content_type != "application/json":
         raise UnsupportedMediaType(request.content_type or "none")
     fields = AskSerializer(data=parse_strictly(request.body))
     fields.is_valid(raise_exception=True)
     wanted: dict[str, Any] = dict(fields.validated_data)
     is_stream = wanted.pop("stream")
-    return Ask(user_id=user.pk, request_id=request.META["REQUEST_ID"], **wanted), is_stream
+    caller.permits_model(house().backend.choose(wanted.get("model")).name)
+    own = {"user_id": caller.user_id, "key_id": caller.key_id, "request_id": request.META["REQUEST_ID"]}
+    return Ask(**own, **wanted), is_stream
 
 
 def present(done: Done, ask: Ask) -> Any:

@@ -53,6 +53,7 @@ class Ask:
     max_tokens: int = 512
     temperature: float = 0.7
     conversation_id: UUID | None = None
+    key_id: UUID | None = None  # the API key that it came by
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def address(route):
     for number in ("int:number", "int:pk"):
         plain = plain.replace(f"<{number}>", "1")
     for converter in (
+        "uuid:key",
         "slug:slug",
         "uuid:pk",
         "path:object_id",

@@ -28,7 +28,7 @@ def shown_default(variable: env.Variable) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, tuple):
-        return ",".join(default)
+        return ",".join(map(str, default))
     return str(default).removeprefix(f"{env.BASE_DIR}/")
 
 
