@@ -10,7 +10,14 @@ What can go wrong with an account. No HTTP here; `gateway.problems` gives each a
     ├── OutOfScope           an API key does not reach this far
     ├── MayNotAsk            the user has no role that may ask the model
     ├── ModelNotAllowed      an API key's list of models does not name this one
-    └── UnknownRole          no such role
+    ├── UnknownRole          no such role
+    ├── TooManyAttempts      an account or an address is in a pause, because somebody guesses
+    ├── SecondFactorNeeded   the password is right, and a code is missing
+    ├── SecondFactorWrong    this is not the code, or there is nothing to confirm or to begin
+    ├── RegistrationClosed   administrators make accounts here
+    ├── EmailRefused         accounts are for addresses of other domains
+    ├── InvitationWrong      no such code, or used, expired, or for somebody else
+    └── LinkWrong            the link of an e-mail is used, expired or no link of ours
 """
 
 
@@ -68,3 +75,35 @@ class UnknownRole(AccountsError):
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__(names)
         self.names = names
+
+
+class TooManyAttempts(AccountsError):
+    """Somebody guesses: this account, or this address, is in a pause."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(retry_after_seconds)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SecondFactorNeeded(AccountsError):
+    """The password is right, and the account also wants a code."""
+
+
+class SecondFactorWrong(AccountsError):
+    """Not the code of this half minute; or a second factor that is on already, or was never begun."""
+
+
+class RegistrationClosed(AccountsError):
+    """Nobody registers by himself here."""
+
+
+class EmailRefused(AccountsError):
+    """The domain of this address is not among those that may register."""
+
+
+class InvitationWrong(AccountsError):
+    """No such code, or it is used, expired, or for somebody else."""
+
+
+class LinkWrong(AccountsError):
+    """The link of an e-mail is used, expired, or none of ours."""

@@ -16,14 +16,13 @@ import secrets
 import zlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts import changes
+from accounts import audit, changes
 from accounts.access import Scope
 from accounts.models import ApiKey, ApiKeySecret, User
 
@@ -83,6 +82,7 @@ def create(
             expires_at=expires_at,
         )
         _add_secret(key, secret)
+        audit.record("key.created", subject_id=user.pk, key=str(key.pk), scopes=key.scopes)
     return key, secret
 
 
@@ -94,26 +94,25 @@ def rotate(key: ApiKey, *, overlap: timedelta) -> str:
         ApiKeySecret.objects.filter(later, key=key).update(expires_at=now + overlap)
         _add_secret(key, secret)
         changes.record([key.pk])
+        audit.record("key.rotated", subject_id=key.user_id, key=str(key.pk))
     return secret
 
 
 def revoke(keys: QuerySet[ApiKey]) -> int:
     """Ends keys, on every process within half a second. How many of them stood."""
     with transaction.atomic():
-        ids = list(keys.filter(revoked_at=None).values_list("id", flat=True))
+        standing = list(keys.filter(revoked_at=None).values_list("id", "user_id"))
+        ids = [id for id, _ in standing]
         ApiKey.objects.filter(id__in=ids).update(revoked_at=timezone.now())
         changes.record(ids)
+        for id, user_id in standing:
+            audit.record("key.revoked", subject_id=user_id, key=str(id))
     return len(ids)
 
 
 def standing(rows: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
     """Those of these keys that have not been revoked, the newest first."""
     return rows.filter(revoked_at=None).order_by("-created_at").prefetch_related("secrets")
-
-
-def changed(id: UUID) -> None:
-    """Something about a key was changed; every process reads it anew."""
-    changes.record([id])
 
 
 def _add_secret(key: ApiKey, secret: str) -> None:

@@ -54,6 +54,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     last_name = models.CharField(max_length=150, blank=True)
     is_active = models.BooleanField(default=True, help_text="Unset this instead of deleting an account.")
     is_staff = models.BooleanField(default=False, help_text="May log in to the admin.")
+    awaits_email = models.BooleanField("awaits confirmation", default=False, editable=False)
+    awaits_approval = models.BooleanField(default=False, editable=False)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     USERNAME_FIELD = "email"
@@ -158,3 +160,85 @@ class AccessChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}: {self.subject}"
+
+
+class Invitation(models.Model):
+    """Lets one person register. Its code is kept as a keyed hash."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    email = models.EmailField(
+        "for", max_length=254, blank=True, help_text="Empty: for anybody with the code."
+    )
+    roles = models.JSONField(default=list, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    used_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Attempt(models.Model):
+    """What was tried at an account or from an address. Nobody can read from it whose."""
+
+    subject = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField()
+    free_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.subject[:12]
+
+
+class TotpDevice(models.Model):
+    """A second factor. It counts once it is confirmed."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="totp_device")
+    sealed = models.CharField(max_length=255)
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class AuditHead(models.Model):
+    """One row: the newest event. Its lock puts events in order."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.PositiveBigIntegerField(default=0)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_head_is_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class AuditEvent(models.Model):
+    """Something that was done. Users are ids without a foreign key: the trail outlives them."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    action = models.CharField(max_length=64)
+    actor_id = models.UUIDField(null=True)
+    subject_id = models.UUIDField(null=True)
+    details = models.JSONField(default=dict)
+    address = models.CharField(max_length=45, blank=True)
+    address_digest = models.CharField(max_length=64)
+    request_id = models.CharField(max_length=36, blank=True)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-number"]
+        indexes = [
+            models.Index(fields=["actor_id", "-number"], name="audit_by_actor"),
+            models.Index(fields=["subject_id", "-number"], name="audit_by_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.action}"

@@ -13,6 +13,8 @@ from uuid import UUID
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import CursorPagination
@@ -21,13 +23,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import keys, services, sessions
-from accounts.models import ApiKey, Session, User
+from accounts import keys, person, registration, services, sessions
+from accounts.models import ApiKey, Invitation, Session, User
 from accounts.permissions import Holds, manageable, own
 from accounts.serializers import (
     AccountChangeSerializer,
     AccountSerializer,
+    DryRunSerializer,
+    ErasedSerializer,
+    InvitationSerializer,
+    InviteSerializer,
     KeySerializer,
+    MadeInvitationSerializer,
     MadeKeySerializer,
     NewKeySerializer,
     RoleSerializer,
@@ -154,6 +161,65 @@ class UsersViewSet(OfficeView):
         if "roles" in wanted:
             services.set_roles(user, wanted["roles"])
         return Response(AccountSerializer(User.objects.get(pk=pk)).data)
+
+
+class UserExportViewSet(OfficeView):
+    """Everything that is stored about somebody."""
+
+    needs = {"GET": "accounts.delete_user"}
+
+    @extend_schema(operation_id="users_export", responses={200: OpenApiTypes.OBJECT})
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Everything that is stored about an account, for the person who asks for it."""
+        return Response(person.export(managed(request, pk)))
+
+
+class UserErasureViewSet(OfficeView):
+    """Erasing somebody."""
+
+    needs = {"POST": "accounts.delete_user"}
+
+    @extend_schema(operation_id="users_erase", request=DryRunSerializer, responses={200: ErasedSerializer})
+    def create(self, request: Request, pk: UUID) -> Response:
+        """Erases an account and the texts of its prompts, for good; `dryRun` counts what would go."""
+        is_dry = checked(DryRunSerializer, request)["dry_run"]
+        counts = person.erase(managed(request, pk), dry_run=is_dry)
+        return Response(ErasedSerializer({"counts": counts, "dryRun": is_dry}).data)
+
+
+class InvitationsViewSet(OfficeView):
+    """Codes that let people register."""
+
+    queryset = Invitation.objects.none()
+    needs = {
+        "GET": "accounts.view_invitation",
+        "POST": "accounts.add_invitation",
+        "DELETE": "accounts.change_invitation",
+    }
+
+    @extend_schema(operation_id="invitations_list", responses={200: InvitationSerializer(many=True)})
+    def list(self, request: Request) -> Response:
+        """The newest 200 invitations."""
+        asked(request)
+        return Response(
+            InvitationSerializer(Invitation.objects.order_by("-created_at")[:200], many=True).data
+        )
+
+    @extend_schema(
+        operation_id="invitations_create", request=InviteSerializer, responses={201: MadeInvitationSerializer}
+    )
+    def create(self, request: Request) -> Response:
+        """Makes an invitation. Its `code` is shown here and never again."""
+        wanted = checked(InviteSerializer, request)
+        expires_at = timezone.now() + timedelta(days=wanted.pop("days"))
+        made, code = registration.invite(expires_at=expires_at, by=user_of(request), **wanted)
+        return Response(MadeInvitationSerializer(made, context={"code": code}).data, status=201)
+
+    @extend_schema(operation_id="invitations_withdraw", responses={204: None})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        """Withdraws an invitation that was not used."""
+        registration.withdraw(get_object_or_404(Invitation, pk=pk, used_at=None))
+        return Response(status=204)
 
 
 class UserSessionsViewSet(OfficeView):

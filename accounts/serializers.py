@@ -12,6 +12,7 @@ from rest_framework import serializers
 from accounts.access import Scope
 from accounts.keys import LONGEST_OVERLAP
 from accounts.models import ApiKey, Session, User
+from accounts.registration import owner_of_reset
 from accounts.strict import StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
 from accounts.validators import LONGEST, SHORTEST
 
@@ -49,6 +50,7 @@ class RegisterSerializer(StrictSerializer):
         write_only=True,
         help_text=RULE,
     )
+    invitation = StrictCharField(max_length=100, required=False, allow_blank=True, write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         likeness = User(**{name: attrs[name] for name in ("email", "first_name", "last_name")})
@@ -61,6 +63,9 @@ class LoginSerializer(StrictSerializer):
 
     email = StrictCharField(max_length=254, trim_whitespace=False)
     password = StrictCharField(max_length=LONGEST, trim_whitespace=False)
+    code = StrictCharField(
+        max_length=10, required=False, allow_blank=True, help_text="Of the authenticator, where that is on."
+    )
 
 
 class PasswordSerializer(StrictSerializer):
@@ -101,7 +106,8 @@ class RegisteredSerializer(UserSerializer):
     message = serializers.SerializerMethodField()
 
     def get_message(self, user: User) -> str:
-        return f"User {user.email} has been created"
+        waits = " and waits for an administrator" if user.awaits_approval else ""
+        return f"User {user.email} has been created{waits}"
 
 
 class PairSerializer(serializers.Serializer[Any]):
@@ -222,3 +228,104 @@ class RoleSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     permissions = serializers.ListField(child=serializers.CharField())
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    """A sentence."""
+
+    message = serializers.CharField()
+
+
+class EmailSerializer(StrictSerializer):
+    """What `POST /auth/password-reset` takes."""
+
+    email = StrictCharField(max_length=254)
+
+
+class TokenSerializer(StrictSerializer):
+    """What `POST /auth/confirm` takes."""
+
+    token = StrictCharField(max_length=200)
+
+
+class ResetSerializer(TokenSerializer):
+    """What `POST /auth/password-reset/confirm` takes. Raises LinkWrong before it says anything about a
+    password."""
+
+    password = StrictCharField(
+        min_length=SHORTEST, max_length=LONGEST, trim_whitespace=False, write_only=True, help_text=RULE
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_password_rule("password", attrs["password"], owner_of_reset(attrs["token"]))
+        return attrs
+
+
+class CodeSerializer(StrictSerializer):
+    """A code of the authenticator."""
+
+    code = StrictCharField(max_length=10)
+
+
+class WithPasswordSerializer(StrictSerializer):
+    """Whoever holds the token also knows the password."""
+
+    password = StrictCharField(max_length=LONGEST, trim_whitespace=False, write_only=True)
+
+
+class SwitchOffSerializer(WithPasswordSerializer):
+    """Password and code."""
+
+    code = StrictCharField(max_length=10)
+
+
+class TotpSerializer(serializers.Serializer[Any]):
+    """For the authenticator: the secret to type, or the address that a QR code holds."""
+
+    secret = serializers.CharField()
+    uri = serializers.CharField()
+
+
+class DryRunSerializer(StrictSerializer):
+    """What `POST /api/users/{id}/erase` takes."""
+
+    dryRun = StrictBooleanField(source="dry_run", default=False)
+
+
+class ErasureSerializer(WithPasswordSerializer, DryRunSerializer):
+    """What `POST /auth/erase` takes."""
+
+
+class ErasedSerializer(serializers.Serializer[Any]):
+    """How many rows of what were touched, or would be."""
+
+    counts = serializers.DictField(child=serializers.IntegerField())
+    dryRun = serializers.BooleanField()
+
+
+class InviteSerializer(StrictSerializer):
+    """What `POST /api/invitations` takes."""
+
+    email = StrictEmailField(max_length=254, required=False, allow_blank=True)
+    roles = serializers.ListField(child=StrictCharField(max_length=150), required=False, max_length=20)
+    days = StrictIntegerField(min_value=1, max_value=90, default=7)
+
+
+class InvitationSerializer(serializers.Serializer[Any]):
+    """An invitation, without its code."""
+
+    id = serializers.UUIDField()
+    email = serializers.CharField()
+    roles = serializers.ListField(child=serializers.CharField())
+    createdAt = serializers.DateTimeField(source="created_at")
+    expiresAt = serializers.DateTimeField(source="expires_at")
+    usedAt = serializers.DateTimeField(source="used_at", allow_null=True)
+
+
+class MadeInvitationSerializer(InvitationSerializer):
+    """An invitation with its code: the only time that it is shown."""
+
+    code = serializers.SerializerMethodField()
+
+    def get_code(self, invitation: Any) -> str:
+        return str(self.context["code"])

@@ -3,42 +3,15 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import changes, sessions
-from accounts.errors import EmailTaken, UnknownRole, WrongCredentials
+from accounts import audit, changes, sessions, throttles
+from accounts.errors import Busy, UnknownRole, WrongCredentials
 from accounts.models import Session, User, UserManager
-from accounts.roles import STAFF
-from accounts.sessions import Pair
-
-
-def register(*, email: str, first_name: str, last_name: str, password: str) -> User:
-    """Makes an account; the password has been validated. Raises EmailTaken, also when two come at once."""
-    normal = UserManager.normalize_email(email)
-    if User.objects.filter(email=normal).exists():  # spares the hash, the constraint decides
-        raise EmailTaken
-    try:
-        with transaction.atomic():
-            return User.objects.create_user(normal, password, first_name=first_name, last_name=last_name)
-    except IntegrityError:
-        raise EmailTaken from None
-
-
-def log_in(*, email: str, password: str) -> Pair:
-    """A pair of tokens. Raises WrongCredentials, after the same work for known and unknown accounts."""
-    user = User.objects.filter(email=UserManager.normalize_email(email)).first()
-    if user is None:
-        make_password(password)
-        raise WrongCredentials
-    # check_password also replaces an imported bcrypt hash by Argon2.
-    if not user.check_password(password) or not user.is_active:
-        raise WrongCredentials
-    User.objects.filter(id=user.id).update(last_login=timezone.now())
-    return sessions.open_session(user)
+from accounts.roles import STAFF, USER
 
 
 def ensure_admin(*, email: str, password: str) -> bool:
@@ -58,12 +31,16 @@ def set_active(users: QuerySet[User], *, active: bool) -> int:
     """Lets users in again, or keeps them out: all their sessions end. How many were changed."""
     with transaction.atomic():
         changed = list(users.exclude(is_active=active).values_list("id", flat=True))
-        User.objects.filter(id__in=changed).update(is_active=active)
+        User.objects.filter(id__in=changed).update(
+            is_active=active, awaits_email=False, awaits_approval=False
+        )
         if not active:
             Session.objects.filter(user__in=changed, ended_at=None).update(
                 ended_at=timezone.now(), end_reason="deactivated"
             )
         changes.record(changed)
+        for id in changed:
+            audit.record("user.activated" if active else "user.deactivated", subject_id=id)
     return len(changed)
 
 
@@ -86,6 +63,9 @@ def roles_changed(user: User) -> None:
         User.objects.filter(id=user.id).update(is_staff=is_staff)
         user.is_staff = is_staff
         sessions.end_all(user.id, reason="roles-changed")
+        audit.record(
+            "roles.changed", subject_id=user.id, roles=sorted(user.groups.values_list("name", flat=True))
+        )
 
 
 def set_password(user: User, password: str, *, but: UUID | None = None) -> None:
@@ -93,11 +73,45 @@ def set_password(user: User, password: str, *, but: UUID | None = None) -> None:
     user.set_password(password)
     with transaction.atomic():
         user.save(update_fields=["password"])
+        password_replaced(user, but=but)
+
+
+def password_replaced(user: User, *, but: UUID | None = None) -> None:
+    """The user's password was replaced: settles what follows from that."""
+    with transaction.atomic():
         sessions.end_all(user.id, reason="password-changed", but=but)
+        audit.record("password.changed", subject_id=user.id)
+
+
+def made(user: User) -> None:
+    """An administrator made this account."""
+    user.groups.add(Group.objects.get_or_create(name=USER)[0])
+    audit.record("user.made", subject_id=user.pk)
+
+
+def noted(user: User) -> None:
+    """Something about the account was edited: every process reads it anew."""
+    with transaction.atomic():
+        changes.record([user.pk])
+        audit.record("user.changed", subject_id=user.pk)
+
+
+def confirm_password(user: User, password: str) -> None:
+    """Whoever holds the token also knows the password. Raises WrongCredentials, TooManyAttempts, Busy."""
+    throttles.guess_at(user.email)
+    try:
+        is_right = user.check_password(password)
+    except Busy:
+        throttles.take_back(user.email)
+        raise
+    if not is_right:
+        audit.record("login.failed", subject_id=user.pk, wrong="password", by="confirmation")
+        raise WrongCredentials
+    throttles.succeed(user.email)
 
 
 def change_password(user: User, *, current: str, new: str, session_id: UUID | None) -> None:
-    """The user's own change; the session that it came by stays. Raises WrongCredentials."""
-    if not user.check_password(current):
-        raise WrongCredentials
+    """The user's own change; the session that it came by stays. Raises WrongCredentials,
+    TooManyAttempts."""
+    confirm_password(user, current)
     set_password(user, new, but=session_id)

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import changes, origin, tokens
+from accounts import audit, changes, origin, tokens
 from accounts.errors import NotAuthenticated
 from accounts.models import Session, User
 
@@ -81,9 +81,12 @@ def end(ids: Iterable[UUID], *, reason: str) -> int:
     """Ends sessions, and with them their access tokens, everywhere. How many of them stood."""
     with transaction.atomic():
         standing = Session.objects.select_for_update().filter(id__in=list(ids), ended_at=None)
-        standing_ids = list(standing.values_list("id", flat=True))
+        ended = list(standing.values_list("id", "user_id"))
+        standing_ids = [id for id, _ in ended]
         Session.objects.filter(id__in=standing_ids).update(ended_at=timezone.now(), end_reason=reason)
         changes.record(standing_ids)
+        for id, user_id in ended:
+            audit.record("session.ended", subject_id=user_id, session=str(id), reason=reason)
     return len(standing_ids)
 
 
@@ -95,6 +98,8 @@ def end_all(user_id: UUID, *, reason: str, but: UUID | None = None) -> int:
             standing = standing.exclude(id=but)
         count = standing.update(ended_at=timezone.now(), end_reason=reason)
         changes.record([user_id])
+        if count:
+            audit.record("sessions.ended", subject_id=user_id, count=count, reason=reason)
     return count
 
 

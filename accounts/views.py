@@ -7,26 +7,38 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import services, sessions
+from accounts import logins, person, registration, services, sessions, throttles, totp
 from accounts.access import Scope
 from accounts.authentication import caller_of
+from accounts.errors import SecondFactorWrong
 from accounts.models import Session, User
 from accounts.permissions import own
 from accounts.serializers import (
+    CodeSerializer,
+    EmailSerializer,
+    ErasedSerializer,
+    ErasureSerializer,
     LoginSerializer,
+    MessageSerializer,
     PairSerializer,
     PasswordSerializer,
     RefreshSerializer,
     RegisteredSerializer,
     RegisterSerializer,
+    ResetSerializer,
     SessionSerializer,
+    SwitchOffSerializer,
+    TokenSerializer,
+    TotpSerializer,
     UserSerializer,
+    WithPasswordSerializer,
 )
 
 
@@ -52,19 +64,55 @@ class OpenView(APIView):
 
 class RegisterView(OpenView):
     @extend_schema(
-        operation_id="user_register", request=RegisterSerializer, responses={201: RegisteredSerializer}
+        operation_id="user_register",
+        request=RegisterSerializer,
+        responses={201: RegisteredSerializer, 202: MessageSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Makes an account."""
-        user = services.register(**checked(RegisterSerializer, request))
+        """Makes an account, by the mode that REGISTRATION sets.
+
+        Where addresses are confirmed, 202 is all that anybody learns; the rest comes by e-mail.
+        """
+        user = registration.register(**checked(RegisterSerializer, request))
+        if user is None:
+            return Response({"message": "We sent you an e-mail. Follow its link."}, status=202)
         return Response(RegisteredSerializer(user).data, status=201)
+
+
+class ConfirmView(OpenView):
+    @extend_schema(operation_id="auth_confirm", request=TokenSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Confirms an address by the token of the e-mail's link."""
+        registration.confirm(**checked(TokenSerializer, request))
+        return Response(status=204)
+
+
+class ResetView(OpenView):
+    @extend_schema(
+        operation_id="auth_password_reset", request=EmailSerializer, responses={202: MessageSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Sends a link for another password, if there is such an account. The answer is always the same."""
+        registration.ask_for_reset(**checked(EmailSerializer, request))
+        return Response({"message": "If there is such an account, we sent an e-mail to it."}, status=202)
+
+
+class ResetConfirmView(OpenView):
+    @extend_schema(operation_id="auth_password_reset_confirm", request=ResetSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Another password, by the token of the e-mail's link. All sessions end; pauses after guesses end
+        too."""
+        fields = ResetSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        registration.reset(**fields.validated_data)
+        return Response(status=204)
 
 
 class LoginView(OpenView):
     @extend_schema(operation_id="auth_login", request=LoginSerializer, responses={200: PairSerializer})
     def post(self, request: Request) -> Response:
-        """Gives an access token and a refresh token for e-mail and password."""
-        return Response(PairSerializer(services.log_in(**checked(LoginSerializer, request))).data)
+        """Gives an access token and a refresh token for e-mail and password, and a code where that is on."""
+        return Response(PairSerializer(logins.log_in(**checked(LoginSerializer, request))).data)
 
 
 class RefreshView(OpenView):
@@ -128,3 +176,53 @@ class SessionView(APIView):
         get_object_or_404(sessions.standing(own(Session.objects.all(), request.user)), pk=pk)
         sessions.end([pk], reason="ended-by-user")
         return Response(status=204)
+
+
+class TotpView(APIView):
+    @extend_schema(
+        operation_id="auth_totp_begin", request=WithPasswordSerializer, responses={200: TotpSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Begins a second factor: the secret for an authenticator, which counts once it is confirmed."""
+        user = user_of(request)
+        services.confirm_password(user, checked(WithPasswordSerializer, request)["password"])
+        return Response(TotpSerializer(totp.begin(user)).data)
+
+    @extend_schema(operation_id="auth_totp_switch_off", request=SwitchOffSerializer, responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """Switches the second factor off, by password and code."""
+        user, sent = user_of(request), checked(SwitchOffSerializer, request)
+        services.confirm_password(user, sent["password"])
+        throttles.guess_at(user.email)
+        if not totp.check(user, sent["code"]):
+            raise SecondFactorWrong
+        throttles.succeed(user.email)
+        totp.switch_off(user)
+        return Response(status=204)
+
+
+class TotpConfirmView(APIView):
+    @extend_schema(operation_id="auth_totp_confirm", request=CodeSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Switches the second factor on, by a first code."""
+        throttles.guess_at(user_of(request).email)
+        totp.confirm(user_of(request), checked(CodeSerializer, request)["code"])
+        throttles.succeed(user_of(request).email)
+        return Response(status=204)
+
+
+class ExportView(APIView):
+    @extend_schema(operation_id="auth_export", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> Response:
+        """Everything that is stored about you."""
+        return Response(person.export(user_of(request)))
+
+
+class ErasureView(APIView):
+    @extend_schema(operation_id="auth_erase", request=ErasureSerializer, responses={200: ErasedSerializer})
+    def post(self, request: Request) -> Response:
+        """Erases your account and the texts of your prompts, for good; `dryRun` counts what would go."""
+        user, sent = user_of(request), checked(ErasureSerializer, request)
+        services.confirm_password(user, sent["password"])
+        counts = person.erase(user, dry_run=sent["dry_run"])
+        return Response(ErasedSerializer({"counts": counts, "dryRun": sent["dry_run"]}).data)

@@ -54,6 +54,21 @@ def names(raw: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in raw.split(",") if part.strip())
 
 
+def lowered_names(raw: str) -> tuple[str, ...]:
+    return names(raw.lower())
+
+
+def one_of(*known: str) -> Callable[[str], str]:
+    """One of a few words."""
+
+    def cast(raw: str) -> str:
+        if raw not in known:
+            raise ValueError(f"write one of {', '.join(known)}")
+        return raw
+
+    return cast
+
+
 def networks(raw: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """A comma-separated list of addresses and networks (10.0.0.0/8)."""
     return tuple(ip_network(part) for part in names(raw))
@@ -186,6 +201,36 @@ declare(
 _S = "Accounts"
 declare(_S, "ACCESS_TOKEN_MINUTES", positive, 60, "How long an access token is good for.")
 declare(_S, "REFRESH_TOKEN_DAYS", positive, 14, "How long a refresh token is good for.")
+declare(
+    _S,
+    "REGISTRATION",
+    one_of("open", "invitation", "approval", "closed"),
+    "open",
+    "Who may register: open (anybody), invitation (whoever has a code), approval (anybody, once an administrator agrees), closed.",
+)
+declare(
+    _S,
+    "REGISTRATION_DOMAINS",
+    lowered_names,
+    (),
+    "Domains of the e-mail addresses that may register, comma-separated; empty means all.",
+)
+declare(
+    _S,
+    "EMAIL_CONFIRMATION",
+    flag,
+    False,
+    "Send a link to new addresses first. Then nobody learns by registering who has an account.",
+)
+declare(
+    _S,
+    "EMAIL_URL",
+    str,
+    "consolemail://",
+    "How e-mails leave: smtp+tls://user:password@host:587, smtp+ssl://…:465, filemail:///folder, consolemail:// (the server's output).",
+    secret=True,
+)
+declare(_S, "EMAIL_FROM", str, "gateway@localhost", "The sender of e-mails.")
 declare(
     _S,
     "ADMIN_EMAIL",

@@ -36,7 +36,7 @@ logger = logging.getLogger("gateway.requests")
 
 def is_page(path: str) -> bool:
     """Whether a person with a browser, cookies and forms is at this path."""
-    return path == "/" or path.startswith("/admin")
+    return path == "/" or path.startswith(("/admin", "/account/"))
 
 
 async def following(middleware: MiddlewareMixin, request: HttpRequest) -> HttpResponseBase:
@@ -84,7 +84,12 @@ class RequestId(Inline):
         request.META["REQUEST_STARTED"] = time.perf_counter()
         request_id.set(own)
         address = believe(request.META, settings.TRUSTED_PROXIES)
-        origin.arrive(address=address, device=request.headers.get("User-Agent", ""), request_id=own)
+        origin.arrive(
+            address=address,
+            device=request.headers.get("User-Agent", ""),
+            request_id=own,
+            user=lambda: getattr(request, "user", None),
+        )
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response["X-Request-ID"] = request.META["REQUEST_ID"]

@@ -61,6 +61,21 @@ TABLE: dict[type[Exception], Row] = {
     accounts.ModelNotAllowed: Row(
         403, "model-not-allowed", lambda e: f"This API key may ask: {', '.join(e.allowed)}."
     ),
+    accounts.TooManyAttempts: Row(
+        429, "too-many-attempts", lambda e: f"Too many attempts. Try again in {e.retry_after_seconds} s."
+    ),
+    accounts.SecondFactorNeeded: Row(
+        401, "second-factor-needed", "Send the code of your authenticator too, as `code`."
+    ),
+    accounts.SecondFactorWrong: Row(
+        400, "second-factor-wrong", "This is not the code, or there is nothing to switch on or off."
+    ),
+    accounts.RegistrationClosed: Row(403, "registration-closed", "Administrators make the accounts here."),
+    accounts.EmailRefused: Row(403, "email-refused", "Addresses of this domain cannot register here."),
+    accounts.InvitationWrong: Row(
+        403, "invitation-wrong", "Send a good invitation code, as `invitation`. Each works once."
+    ),
+    accounts.LinkWrong: Row(400, "link-wrong", "This link was used already, or is too old. Ask for another."),
     accounts.UnknownRole: Row(400, "unknown-role", "There is no such role; GET /api/roles lists them."),
     prompts.PromptBlocked: Row(
         422, "prompt-blocked", lambda e: f"The policy refuses prompts with: {', '.join(e.rules)}."

@@ -23,6 +23,19 @@ CALLS = {
     ("post", "/auth/refresh"),
     ("post", "/auth/logout"),
     ("get", "/auth/profile"),
+    ("post", "/auth/confirm"),
+    ("post", "/auth/password-reset"),
+    ("post", "/auth/password-reset/confirm"),
+    ("post", "/auth/totp"),
+    ("delete", "/auth/totp"),
+    ("post", "/auth/totp/confirm"),
+    ("get", "/auth/export"),
+    ("post", "/auth/erase"),
+    ("get", "/api/invitations"),
+    ("post", "/api/invitations"),
+    ("delete", "/api/invitations/{id}"),
+    ("get", "/api/users/{id}/export"),
+    ("post", "/api/users/{id}/erase"),
     ("post", "/auth/password"),
     ("get", "/auth/sessions"),
     ("delete", "/auth/sessions"),
@@ -59,13 +72,23 @@ CALLS = {
     ("post", "/api/policy-assignments"),
     ("delete", "/api/policy-assignments/{id}"),
 }
-OPEN = {"/user/register", "/auth/login", "/auth/refresh", "/auth/logout"}
+OPEN = {
+    *("/user/register", "/auth/login", "/auth/refresh", "/auth/logout", "/auth/confirm"),
+    *("/auth/password-reset", "/auth/password-reset/confirm"),
+}
 # What fits the shape and is refused all the same: a password that is common, a policy of rules that do not
-# exist, an assignment of a policy that does not, a slug that is taken, an end in the past.
+# exist, an assignment of a policy that does not, a slug that is taken, an end in the past, a role that does
+# not exist, tokens, codes and passwords that are somebody's.
 REFUSED_BY_CONTENT = {
     "/user/register",
+    "/auth/confirm",
     "/auth/password",
+    "/auth/password-reset/confirm",
+    "/auth/totp",
+    "/auth/totp/confirm",
+    "/auth/erase",
     "/api/keys",
+    "/api/users/{id}",
     "/api/policies",
     "/api/policies/{slug}/revisions",
     "/api/policy-assignments",

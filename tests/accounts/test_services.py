@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from accounts import services, sessions
+from accounts import registration, services, sessions
 from accounts.errors import EmailTaken, NotAuthenticated
 from accounts.models import User
 from tests.conftest import PASSWORD, make_user
@@ -30,7 +30,7 @@ def at_once(count, call):
 
 def test_of_many_who_register_one_address_one_gets_it():
     def register():
-        return services.register(email="a@b.org", first_name="A", last_name="B", password=PASSWORD)
+        return registration.register(email="a@b.org", first_name="A", last_name="B", password=PASSWORD)
 
     results = at_once(6, register)
     assert [type(result) for result in results].count(User) == 1
