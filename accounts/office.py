@@ -29,8 +29,8 @@ from accounts.permissions import Holds, manageable, own
 from accounts.serializers import (
     AccountChangeSerializer,
     AccountSerializer,
-    DryRunSerializer,
     ErasedSerializer,
+    EraseSerializer,
     InvitationSerializer,
     InviteSerializer,
     KeySerializer,
@@ -179,10 +179,10 @@ class UserErasureViewSet(OfficeView):
 
     needs = {"POST": "accounts.delete_user"}
 
-    @extend_schema(operation_id="users_erase", request=DryRunSerializer, responses={200: ErasedSerializer})
+    @extend_schema(operation_id="users_erase", request=EraseSerializer, responses={200: ErasedSerializer})
     def create(self, request: Request, pk: UUID) -> Response:
         """Erases an account and the texts of its prompts, for good; `dryRun` counts what would go."""
-        is_dry = checked(DryRunSerializer, request)["dry_run"]
+        is_dry = checked(EraseSerializer, request)["dry_run"]
         counts = person.erase(managed(request, pk), dry_run=is_dry)
         return Response(ErasedSerializer({"counts": counts, "dryRun": is_dry}).data)
 

@@ -286,13 +286,13 @@ class TotpSerializer(serializers.Serializer[Any]):
     uri = serializers.CharField()
 
 
-class DryRunSerializer(StrictSerializer):
+class EraseSerializer(StrictSerializer):
     """What `POST /api/users/{id}/erase` takes."""
 
     dryRun = StrictBooleanField(source="dry_run", default=False)
 
 
-class ErasureSerializer(WithPasswordSerializer, DryRunSerializer):
+class ErasureSerializer(WithPasswordSerializer, EraseSerializer):
     """What `POST /auth/erase` takes."""
 
 

@@ -122,6 +122,13 @@ declare(
     networks("127.0.0.1,::1"),
     "Addresses and networks of the proxies in front, comma-separated; only their X-Forwarded headers are believed.",
 )
+declare(
+    _S,
+    "CORS_ORIGINS",
+    names,
+    (),
+    "Origins of web pages that may call the API from a browser (https://app.example.org), comma-separated; empty means none.",
+)
 declare(_S, "BIND", str, "127.0.0.1", "The address to listen on. The image listens on 0.0.0.0.")
 declare(_S, "PORT", positive, 8080, "The port to listen on.")
 declare(

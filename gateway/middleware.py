@@ -15,11 +15,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from asgiref.sync import sync_to_async
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
@@ -110,8 +111,30 @@ class RequestId(Inline):
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+# Scripts, pictures and calls only from here; styles of a page may stand in it. A JSON answer needs nothing at
+# all.
+PAGES_MAY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+DATA_MAY = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Cors(CorsMiddleware):
+    """Lets pages of CORS_ORIGINS call the API. Only computes, and is asynchronous by itself."""
+
+
 class Security(Inline, SecurityMiddleware):
-    """HTTPS redirect, HSTS, nosniff, referrer and opener policy."""
+    """HTTPS redirect, HSTS, nosniff, referrer, opener; what a page may load; answers are not stored."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response = super().process_response(request, response)
+        is_html = response.get("Content-Type", "").startswith("text/html")
+        response.headers.setdefault("Content-Security-Policy", PAGES_MAY if is_html else DATA_MAY)
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        if not is_html:  # tokens, prompts, personal data (RFC 6749, 5.1)
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
 
 
 class Common(Inline, CommonMiddleware):

@@ -49,6 +49,11 @@ SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
 if not HTTPS:  # plain HTTP on localhost, by choice of PUBLIC_URL
     SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W010", "security.W016"]
 
+CORS_ALLOWED_ORIGINS = list(env.read("CORS_ORIGINS"))
+CORS_URLS_REGEX = r"^/(?!admin|account/)"  # pages have cookies and are nobody else's
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After"]
+
 # -- Secrets --
 SECRET_KEY = env.read("SECRET_KEY")
 JWT_CONSTANT = env.read("JWT_CONSTANT") or SECRET_KEY
@@ -67,6 +72,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "accounts",
@@ -77,6 +83,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "gateway.middleware.RequestId",
+    "gateway.middleware.Cors",
     "gateway.middleware.Security",
     "gateway.middleware.Sessions",
     "gateway.middleware.Common",
