@@ -14,7 +14,7 @@ in the database by hand count after FACTS_SECONDS.
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -86,14 +86,15 @@ class AccessBook:
         number = self._number
         return self._keep(credential, await load(), number)
 
-    def expire(self) -> None:
-        """Something has changed: the next request asks the database first."""
+    def expire(self, subjects: Collection[UUID]) -> None:
+        """These have changed: they are forgotten, and the next request asks the database first."""
+        self._drop(frozenset(subjects))
         self._must_ask_database = True
         self._verified_at = min(self._verified_at, time.monotonic() - FRESH_SECONDS - 0.001)
 
-    def announce(self) -> None:
-        """A change is committed: this process asks again, and the copy that others read is taken away."""
-        self.expire()
+    def announce(self, subjects: Collection[UUID]) -> None:
+        """A change is committed: `expire` again, and the copy that others read is taken away."""
+        self.expire(subjects)
         if self._copy is not None:
             self._copy.forget()
 
@@ -140,8 +141,13 @@ class AccessBook:
     # -- what has changed --
 
     def _ask(self) -> None:
-        """Learns what has changed. If nobody can be asked, the copy stays as old as it is."""
-        with self._asks:
+        """Learns what has changed. If nobody can be asked, the copy stays as old as it is.
+
+        While another thread asks, those who can still trust the copy do not wait for it.
+        """
+        if not self._asks.acquire(blocking=self._age() > TRUSTED_SECONDS):
+            return
+        try:
             if self._age() <= self._fresh_seconds:
                 return  # another thread was faster
             started = time.monotonic()
@@ -151,10 +157,12 @@ class AccessBook:
                 self._apply(news)
                 if not self._must_ask_database:  # else something changed while we asked
                     self._verified_at = started
-                self.uses.write()
             except (DatabaseError, InterfaceError) as error:
                 self._must_ask_database = must_ask or self._must_ask_database
                 logger.warning("access not read", extra={"kind": type(error).__name__})
+        finally:
+            self._asks.release()
+        self.uses.write_if_due()
 
     def _news(self, *, from_database: bool) -> changes.News:
         if self._copy is None:
@@ -170,10 +178,13 @@ class AccessBook:
             self._number = news.number
             if news.subjects is None:
                 self._known.clear()
-            elif news.subjects:
-                changed = frozenset(news.subjects)
-                for credential in [name for name, known in self._known.items() if known.subjects & changed]:
-                    del self._known[credential]
+        if news.subjects:
+            self._drop(frozenset(news.subjects))
+
+    def _drop(self, changed: frozenset[UUID]) -> None:
+        with self._facts:
+            for credential in [name for name, known in self._known.items() if known.subjects & changed]:
+                del self._known[credential]
 
 
 book = AccessBook(feed())

@@ -56,8 +56,8 @@ def record(subjects: Iterable[UUID]) -> None:
         )
         AccessChange.objects.filter(number__lte=last - KEPT).delete()  # as many as were added
     # This process at once: what runs in this transaction sees it, what runs beside it after the commit.
-    book.expire()
-    transaction.on_commit(book.announce)
+    book.expire(changed)
+    transaction.on_commit(lambda: book.announce(changed))
 
 
 def since(number: int) -> News:

@@ -11,9 +11,9 @@ first (nice 10 on Linux), so that a log-in takes what the model and the event lo
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import bcrypt
@@ -33,16 +33,34 @@ def _let_others_go_first() -> None:
 
 _threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hashing", initializer=_let_others_go_first)
 _places = threading.BoundedSemaphore(QUEUE)
+_held = threading.local()
+
+
+@contextmanager
+def a_place() -> Iterator[None]:
+    """A place in the queue, for all that is to be done around a hash. Raises Busy at once where there is
+    none.
+
+    Whoever asks before the first query is refused before he costs anything. Inside, hashing takes no other
+    place.
+    """
+    if getattr(_held, "by_this_thread", False):
+        yield
+        return
+    if not _places.acquire(blocking=False):
+        raise Busy
+    _held.by_this_thread = True
+    try:
+        yield
+    finally:
+        _held.by_this_thread = False
+        _places.release()
 
 
 def hashing(work: Callable[[], Result]) -> Result:
     """The result of `work`, done in one of the threads. Raises Busy where the queue is full."""
-    if not _places.acquire(blocking=False):
-        raise Busy
-    try:
+    with a_place():
         return _threads.submit(work).result()
-    finally:
-        _places.release()
 
 
 class BoundedArgon2Hasher(Argon2PasswordHasher):

@@ -1,7 +1,7 @@
 """
 Logging in: by e-mail, password and, where it is on, a code. The API and the admin's page both come here.
 
-    throttles ──► the password, hashed for unknown accounts too ──► the code ──► a session
+    a place ──► throttles ──► the password, hashed for unknown accounts too ──► the code ──► a session
 
 Unknown, deactivated, wrong password, wrong code: one wording, and the same work.
 """
@@ -9,41 +9,43 @@ Unknown, deactivated, wrong password, wrong code: one wording, and the same work
 from typing import NoReturn
 
 from django.contrib.auth.hashers import make_password
+from django.db import transaction
 from django.utils import timezone
 
-from accounts import audit, sessions, throttles, totp
-from accounts.errors import Busy, SecondFactorNeeded, WrongCredentials
+from accounts import audit, hashers, sessions, throttles, totp
+from accounts.errors import SecondFactorNeeded, WrongCredentials
 from accounts.models import User, UserManager
 from accounts.sessions import Pair
 
 
 def log_in(*, email: str, password: str, code: str = "") -> Pair:
     """A pair of tokens. Raises WrongCredentials, SecondFactorNeeded, TooManyAttempts, Busy."""
-    user = recognize(email=email, password=password, code=code)
-    User.objects.filter(id=user.id).update(last_login=timezone.now())
-    pair = sessions.open_session(user)
-    audit.record("login.ok", subject_id=user.pk, actor_id=user.pk, session=str(pair.session_id), by="api")
-    return pair
+    with hashers.a_place():
+        user = recognize(email=email, password=password, code=code)
+        with transaction.atomic():
+            User.objects.filter(id=user.id).update(last_login=timezone.now())
+            pair = sessions.open_session(user)
+            audit.record(
+                "login.ok", subject_id=user.pk, actor_id=user.pk, session=str(pair.session_id), by="api"
+            )
+        return pair
 
 
 def recognize(*, email: str, password: str, code: str = "") -> User:
     """The user whom e-mail, password and code belong to. Raises as `log_in` does."""
-    throttles.guess_at(email)
-    try:
+    with hashers.a_place():
+        throttles.guess_at(email)
         user, is_right = _weigh(email, password)
-    except Busy:
-        throttles.take_back(email)
-        raise
-    if user is None or not is_right:
-        _refuse(user, "password")
-    if totp.is_on(user):
-        if not code:
-            throttles.take_back(email)
-            raise SecondFactorNeeded
-        if not totp.check(user, code):
-            _refuse(user, "code")
-    throttles.succeed(email)
-    return user
+        if user is None or not is_right:
+            _refuse(user, "password")
+        if totp.is_on(user):
+            if not code:
+                throttles.take_back(email)
+                raise SecondFactorNeeded
+            if not totp.check(user, code):
+                _refuse(user, "code")
+        throttles.succeed(email)
+        return user
 
 
 def _weigh(email: str, password: str) -> tuple[User | None, bool]:

@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import audit, changes, sessions, throttles
-from accounts.errors import Busy, UnknownRole, WrongCredentials
+from accounts import audit, changes, hashers, sessions, throttles
+from accounts.errors import UnknownRole, WrongCredentials
 from accounts.models import Session, User, UserManager
 from accounts.roles import STAFF, USER
 
@@ -98,16 +98,12 @@ def noted(user: User) -> None:
 
 def confirm_password(user: User, password: str) -> None:
     """Whoever holds the token also knows the password. Raises WrongCredentials, TooManyAttempts, Busy."""
-    throttles.guess_at(user.email)
-    try:
-        is_right = user.check_password(password)
-    except Busy:
-        throttles.take_back(user.email)
-        raise
-    if not is_right:
-        audit.record("login.failed", subject_id=user.pk, wrong="password", by="confirmation")
-        raise WrongCredentials
-    throttles.succeed(user.email)
+    with hashers.a_place():
+        throttles.guess_at(user.email)
+        if not user.check_password(password):
+            audit.record("login.failed", subject_id=user.pk, wrong="password", by="confirmation")
+            raise WrongCredentials
+        throttles.succeed(user.email)
 
 
 def change_password(user: User, *, current: str, new: str, session_id: UUID | None) -> None:

@@ -50,9 +50,10 @@ def guess_at(email: str) -> None:
 
     From an address that the owner is known by, his account's pause does not count.
     """
-    guess_from_here()
-    if not _is_known_here(email):
-        _attempt(_account(email), ACCOUNT)
+    with transaction.atomic():
+        guess_from_here()
+        if not _is_known_here(email):
+            _attempt(_account(email), ACCOUNT)
 
 
 def guess_from_here() -> None:
@@ -70,12 +71,13 @@ def register_from_here() -> None:
 def succeed(email: str) -> None:
     """The guess was right: the account begins anew. The address only gets this attempt back: otherwise a
     log-in to an account of one's own would buy thirty guesses at others."""
-    Attempt.objects.filter(subject=_hashed(_account(email))).delete()
-    _give_back(f"address:{_network(origin.current().address)}")
+    with transaction.atomic():
+        Attempt.objects.filter(subject=_hashed(_account(email))).delete()
+        _give_back(f"address:{_network(origin.current().address)}")
 
 
 def take_back(email: str) -> None:
-    """It came to no guess: too many were hashing, or only the second factor is missing."""
+    """It came to no guess: only the second factor is missing."""
     _give_back(_account(email))
     _give_back(f"address:{_network(origin.current().address)}")
 

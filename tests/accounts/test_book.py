@@ -95,7 +95,7 @@ def test_a_change_during_the_reading_is_not_remembered_past_it(alice, clock):
         caller = of_session(pair.session_id)
         read.append(caller)
         sessions.end([pair.session_id], reason="test")
-        book.expire()
+        book.expire([])
         book._ask()
         return caller
 

@@ -1,4 +1,5 @@
-"""Somebody has the whole database and nothing else: it holds no key, token, password or raw value of a prompt."""
+"""Somebody has the whole database and nothing else: it holds no key, token, password or raw value of a
+prompt."""
 
 import json
 from datetime import timedelta
