@@ -28,6 +28,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts import audit
 from prompts import book
 from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS, dry_run
 from prompts.ids import floor
@@ -272,11 +273,12 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> HttpResponseBase:
         """At most `EXPORT_ROWS` rows; cells cannot turn into formulas."""
         rows = queryset.select_related("user").order_by("-id")
-        if len(rows.values_list("id")[: EXPORT_ROWS + 1]) > EXPORT_ROWS:
+        if (count := len(rows.values_list("id")[: EXPORT_ROWS + 1])) > EXPORT_ROWS:
             self.message_user(
                 request, f"More than {EXPORT_ROWS:,} rows: narrow the selection.", messages.ERROR
             )
             return None  # type: ignore[return-value]  # Django shows the list again
+        audit.record("prompts.exported", rows=count)
         return HttpResponse(
             "".join(csv_lines(rows, with_text=self.may_read(request))),
             content_type="text/csv; charset=utf-8",

@@ -2,13 +2,16 @@
 
 import json
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts import audit, keys, services, sessions
 from accounts.models import AuditEvent, AuditHead, User
+from prompts.models import Prompt
 from tests.accounts.test_services import at_once
 from tests.conftest import PASSWORD
 
@@ -140,3 +143,19 @@ def test_ending_a_reused_session_says_why(alice):
         "/auth/refresh", json.dumps({"refresh_token": pair.refresh}), content_type="application/json"
     )
     assert AuditEvent.objects.get(action="session.ended").details["reason"] == "refresh-token-reused"
+
+
+def test_policies_and_exports_of_the_book_are_recorded(root):
+    from sanitization.services import activate, add_revision, archive, assign, create_policy, unassign
+
+    policy = create_policy(slug="p")
+    activate(add_revision(policy, document={}))
+    unassign(assign(kind="role", subject="user", policy=policy))
+    archive(policy, archived=True)
+    assert actions() == ["policy.activated", "policy.assigned", "policy.unassigned", "policy.archived"]
+    assert AuditEvent.objects.get(number=1).details == {"policy": "p", "revision": 1}
+    office = Client()
+    office.force_login(root)
+    row = Prompt.objects.create(created_at=timezone.now(), instance_id=uuid4(), outcome="answered")
+    office.post("/admin/prompts/prompt/", {"action": "export_csv", "_selected_action": [str(row.pk)]})
+    assert AuditEvent.objects.get(action="prompts.exported").actor_id == root.pk
