@@ -1,5 +1,4 @@
-"""Registers the project's own checks, pages and commands with Django, and puts policies on the audit trail.
-"""
+"""Registers the project's own checks, pages and commands, and puts changes of policies on the audit trail."""
 
 from django.apps import AppConfig
 

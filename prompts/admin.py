@@ -160,7 +160,7 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     actions = ("export_csv",)
     text_fields = ("sanitized_prompt", "sanitized_system", "sanitized_answer")
     fields = (
-        *("id", "created_at", "finished_at", "user", "outcome", "model", "policy"),
+        *("id", "created_at", "finished_at", "user", "key_id", "outcome", "model", "policy"),
         *text_fields,
         *("finding_table", "finish_reason", "prompt_tokens", "completion_tokens", "cached"),
         *("queue_ms", "first_token_ms", "total_ms", "request_id", "instance_id", "erased_at"),

@@ -50,6 +50,7 @@ class Entry:
     prompt: Sanitized
     system: Sanitized
     findings: tuple[dict[str, Any], ...]
+    key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,16 @@ from prompts.models import Prompt
 BATCH = 1_000
 FIELDS = (
     *("id", "created_at", "finished_at", "outcome", "model", "policy", "prompt", "system", "response"),
-    *("findings", "finish_reason", "prompt_tokens", "completion_tokens", "cached", "request_id", "erased_at"),
+    *(
+        "key_id",
+        "findings",
+        "finish_reason",
+        "prompt_tokens",
+        "completion_tokens",
+        "cached",
+        "request_id",
+        "erased_at",
+    ),
 )
 
 
@@ -40,6 +49,7 @@ def erase(user_id: UUID) -> int:
             rules=[],
             erased_at=Coalesce("erased_at", Now()),
             user=None,
+            key_id=None,
             request_id="",
         )
         done += len(ids)

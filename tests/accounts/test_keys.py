@@ -147,10 +147,11 @@ def test_an_administrator_lists_and_revokes_keys_of_others(alice, root, token_of
 
 
 async def test_a_program_asks_with_its_key(served, alice, parrot):
-    _, secret = await sync_to_async(keys.create)(alice, name="x", scopes=["prompt"])
+    key, secret = await sync_to_async(keys.create)(alice, name="x", scopes=["prompt"])
     answer = await Caller(secret).ask("hello")
     assert answer.status_code == 201
-    assert await Prompt.objects.filter(user=alice).acount() == 1
+    row = await Prompt.objects.aget(user=alice)
+    assert row.key_id == key.pk  # the book tells by which key
 
 
 async def test_a_key_with_a_list_of_models_asks_no_other(served, alice, parrot):
