@@ -210,7 +210,9 @@ def _send_confirmation(user: User) -> None:
 def invite(
     *, expires_at: datetime, email: str = "", roles: Sequence[str] = (), by: User | None = None
 ) -> tuple[Invitation, str]:
-    """An invitation and its code, which is shown once. With an e-mail it is for that address alone."""
+    """An invitation and its code, which is shown once. With an e-mail it is for that address alone. Raises
+    UnknownRole."""
+    services.known_roles(roles)
     code = secrets.token_urlsafe(24)
     with transaction.atomic():
         made = Invitation.objects.create(

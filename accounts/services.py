@@ -44,13 +44,19 @@ def set_active(users: QuerySet[User], *, active: bool) -> int:
     return len(changed)
 
 
-def set_roles(user: User, names: Iterable[str]) -> None:
-    """Gives a user exactly these roles, and access to the admin if one of them has work there. All sessions
-    end: what they were opened with is no longer what the user may do. Raises UnknownRole."""
+def known_roles(names: Iterable[str]) -> list[Group]:
+    """The groups of these names. Raises UnknownRole."""
     wanted = set(names)
     groups = list(Group.objects.filter(name__in=wanted))
     if unknown := wanted - {group.name for group in groups}:
         raise UnknownRole(tuple(sorted(unknown)))
+    return groups
+
+
+def set_roles(user: User, names: Iterable[str]) -> None:
+    """Gives a user exactly these roles, and access to the admin if one of them has work there. All sessions
+    end: what they were opened with is no longer what the user may do. Raises UnknownRole."""
+    groups = known_roles(names)
     with transaction.atomic():
         user.groups.set(groups)
         roles_changed(user)

@@ -40,7 +40,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY, SESSION_COOKIE_AGE = True, 12 * 3600  # a working day, in seconds
 CSRF_FAILURE_VIEW = "gateway.problems.csrf_failed"
 X_FRAME_OPTIONS = "DENY"
 # gateway.middleware holds subclasses of the middleware that these look for by its exact name;

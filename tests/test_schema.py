@@ -89,6 +89,7 @@ REFUSED_BY_CONTENT = {
     "/auth/erase",
     "/api/keys",
     "/api/users/{id}",
+    "/api/invitations",
     "/api/policies",
     "/api/policies/{slug}/revisions",
     "/api/policy-assignments",

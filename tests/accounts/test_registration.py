@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import mail, registration, services
-from accounts.errors import InvitationWrong
+from accounts.errors import InvitationWrong, UnknownRole
 from accounts.models import Invitation, User
 from tests.accounts.test_services import at_once
 from tests.conftest import PASSWORD
@@ -73,6 +73,11 @@ def test_an_invitation_works_once(settings):
     made.refresh_from_db()
     assert made.used_by.email == "ann@example.org"
     assert register(invitation=code, email="bob@example.org").json()["code"] == "invitation-wrong"
+
+
+def test_an_invitation_to_a_role_that_there_is_not_is_not_made():
+    with pytest.raises(UnknownRole):
+        registration.invite(expires_at=timezone.now() + WEEK, roles=["wizard"])
 
 
 @pytest.mark.parametrize("change", [{"expires_at": timezone.now() - WEEK}, {"email": "other@example.org"}])

@@ -4,10 +4,11 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts import registration
+from accounts.errors import UnknownRole
 
 
 class Command(BaseCommand):
@@ -22,5 +23,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, email: str, role: list[str], days: int, **options: Any) -> None:
         expires_at = timezone.now() + timedelta(days=days)
-        _, code = registration.invite(expires_at=expires_at, email=email, roles=role)
+        try:
+            _, code = registration.invite(expires_at=expires_at, email=email, roles=role)
+        except UnknownRole as error:
+            raise CommandError(f"There is no role {', '.join(error.names)}.", returncode=2) from None
         self.stdout.write(code)
