@@ -1,14 +1,20 @@
 """
-Password hashing, bounded: at most `AT_ONCE` hashes run in the process, whatever arrives.
+Password hashing, bounded: in `AT_ONCE` threads of its own, with a short queue, whatever arrives.
+
+    login, login, login … ──► QUEUE places ──► AT_ONCE threads, each of low priority
+                                  └ full: Busy at once, with Retry-After; nothing piles up
 
 Argon2id with 19 MiB, time 2, one lane (OWASP Password Storage Cheat Sheet). Django's default of 100 MiB and
-eight lanes would let a burst of log-ins take the machine from the model.
+eight lanes would let a burst of log-ins take the machine from the model. The threads let everybody else go
+first (nice 10 on Linux), so that a log-in takes what the model and the event loop leave.
 """
 
+import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import bcrypt
 from django.contrib.auth.hashers import Argon2PasswordHasher, BCryptPasswordHasher
@@ -16,19 +22,45 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, BCryptPasswordHash
 from accounts.errors import Busy
 
 AT_ONCE = 2
-WAIT_SECONDS = 10
-_places = threading.BoundedSemaphore(AT_ONCE)
+QUEUE = 10  # those that are hashing among them
+Result = TypeVar("Result")
+
+
+def _let_others_go_first() -> None:
+    with suppress(OSError, AttributeError):  # Linux gives threads priorities of their own, others do not
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hashing", initializer=_let_others_go_first)
+_places = threading.BoundedSemaphore(QUEUE)
+_held = threading.local()
 
 
 @contextmanager
 def a_place() -> Iterator[None]:
-    """Waits for one of the places. Raises Busy after `WAIT_SECONDS`."""
-    if not _places.acquire(timeout=WAIT_SECONDS):
+    """A place in the queue, for all that is to be done around a hash. Raises Busy at once where there is
+    none.
+
+    Whoever asks before the first query is refused before he costs anything. Inside, hashing takes no other
+    place.
+    """
+    if getattr(_held, "by_this_thread", False):
+        yield
+        return
+    if not _places.acquire(blocking=False):
         raise Busy
+    _held.by_this_thread = True
     try:
         yield
     finally:
+        _held.by_this_thread = False
         _places.release()
+
+
+def hashing(work: Callable[[], Result]) -> Result:
+    """The result of `work`, done in one of the threads. Raises Busy where the queue is full."""
+    with a_place():
+        return _threads.submit(work).result()
 
 
 class BoundedArgon2Hasher(Argon2PasswordHasher):
@@ -39,12 +71,12 @@ class BoundedArgon2Hasher(Argon2PasswordHasher):
     parallelism = 1
 
     def encode(self, password: str, salt: Any) -> str:
-        with a_place():
-            return str(super().encode(password, salt))
+        encode = super().encode
+        return hashing(lambda: str(encode(password, salt)))
 
     def verify(self, password: str, encoded: str) -> bool:
-        with a_place():
-            return bool(super().verify(password, encoded))
+        verify = super().verify
+        return hashing(lambda: bool(verify(password, encoded)))
 
 
 class BoundedBcryptHasher(BCryptPasswordHasher):
@@ -54,12 +86,11 @@ class BoundedBcryptHasher(BCryptPasswordHasher):
     """
 
     def encode(self, password: str, salt: Any) -> str:
-        with a_place():
-            return str(super().encode(password, salt))
+        encode = super().encode
+        return hashing(lambda: str(encode(password, salt)))
 
     def verify(self, password: str, encoded: str) -> bool:
         stored = encoded.split("$", 1)[1].encode("ascii")
-        with a_place():
-            # bcrypt reads 72 bytes. The service that made these hashes cut longer passwords there without a
-            # word; the library of today refuses them, so the cut is made here.
-            return bcrypt.checkpw(password.encode()[:72], stored)
+        # bcrypt reads 72 bytes. The service that made these hashes cut longer passwords there without a word;
+        # the library of today refuses them, so the cut is made here.
+        return hashing(lambda: bcrypt.checkpw(password.encode()[:72], stored))

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from accounts.models import User, UserManager
+from accounts.roles import USER
 
 BATCH = 500
 # The Modular Crypt Format of bcrypt: variant, cost, 22 characters of salt and 31 of hash.
@@ -80,6 +82,11 @@ def _save(batch: Mapping[str, User], report: Report, *, dry_run: bool) -> None:
     fresh = [user for email, user in batch.items() if email not in known]
     if not dry_run:
         User.objects.bulk_create(fresh, ignore_conflicts=True)
+        group, _ = Group.objects.get_or_create(name=USER)
+        ids = User.objects.filter(email__in=[user.email for user in fresh]).values_list("id", flat=True)
+        User.groups.through.objects.bulk_create(
+            [User.groups.through(user_id=id, group_id=group.pk) for id in ids], ignore_conflicts=True
+        )
     report.existing += len(known)
     report.imported += len(fresh)
 

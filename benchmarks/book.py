@@ -99,13 +99,13 @@ def fill(rows: int) -> Any:
 def measure(root: Any, user: Any) -> dict[str, float]:
     """Page to median milliseconds."""
     from django.test import Client
-    from rest_framework_simplejwt.tokens import AccessToken
 
+    from accounts.sessions import open_session
     from prompts.models import Prompt
 
     office = Client(headers={"Host": "localhost"})
     office.force_login(root)
-    bearer = {"Authorization": f"Bearer {AccessToken.for_user(user)}", "Host": "localhost"}
+    bearer = {"Authorization": f"Bearer {open_session(user).access}", "Host": "localhost"}
     book = "/admin/prompts/prompt/"
     middle = Prompt.objects.order_by("-id")[1000]
     pages = {

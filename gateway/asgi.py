@@ -112,6 +112,17 @@ async def refuse(send: Send, row: Row, path: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def unsniffed(send: Send) -> Send:
+    """Browsers take a static file for what its type says, and for nothing else."""
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff")]
+        await send(message)
+
+    return sending
+
+
 async def drain(receive: Receive) -> None:
     """Reads and drops what is left of a request's body."""
     dropped = 0
@@ -149,7 +160,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http" and scope["path"].startswith(STATIC_PREFIX):
         mounted = {**scope, "root_path": scope.get("root_path", "") + STATIC_PREFIX.rstrip("/")}
         try:
-            await static_files(mounted, receive, send)
+            await static_files(mounted, receive, unsniffed(send))
         except StaticError as error:  # no such file, or another method than GET
             missing = error.status_code == 404
             await refuse(send, TABLE[Http404] if missing else TABLE[MethodNotAllowed], scope["path"])

@@ -10,6 +10,7 @@ with the variable's name.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,26 @@ def names(raw: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in raw.split(",") if part.strip())
 
 
+def lowered_names(raw: str) -> tuple[str, ...]:
+    return names(raw.lower())
+
+
+def one_of(*known: str) -> Callable[[str], str]:
+    """One of a few words."""
+
+    def cast(raw: str) -> str:
+        if raw not in known:
+            raise ValueError(f"write one of {', '.join(known)}")
+        return raw
+
+    return cast
+
+
+def networks(raw: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A comma-separated list of addresses and networks (10.0.0.0/8)."""
+    return tuple(ip_network(part) for part in names(raw))
+
+
 @dataclass(frozen=True)
 class Variable:
     """One environment variable. `default` is what an unset or empty variable means."""
@@ -113,6 +134,20 @@ declare(
     str,
     "",
     "The address people type; empty means http://localhost and PORT. It decides the allowed host, HTTPS redirects, HSTS, Secure cookies and CSRF origins.",
+)
+declare(
+    _S,
+    "TRUSTED_PROXIES",
+    networks,
+    networks("127.0.0.1,::1"),
+    "Addresses and networks of the proxies in front, comma-separated; only their X-Forwarded headers are believed.",
+)
+declare(
+    _S,
+    "CORS_ORIGINS",
+    names,
+    (),
+    "Origins of web pages that may call the API from a browser (https://app.example.org), comma-separated; empty means none.",
 )
 declare(_S, "BIND", str, "127.0.0.1", "The address to listen on. The image listens on 0.0.0.0.")
 declare(_S, "PORT", positive, 8080, "The port to listen on.")
@@ -193,6 +228,36 @@ declare(
 _S = "Accounts"
 declare(_S, "ACCESS_TOKEN_MINUTES", positive, 60, "How long an access token is good for.")
 declare(_S, "REFRESH_TOKEN_DAYS", positive, 14, "How long a refresh token is good for.")
+declare(
+    _S,
+    "REGISTRATION",
+    one_of("open", "invitation", "approval", "closed"),
+    "open",
+    "Who may register: open (anybody), invitation (whoever has a code), approval (anybody, once an administrator agrees), closed.",
+)
+declare(
+    _S,
+    "REGISTRATION_DOMAINS",
+    lowered_names,
+    (),
+    "Domains of the e-mail addresses that may register, comma-separated; empty means all.",
+)
+declare(
+    _S,
+    "EMAIL_CONFIRMATION",
+    flag,
+    False,
+    "Send a link to new addresses first. Then nobody learns by registering who has an account.",
+)
+declare(
+    _S,
+    "EMAIL_URL",
+    str,
+    "consolemail://",
+    "How e-mails leave: smtp+tls://user:password@host:587, smtp+ssl://…:465, filemail:///folder, consolemail:// (the server's output).",
+    secret=True,
+)
+declare(_S, "EMAIL_FROM", str, "gateway@localhost", "The sender of e-mails.")
 declare(
     _S,
     "ADMIN_EMAIL",

@@ -15,10 +15,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from asgiref.sync import sync_to_async
+from corsheaders.middleware import CorsMiddleware
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
@@ -26,14 +28,16 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
+from accounts import origin
 from gateway.logs import request_id
+from gateway.proxies import believe
 
 logger = logging.getLogger("gateway.requests")
 
 
 def is_page(path: str) -> bool:
     """Whether a person with a browser, cookies and forms is at this path."""
-    return path == "/" or path.startswith("/admin")
+    return path == "/" or path.startswith(("/admin", "/account/"))
 
 
 async def following(middleware: MiddlewareMixin, request: HttpRequest) -> HttpResponseBase:
@@ -67,7 +71,7 @@ class PageOnly(MiddlewareMixin):
 
 
 class RequestId(Inline):
-    """Gives each request an id (`X-Request-ID`, answered too) and one log line without its text.
+    """Gives each request an id (`X-Request-ID`, answered too), its origin, and one log line without its text.
 
     A caller's own id is taken only if it is a UUID: anything freer could carry a secret into the log.
     """
@@ -80,6 +84,13 @@ class RequestId(Inline):
         request.META["REQUEST_ID"] = own
         request.META["REQUEST_STARTED"] = time.perf_counter()
         request_id.set(own)
+        address = believe(request.META, settings.TRUSTED_PROXIES)
+        origin.arrive(
+            address=address,
+            device=request.headers.get("User-Agent", ""),
+            request_id=own,
+            user=lambda: getattr(request, "user", None),
+        )
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response["X-Request-ID"] = request.META["REQUEST_ID"]
@@ -100,8 +111,30 @@ class RequestId(Inline):
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+# Scripts, pictures and calls only from here; styles of a page may stand in it. A JSON answer needs nothing at
+# all.
+PAGES_MAY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+DATA_MAY = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Cors(CorsMiddleware):
+    """Lets pages of CORS_ORIGINS call the API. Only computes, and is asynchronous by itself."""
+
+
 class Security(Inline, SecurityMiddleware):
-    """HTTPS redirect, HSTS, nosniff, referrer and opener policy."""
+    """HTTPS redirect, HSTS, nosniff, referrer, opener; what a page may load; answers are not stored."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response = super().process_response(request, response)
+        is_html = response.get("Content-Type", "").startswith("text/html")
+        response.headers.setdefault("Content-Security-Policy", PAGES_MAY if is_html else DATA_MAY)
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        if not is_html:  # tokens, prompts, personal data (RFC 6749, 5.1)
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
 
 
 class Common(Inline, CommonMiddleware):

@@ -57,12 +57,42 @@ TABLE: dict[type[Exception], Row] = {
     accounts.NotAuthenticated: Row(
         401,
         "not-authenticated",
-        "Send a valid access token: Authorization: Bearer <access_token>.",
+        "Send a valid access token or API key: Authorization: Bearer <token>.",
         Known("invalid_api_key"),
     ),
     accounts.WrongCredentials: Row(401, "wrong-credentials", "E-mail and password do not belong together."),
     accounts.EmailTaken: Row(409, "email-taken", "An account with this e-mail exists. Log in instead."),
     accounts.Busy: Row(503, "busy", "Too many people are logging in at this moment. Try again shortly."),
+    accounts.AccessUnavailable: Row(503, "access-unavailable", _AWAY),
+    accounts.OutOfScope: Row(
+        403,
+        "key-scope",
+        lambda e: (
+            f"This API key lacks the scope `{e.scope}`."
+            if e.scope
+            else "API keys do not reach this. Log in and use the access token."
+        ),
+    ),
+    accounts.MayNotAsk: Row(403, "no-role", "Your account has no role that may ask. Ask an administrator."),
+    accounts.ModelNotAllowed: Row(
+        403, "model-not-allowed", lambda e: f"This API key may ask: {', '.join(e.allowed)}."
+    ),
+    accounts.TooManyAttempts: Row(
+        429, "too-many-attempts", lambda e: f"Too many attempts. Try again in {e.retry_after_seconds} s."
+    ),
+    accounts.SecondFactorNeeded: Row(
+        401, "second-factor-needed", "Send the code of your authenticator too, as `code`."
+    ),
+    accounts.SecondFactorWrong: Row(
+        400, "second-factor-wrong", "This is not the code, or there is nothing to switch on or off."
+    ),
+    accounts.RegistrationClosed: Row(403, "registration-closed", "Administrators make the accounts here."),
+    accounts.EmailRefused: Row(403, "email-refused", "Addresses of this domain cannot register here."),
+    accounts.InvitationWrong: Row(
+        403, "invitation-wrong", "Send a good invitation code, as `invitation`. Each works once."
+    ),
+    accounts.LinkWrong: Row(400, "link-wrong", "This link was used already, or is too old. Ask for another."),
+    accounts.UnknownRole: Row(400, "unknown-role", "There is no such role; GET /api/roles lists them."),
     prompts.PromptBlocked: Row(
         422,
         "prompt-blocked",
@@ -139,7 +169,7 @@ TABLE: dict[type[Exception], Row] = {
     drf.NotAuthenticated: Row(
         401,
         "not-authenticated",
-        "Send a valid access token: Authorization: Bearer <access_token>.",
+        "Send a valid access token or API key: Authorization: Bearer <token>.",
         Known("invalid_api_key"),
     ),
     drf.NotFound: Row(404, "not-found", "There is nothing here, or it is not yours."),

@@ -32,6 +32,7 @@ HTTPS = _public.scheme == "https"
 # The loopback names stay allowed: health checks and the operator's own curl come that way.
 ALLOWED_HOSTS = sorted({_public.hostname, "localhost", "127.0.0.1", "[::1]"})
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+TRUSTED_PROXIES = env.read("TRUSTED_PROXIES")
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz/?$", r"^readyz/?$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
@@ -39,7 +40,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY, SESSION_COOKIE_AGE = True, 12 * 3600  # a working day, in seconds
 CSRF_FAILURE_VIEW = "gateway.problems.csrf_failed"
 X_FRAME_OPTIONS = "DENY"
 # gateway.middleware holds subclasses of the middleware that these look for by its exact name;
@@ -47,6 +48,11 @@ X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
 if not HTTPS:  # plain HTTP on localhost, by choice of PUBLIC_URL
     SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W010", "security.W016"]
+
+CORS_ALLOWED_ORIGINS = list(env.read("CORS_ORIGINS"))
+CORS_URLS_REGEX = r"^/(?!admin|account/)"  # pages have cookies and are nobody else's
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After"]
 
 # -- Secrets --
 SECRET_KEY = env.read("SECRET_KEY")
@@ -66,7 +72,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
+    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "accounts",
@@ -77,6 +83,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "gateway.middleware.RequestId",
+    "gateway.middleware.Cors",
     "gateway.middleware.Security",
     "gateway.middleware.Sessions",
     "gateway.middleware.Common",
@@ -172,13 +179,22 @@ PASSWORD_HASHERS = [
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.read("ACCESS_TOKEN_MINUTES")),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.read("REFRESH_TOKEN_DAYS")),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
     "SIGNING_KEY": JWT_CONSTANT,
     "ALGORITHM": "HS256",
     "USER_ID_FIELD": "id",
     "USER_ID_CLAIM": "sub",
 }
+REGISTRATION = env.read("REGISTRATION")
+REGISTRATION_DOMAINS = env.read("REGISTRATION_DOMAINS")
+EMAIL_CONFIRMATION = env.read("EMAIL_CONFIRMATION")
+_mail = Env.email_url_config(env.read("EMAIL_URL"))
+EMAIL_BACKEND, EMAIL_FILE_PATH = _mail["EMAIL_BACKEND"], f"/{_mail['EMAIL_FILE_PATH']}"
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.read("EMAIL_FROM")
+PASSWORD_RESET_TIMEOUT = 4 * 3600  # of links in e-mails, in seconds
 ADMIN_EMAIL = env.read("ADMIN_EMAIL")
 ADMIN_PASSWORD = env.read("ADMIN_PASSWORD")
 

@@ -28,6 +28,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts import audit
 from prompts import book
 from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS, dry_run
 from prompts.ids import floor
@@ -67,7 +68,7 @@ def estimated_rows(table: str) -> int:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE relname = %s", [table])
         else:
-            cursor.execute(f"SELECT max(rowid) FROM {connection.ops.quote_name(table)}")  # noqa: S608
+            cursor.execute(f"SELECT max(rowid) FROM {connection.ops.quote_name(table)}")  # noqa: S608  # nosec B608
         found = cursor.fetchone()
     return max(0, (found[0] if found else 0) or 0)
 
@@ -135,7 +136,7 @@ def highlighted(text: str, findings: list[dict[str, Any]], part: str) -> SafeStr
 def same_value(fingerprint: str) -> SafeString:
     """A link to the rows in which the same value was found, without anybody knowing which value."""
     address = f"{reverse('admin:prompts_prompt_changelist')}?{urlencode({'q': fingerprint})}"
-    return format_html('<a href="{}">{}</a>', address, fingerprint) if fingerprint else mark_safe("")
+    return format_html('<a href="{}">{}</a>', address, fingerprint) if fingerprint else mark_safe("")  # nosec B308
 
 
 @admin.register(Prompt)
@@ -159,7 +160,7 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     actions = ("export_csv",)
     text_fields = ("sanitized_prompt", "sanitized_system", "sanitized_answer")
     fields = (
-        *("id", "created_at", "finished_at", "user", "outcome", "model", "policy"),
+        *("id", "created_at", "finished_at", "user", "key_id", "outcome", "model", "policy"),
         *text_fields,
         *("finding_table", "finish_reason", "prompt_tokens", "completion_tokens", "cached_tokens"),
         "cached",
@@ -274,7 +275,7 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
                 for finding in row.findings
             ),
         )
-        return format_html("<table><tr>{}</tr>{}</table>", head, lines) if row.findings else mark_safe("none")
+        return format_html("<table><tr>{}</tr>{}</table>", head, lines) if row.findings else mark_safe("none")  # nosec B308
 
     # -- export --
 
@@ -282,11 +283,12 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     def export_csv(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> HttpResponseBase:
         """At most `EXPORT_ROWS` rows; cells cannot turn into formulas."""
         rows = queryset.select_related("user").order_by("-id")
-        if len(rows.values_list("id")[: EXPORT_ROWS + 1]) > EXPORT_ROWS:
+        if (count := len(rows.values_list("id")[: EXPORT_ROWS + 1])) > EXPORT_ROWS:
             self.message_user(
                 request, f"More than {EXPORT_ROWS:,} rows: narrow the selection.", messages.ERROR
             )
             return None  # type: ignore[return-value]  # Django shows the list again
+        audit.record("prompts.exported", rows=count)
         return HttpResponse(
             "".join(csv_lines(rows, with_text=self.may_read(request))),
             content_type="text/csv; charset=utf-8",

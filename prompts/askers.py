@@ -7,24 +7,38 @@ from uuid import UUID
 from django.http import HttpRequest
 from rest_framework.exceptions import UnsupportedMediaType
 
+from accounts.access import Caller, Scope
 from accounts.authentication import aidentify
 from accounts.strict import parse_strictly
-from prompts.asks import CacheUse
+from prompts.asks import Ask, CacheUse
+from prompts.work import House
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Who asks, in which request, and what he said about the cache (RFC 9111, 5.2.1)."""
 
-    user_id: UUID
+    caller: Caller
     request_id: str
     cache: CacheUse = "use"
 
+    @property
+    def user_id(self) -> UUID:
+        return self.caller.user_id
 
-async def asker_of(request: HttpRequest) -> Asker:
+    @property
+    def key_id(self) -> UUID | None:
+        return self.caller.key_id
+
+    def permits_model(self, ask: Ask, house: House) -> None:
+        """Raises UnknownModel, and ModelNotAllowed for one that the caller's key does not name."""
+        self.caller.permits_model(house.backend.choose(ask.model).name)
+
+
+async def asker_of(request: HttpRequest, *, scope: Scope = Scope.PROMPT) -> Asker:
     """Raises what `aidentify` raises."""
-    user = await aidentify(request.headers.get("Authorization"))
-    return Asker(user.pk, request.META["REQUEST_ID"], cache_use(request.headers.get("Cache-Control", "")))
+    caller = await aidentify(request.headers.get("Authorization"), scope=scope)
+    return Asker(caller, request.META["REQUEST_ID"], cache_use(request.headers.get("Cache-Control", "")))
 
 
 def cache_use(header: str) -> CacheUse:

@@ -56,6 +56,7 @@ class Ask:
     streamed: bool = False
     cache: CacheUse = "use"
     conversation_id: UUID | None = None
+    key_id: UUID | None = None  # the API key that it came by
 
     def parts(self) -> dict[str, str]:
         """Every text of the request by its pointer, in the order in which placeholders are numbered: what the

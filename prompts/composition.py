@@ -68,7 +68,7 @@ async def policy_of(ask: Ask) -> Policy:
     """
     snapshot = await store.current()
     roles = await roles_of(ask.user_id) if snapshot.roles else ()
-    return snapshot.resolve(roles=roles)
+    return snapshot.resolve(key=str(ask.key_id or ""), roles=roles)
 
 
 async def roles_of(user_id: UUID) -> tuple[str, ...]:

@@ -91,6 +91,7 @@ class Entry:
     system: Sanitized
     findings: tuple[dict[str, Any], ...]
     parts: tuple[Part, ...] = ()
+    key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

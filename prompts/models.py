@@ -41,6 +41,7 @@ class Prompt(models.Model):
         related_name="+",
         db_index=False,
     )
+    key_id = models.UUIDField(null=True, help_text="The API key that it came by.")
     instance_id = models.UUIDField()
     request_id = models.CharField(max_length=64)
     outcome = models.CharField(max_length=16, choices=[(o.value, o.value) for o in Outcome])

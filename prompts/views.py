@@ -24,6 +24,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.access import Scope
 from accounts.models import User
 from prompts import book
 from prompts.askers import asker_of, body_of
@@ -85,6 +86,7 @@ class PromptViewSet(GenericViewSet[Prompt]):
     serializer_class = PromptSerializer
     pagination_class = NewestFirst
     lookup_value_converter = "uuid"
+    key_scopes = {"GET": Scope.READ}  # POST is no call of DRF's; no key erases
 
     @extend_schema(
         operation_id="prompt_create",
@@ -164,8 +166,9 @@ async def read_ask(request: HttpRequest) -> Ask:
     sampling = read_sampling(wanted, temperature=settings.LLM_TEMPERATURE)
     for name in SAMPLING:
         wanted.pop(name, None)
-    return Ask(
+    ask = Ask(
         user_id=asker.user_id,
+        key_id=asker.key_id,
         request_id=asker.request_id,
         cache=asker.cache,
         messages=messages,
@@ -173,6 +176,8 @@ async def read_ask(request: HttpRequest) -> Ask:
         streamed=wanted.pop("stream"),
         **wanted,
     )
+    asker.permits_model(ask, house())
+    return ask
 
 
 def present(done: Done, ask: Ask) -> Any:

@@ -123,6 +123,7 @@ class Work:
                 id=self.id,
                 created_at=instant(self.id),
                 user_id=self.ask.user_id,
+                key_id=self.ask.key_id,
                 request_id=self.ask.request_id,
                 model=self.card.name,
                 policy=self.policy_name,

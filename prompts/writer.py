@@ -169,6 +169,7 @@ class DatabaseJournal:
             id=entry.id,
             created_at=entry.created_at,
             user_id=entry.user_id,
+            key_id=entry.key_id,
             instance_id=self.lease.id,
             request_id=entry.request_id,
             outcome=Outcome.ACCEPTED,

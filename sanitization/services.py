@@ -5,6 +5,7 @@ Each change to what is in force gives the generation another token in the same t
 that within half a second, this one at once (`sanitization.store`).
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,6 +25,9 @@ from sanitization.models import (
     PolicyRevision,
 )
 from sanitization.store import store
+
+# Who is told what has changed, in the same transaction; the composition adds the audit trail.
+listeners: list[Callable[..., None]] = []
 
 
 def create_policy(*, slug: str, title: str = "") -> Policy:
@@ -69,7 +73,7 @@ def activate(revision: PolicyRevision, *, actor_id: UUID | None = None) -> Polic
         policy.active = revision
         policy.save(update_fields=["active"])
         PolicyActivation.objects.create(policy=policy, revision=revision, actor_id=actor_id)
-        _changed()
+        _changed("policy.activated", policy=policy.slug, revision=revision.number)
     return policy
 
 
@@ -89,7 +93,7 @@ def archive(policy: Policy, *, archived: bool) -> Policy:
         if archived is (policy.archived_at is None):
             Policy.objects.filter(pk=policy.pk).update(archived_at=Now() if archived else None)
             policy.refresh_from_db()
-            _changed()
+            _changed("policy.archived" if archived else "policy.taken-back", policy=policy.slug)
     return policy
 
 
@@ -105,7 +109,7 @@ def assign(*, kind: str, subject: str, policy: Policy, rank: int = 100) -> Polic
         made, _ = PolicyAssignment.objects.update_or_create(
             kind=kind, subject=subject, defaults={"policy": policy, "rank": rank}
         )
-        _changed()
+        _changed("policy.assigned", policy=policy.slug, kind=kind, subject=subject)
     return made
 
 
@@ -113,7 +117,7 @@ def unassign(assignment: PolicyAssignment) -> None:
     """Leaves the key or role to what else there is for it."""
     with transaction.atomic():
         assignment.delete()
-        _changed()
+        _changed("policy.unassigned", kind=assignment.kind, subject=assignment.subject)
 
 
 def validated(document: Any, *, slug: str) -> policies.Policy:
@@ -121,6 +125,8 @@ def validated(document: Any, *, slug: str) -> policies.Policy:
     return read(document, slug=slug, known=chain().rules)
 
 
-def _changed() -> None:
+def _changed(action: str, **details: object) -> None:
+    for listener in listeners:
+        listener(action, **details)
     PolicyGeneration.objects.update_or_create(id=1, defaults={"token": uuid4()})
     transaction.on_commit(store.expire)

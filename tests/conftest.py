@@ -1,13 +1,18 @@
 """The cast, and what every test may use."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from asgiref.sync import SyncToAsync
+from django.apps import apps
 from django.conf import settings
 from django.db import connections
-from rest_framework_simplejwt.tokens import AccessToken
+from django.db.models.signals import post_migrate
+from django.dispatch import receiver
 
+from accounts import roles, sessions
+from accounts.book import book
 from accounts.models import User
 from sanitization.store import store
 
@@ -33,8 +38,17 @@ def django_db_setup(django_db_setup):
 
 
 @pytest.fixture(autouse=True)
-def no_policies_of_another_test():
+def nothing_known_from_another_test():
     store.forget()
+    book.forget()
+    book.uses.put_off()  # it writes in a thread of its own, which no test waits for
+
+
+@receiver(post_migrate)
+def roles_after_a_flush(sender, **kwargs):
+    """A transactional test empties every table, those that migrations filled too, and then sends this."""
+    if sender.name == "accounts":
+        roles.grant(roles.GRANTS, apps)
 
 
 def make_user(email, **fields):
@@ -61,8 +75,17 @@ def root(db):
 
 @pytest.fixture
 def token_of():
-    """Makes a user's access token."""
-    return lambda user: str(AccessToken.for_user(user))
+    """Logs a user in, without a password: his access token."""
+
+    def token(user):
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return sessions.open_session(user).access
+        # An asynchronous test: the thread in which asgiref queries for it.
+        return SyncToAsync.single_thread_executor.submit(sessions.open_session, user).result().access
+
+    return token
 
 
 @pytest.fixture(scope="session")

@@ -111,6 +111,7 @@ def make_ask(given: dict[str, Any], asker: Asker, bounds: Bounds, *, field: str,
     """An Ask of fields that have been read; `field` is the one with its texts."""
     ask = Ask(
         user_id=asker.user_id,
+        key_id=asker.key_id,
         request_id=asker.request_id,
         cache=asker.cache,
         sampling=read_sampling(given, temperature=bounds.temperature),

@@ -17,6 +17,7 @@ from rest_framework.viewsets import ViewSet
 
 from inference.backends import ModelCard
 from inference.errors import UnknownModel
+from accounts.access import Scope
 from prompts.askers import Asker, asker_of, body_of
 from prompts.asks import Ask
 from prompts.composition import house
@@ -45,6 +46,7 @@ async def respond(request: HttpRequest, read: Reader, shape: Shape) -> HttpRespo
     plain error."""
     asker = await asker_of(request)
     ask, with_usage = read(body_of(request), asker, bounds())
+    asker.permits_model(ask, house())
     events = answer(ask, house())
     if not ask.streamed:
         async with aclosing(events):
@@ -133,6 +135,7 @@ class EmbeddingViewSet(ViewSet):
         """A vector for each text, as it is after sanitizing."""
         asker = await asker_of(request)
         ask, encoding = others.read_embedding(body_of(request), asker, bounds())
+        asker.permits_model(ask, house())
         made = await embed(ask, house())
         return as_json(others.embeddings(made, encoding), headers(made.begun, made.begun.times))
 
@@ -158,15 +161,17 @@ class ModelViewSet(ViewSet):
     @extend_schema(operation_id="v1_models", responses={200: schema.json_of(schema.MODELS)})
     async def index(self, request: HttpRequest) -> HttpResponseBase:
         """Every model, the default first."""
-        await asker_of(request)
-        cards = [card for card, _ in house().backend.models()]
+        asker = await asker_of(request, scope=Scope.MODELS)
+        cards = [card for card, _ in house().backend.models() if asker.caller.sees_model(card.name)]
         return as_json({"object": "list", "data": [model_object(card) for card in cards]})
 
     @extend_schema(operation_id="v1_model", responses={200: schema.json_of(schema.MODEL)})
     async def retrieve(self, request: HttpRequest, id: str) -> HttpResponseBase:
         """One model."""
-        await asker_of(request)
-        cards = {card.name: card for card, _ in house().backend.models()}
+        asker = await asker_of(request, scope=Scope.MODELS)
+        cards = {
+            card.name: card for card, _ in house().backend.models() if asker.caller.sees_model(card.name)
+        }
         if id not in cards:
             raise UnknownModel(tuple(cards))
         return as_json(model_object(cards[id]))

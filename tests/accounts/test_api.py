@@ -1,6 +1,7 @@
 """Accounts over HTTP."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import jwt
@@ -8,12 +9,13 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import identify_hasher
 from django.test import Client
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts import services
+from accounts.book import FACTS_SECONDS, book
 from accounts.hashers import BoundedArgon2Hasher, BoundedBcryptHasher
-from accounts.models import User
-from accounts.tokens import SingleUseToken
+from accounts.models import Session, User
+from accounts.sessions import open_session
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -139,34 +141,48 @@ def test_a_disabled_account_is_told_in_the_same_words(alice):
 
 
 def token_with(user, **claims):
-    token = AccessToken.for_user(user)
+    token = AccessToken(open_session(user).access)
     for name, value in claims.items():
         token.payload[name] = value
     return str(token)
 
 
-def test_a_token_of_somebody_who_is_gone_or_disabled_is_refused(alice, token_of):
+def test_a_token_of_somebody_who_was_deactivated_is_refused_at_once_and_for_good(alice, token_of):
     token = token_of(alice)
     assert profile(token).status_code == 200
-    User.objects.update(is_active=False)
+    services.set_active(User.objects.all(), active=False)
     assert profile(token).status_code == 401
-    User.objects.all().delete()
+    services.set_active(User.objects.all(), active=True)
+    assert profile(token).status_code == 401
+
+
+@pytest.mark.parametrize("by_hand", [lambda rows: rows.update(is_active=False), lambda rows: rows.delete()])
+def test_what_was_changed_by_hand_in_the_database_counts_after_seconds(alice, token_of, by_hand, monkeypatch):
+    token = token_of(alice)
+    assert profile(token).status_code == 200
+    by_hand(User.objects.all())
+    known = book._known[next(iter(book._known))]
+    monkeypatch.setitem(
+        book._known, next(iter(book._known)), replace(known, loaded_at=known.loaded_at - FACTS_SECONDS)
+    )
     assert profile(token).status_code == 401
 
 
 def test_every_other_wrong_token_is_refused_in_one_wording(alice):
-    good = AccessToken.for_user(alice)
-    expired = AccessToken.for_user(alice)
+    pair = open_session(alice)
+    good, expired = AccessToken(pair.access), AccessToken(pair.access)
     expired.set_exp(lifetime=-timedelta(seconds=1))
     payload = good.payload
     wrong = [
         str(expired),
-        str(SingleUseToken.of(alice)),  # a refresh token opens nothing
+        pair.refresh,  # a refresh token opens nothing
+        str(AccessToken.for_user(alice)),  # of no session
+        token_with(alice, sid=str(alice.id)),
+        token_with(alice, sid="x"),
+        token_with(alice, jti=None, exp=0),
         jwt.encode(payload, "x" * 50, "HS256"),
         jwt.encode(payload, None, "none"),
         jwt.encode(payload, settings.SIMPLE_JWT["SIGNING_KEY"], "HS512"),
-        token_with(alice, sub="not-a-uuid"),
-        token_with(alice, sub=None),
         str(good)[:-3],
         "",
         "a.b.c",
@@ -188,13 +204,26 @@ def test_a_refresh_token_works_once(alice):
     assert second.status_code == 200
     assert set(second.json()) == set(first)
     assert profile(second.json()["access_token"]).status_code == 200
+    third = post("/auth/refresh", {"refresh_token": second.json()["refresh_token"]})
+    assert third.status_code == 200
+
+
+def test_a_refresh_token_that_comes_twice_ends_its_family_and_no_other(alice):
+    other, first = log_in().json(), log_in().json()
+    second = post("/auth/refresh", {"refresh_token": first["refresh_token"]}).json()
     assert post("/auth/refresh", {"refresh_token": first["refresh_token"]}).status_code == 401
-    assert post("/auth/refresh", {"refresh_token": second.json()["refresh_token"]}).status_code == 200
+    assert post("/auth/refresh", {"refresh_token": second["refresh_token"]}).status_code == 401
+    assert profile(second["access_token"]).status_code == 401
+    assert profile(first["access_token"]).status_code == 401
+    assert profile(other["access_token"]).status_code == 200
+    assert Session.objects.get(end_reason="refresh-token-reused")
 
 
-def test_logging_out_kills_the_refresh_token(alice):
+def test_logging_out_kills_the_refresh_token_and_the_access_tokens(alice):
     pair = log_in().json()
+    assert profile(pair["access_token"]).status_code == 200
     assert post("/auth/logout", {"refresh_token": pair["refresh_token"]}).status_code == 204
+    assert profile(pair["access_token"]).status_code == 401
     assert post("/auth/refresh", {"refresh_token": pair["refresh_token"]}).status_code == 401
     assert post("/auth/logout", {"refresh_token": pair["refresh_token"]}).status_code == 401
 
@@ -214,20 +243,6 @@ def test_a_thing_that_is_no_refresh_token_is_refused(token, alice):
 
 def test_an_access_token_refreshes_nothing(alice):
     assert post("/auth/refresh", {"refresh_token": log_in().json()["access_token"]}).status_code == 401
-
-
-def test_the_database_holds_no_usable_token(alice):
-    pair = log_in().json()
-    new = post("/auth/refresh", {"refresh_token": pair["refresh_token"]}).json()
-    post("/auth/logout", {"refresh_token": new["refresh_token"]})
-    assert OutstandingToken.objects.count() == 2
-    assert set(OutstandingToken.objects.values_list("token", flat=True)) == {""}
-
-
-def test_asking_who_one_is_costs_one_query(alice, token_of, django_assert_num_queries):
-    token = token_of(alice)
-    with django_assert_num_queries(1):
-        assert profile(token).status_code == 200
 
 
 def test_an_imported_user_logs_in_with_the_old_password_and_is_rehashed(alice):

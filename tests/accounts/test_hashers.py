@@ -1,5 +1,7 @@
 """Password hashing, bounded."""
 
+import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,31 +21,59 @@ def test_a_hash_has_the_parameters_that_are_promised():
     assert not BoundedArgon2Hasher().verify("str0ng!pass", encoded)
 
 
-def test_never_more_than_two_hashes_run_at_once():
-    running, most, lock = 0, 0, threading.Lock()
+def crowd(count, work):
+    """What `count` threads at once get from hashing this: a value or Busy."""
 
-    def hash_one(n):
+    def one(n):
+        try:
+            return hashers.hashing(work)
+        except Busy as busy:
+            return busy
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_a_crowd_is_hashed_by_two_threads_and_what_exceeds_the_queue_is_refused_at_once():
+    running, most, lock, names = 0, 0, threading.Lock(), set()
+
+    def work():
         nonlocal running, most
-        with hashers.a_place():
-            with lock:
-                running += 1
-                most = max(most, running)
-            time.sleep(0.01)
-            with lock:
-                running -= 1
+        with lock:
+            running += 1
+            most = max(most, running)
+            names.add(threading.current_thread().name)
+        time.sleep(0.2)
+        with lock:
+            running -= 1
+        return "hash"
 
-    with ThreadPoolExecutor(20) as pool:
-        list(pool.map(hash_one, range(40)))
+    started = time.perf_counter()
+    results = crowd(100, work)
     assert most == hashers.AT_ONCE == 2
+    assert all(name.startswith("hashing") for name in names)
+    assert results.count("hash") == hashers.QUEUE == 10
+    assert all(busy.retry_after_seconds == 2 for busy in results if busy != "hash")
+    assert time.perf_counter() - started < 3
+    assert hashers.hashing(work) == "hash"  # the places are free again
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads priorities of their own")
+def test_hashing_lets_everything_else_go_first():
+    def nice():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert hashers.hashing(nice) >= 10
+    assert nice() < 10
 
 
 @pytest.mark.parametrize("hasher", [BoundedArgon2Hasher, BoundedBcryptHasher])
 @pytest.mark.parametrize("call", ["encode", "verify"])
 def test_every_way_to_hash_takes_a_place(hasher, call, monkeypatch):
-    monkeypatch.setattr(hashers, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(hashers, "_places", threading.BoundedSemaphore(1))
     argument = "$2b$04$" + "a" * 21 + "e" + "a" * 31 if call == "verify" else b"$2b$04$" + b"a" * 21 + b"e"
     argument = f"bcrypt${argument}" if call == "verify" else argument
-    with hashers.a_place(), hashers.a_place(), pytest.raises(Busy):
+    with hashers._places, pytest.raises(Busy):
         getattr(hasher(), call)("Str0ng!pass", argument)
 
 

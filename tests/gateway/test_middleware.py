@@ -1,6 +1,7 @@
 """The middleware: cheap for the API, complete for pages."""
 
 import inspect
+import re
 
 import pytest
 from asgiref.sync import iscoroutinefunction
@@ -16,7 +17,7 @@ from gateway import middleware
 def test_no_middleware_is_synchronous_only(path):
     kind = import_string(path)
     assert kind.async_capable
-    assert issubclass(kind, middleware.Inline | middleware.PageOnly)
+    assert issubclass(kind, middleware.Inline | middleware.PageOnly | middleware.Cors)
 
 
 @pytest.mark.parametrize("path", settings.MIDDLEWARE)
@@ -92,3 +93,48 @@ def test_a_form_without_its_token_is_refused():
 async def test_a_form_without_its_token_is_refused_on_the_event_loop_too():
     response = await AsyncClient(enforce_csrf_checks=True).post("/admin/login/", {"username": "x"})
     assert response.status_code == 403
+
+
+# -- hardening --
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/problems", "/api/docs/", "/admin/login/", "/account/reset"])
+def test_a_page_may_run_no_script_but_ours_and_has_none_in_it(path):
+    response = Client().get(path, headers={"Accept": "text/html"})
+    policy = response["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    page = response.content.decode()
+    assert re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", page) == []
+    assert re.findall(r"\son[a-z]+=", page) == []
+    assert re.findall(r"(?:src|href)=\"(?:https?:)?//", page) == []
+
+
+@pytest.mark.django_db
+def test_an_answer_of_the_api_loads_nothing_and_is_stored_nowhere():
+    response = Client().get("/auth/profile")
+    assert response["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert response["Cache-Control"] == "no-store"
+
+
+ORIGIN = "https://app.example.org"
+PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+
+
+def test_no_other_page_may_call_the_api_unless_it_is_named():
+    answer = Client().options("/prompt", headers=PREFLIGHT)
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@override_settings(CORS_ALLOWED_ORIGINS=[ORIGIN])
+def test_a_page_that_is_named_may_call_the_api_and_no_page_with_cookies():
+    answer = Client().options("/prompt", headers=PREFLIGHT)
+    assert answer["access-control-allow-origin"] == ORIGIN
+    assert "access-control-allow-credentials" not in answer.headers
+    assert "authorization" in answer["access-control-allow-headers"]
+    for path in ("/admin/login/", "/account/reset"):
+        assert "access-control-allow-origin" not in Client().get(path, headers={"Origin": ORIGIN}).headers
+    other = Client().options("/prompt", headers=PREFLIGHT | {"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in other.headers

@@ -1,5 +1,7 @@
 """Keys of model providers and what surrounds them."""
 
+from zlib import crc32
+
 from sanitization.detectors.vendors.forms import LEFT, Named, Secret, Token
 
 
@@ -75,6 +77,21 @@ class LangSmithKey(Token):
     rule = "langsmith_key"
     keywords = ("lsv2_",)
     value = r"lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}"
+
+
+class LlmGatewayKey(Token):
+    """This gateway's own API keys, by their checksum: the CRC-32 of what stands before it, in base 62."""
+
+    rule = "llm_gateway_key"
+    keywords = ("lgw_",)
+    value = r"lgw_[0-9A-Za-z]{46}"
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+    def accept(self, candidate: str) -> int:
+        number = 0
+        for digit in candidate[-6:]:
+            number = number * 62 + self.digits.index(digit)
+        return super().accept(candidate) if number == crc32(candidate[:-6].encode()) else 0
 
 
 class MistralKey(Named):

@@ -1,0 +1,63 @@
+"""What the book has about a user: his prompts. Their rows stay, without texts, findings and user."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.db.models.functions import Coalesce, Now
+
+from accounts.person import Part
+from prompts import book
+from prompts.models import Prompt
+
+BATCH = 1_000
+FIELDS = (
+    *("id", "created_at", "finished_at", "outcome", "model", "policy", "prompt", "system", "parts"),
+    *(
+        "response",
+        "choices",
+        "key_id",
+        "findings",
+        "finish_reason",
+        "prompt_tokens",
+        "completion_tokens",
+        "cached",
+        "request_id",
+        "erased_at",
+    ),
+)
+
+
+def export(user_id: UUID) -> Iterator[dict[str, Any]]:
+    """All of it, as stored: sanitized."""
+    yield from book.of_user(user_id).values(*FIELDS).iterator(chunk_size=BATCH)
+
+
+def count(user_id: UUID) -> int:
+    return book.of_user(user_id).count()
+
+
+def erase(user_id: UUID) -> int:
+    """In batches, so that the journal's own writes get between them."""
+    done = 0
+    while ids := list(Prompt.objects.filter(user_id=user_id).values_list("id", flat=True)[:BATCH]):
+        rows = Prompt.objects.filter(Q(id__in=ids))
+        rows.update(
+            prompt="",
+            system="",
+            parts=[],
+            response="",
+            choices=[],
+            findings=[],
+            rules=[],
+            erased_at=Coalesce("erased_at", Now()),
+            user=None,
+            key_id=None,
+            request_id="",
+        )
+        done += len(ids)
+    return done
+
+
+PROMPTS = Part("prompts", export, count, erase)
