@@ -26,7 +26,7 @@ class LlamaOptions:
     slots: int = 8
     kv_tokens: int = 0
     threads: int = 1
-    step_tokens: int = 256
+    step_tokens: int = 128
     flash_attention: bool = True
     kv_type: KvType = "f16"
     kind: Literal["chat", "embedding"] = "chat"

@@ -15,9 +15,9 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.viewsets import ViewSet
 
+from accounts.access import Scope
 from inference.backends import ModelCard
 from inference.errors import UnknownModel
-from accounts.access import Scope
 from prompts.askers import Asker, asker_of, body_of
 from prompts.asks import Ask
 from prompts.composition import house

@@ -44,6 +44,7 @@ OPEN = (200,) * 9
 OWN = (401, 200, 200, 200, 200, 200, 200, 403, 403)
 OWN_204 = (401, 204, 204, 204, 204, 204, 204, 403, 403)
 READ = (401, 200, 200, 200, 200, 200, 200, 200, 403)
+ASK = (401, 200, 200, 200, 200, 200, 200, 403, 200)
 
 
 def only_mine(status):
@@ -127,6 +128,12 @@ MATRIX = {
     ("get", "prompt"): (READ, None),
     ("get", "prompt/<uuid:pk>"): ((401, 200, 404, 404, 404, 404, 404, 200, 403), None),
     ("delete", "prompt/<uuid:pk>"): (only_mine(204), None),
+    ("post", "v1/chat/completions"): (ASK, {"messages": [{"role": "user", "content": "hello"}]}),
+    ("post", "v1/completions"): (ASK, {"prompt": "hello"}),
+    ("post", "v1/embeddings"): (ASK, {"input": "hello"}),
+    ("post", "v1/moderations"): (ASK, {"input": "hello"}),
+    ("get", "v1/models"): (OWN, None),  # and keys with the scope `models`, see tests/accounts/test_keys.py
+    ("get", "v1/models/<path:id>"): (OWN, None),
     ("get", "api/rules"): (OWN, None),
     ("get", "api/policies"): (for_readers_of_policies(200), None),
     ("post", "api/policies"): (for_editor(201), {"slug": "new", "title": "New"}),
@@ -252,7 +259,7 @@ def address(route, users):
         policy = create_policy(slug="given")
         activate(add_revision(policy, document={}))
         assign(kind="role", subject="reviewer", policy=policy)
-    plain = plain.replace("<slug:slug>", "given").replace("<int:number>", "1")
+    plain = plain.replace("<path:id>", "parrot").replace("<slug:slug>", "given").replace("<int:number>", "1")
     plain = plain.replace("<uuid:key>", id_for(plain, alice, "key"))
     plain = plain.replace("<int:pk>", str(getattr(PolicyAssignment.objects.first(), "pk", 0)))
     return "/" + plain.replace("<uuid:pk>", id_for(plain, alice, "pk"))

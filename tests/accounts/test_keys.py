@@ -10,10 +10,12 @@ from django.utils import timezone
 
 from accounts import keys, services
 from accounts.models import ApiKeySecret, User
+from prompts import composition
+from prompts.asks import Ask
 from prompts.composition import policy_of
 from prompts.models import Prompt
-from prompts.work import Ask
 from sanitization.library import Sanitizer
+from tests.fakes import Parrot, house_of
 from tests.prompts.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -173,7 +175,27 @@ async def test_a_key_has_the_policy_that_is_assigned_to_it(alice, transactional_
     revision = await sync_to_async(add_revision)(policy, document={"prompt": {"email": "block"}})
     await sync_to_async(activate)(revision)
     await sync_to_async(assign)(kind="key", subject=str(key.pk), policy=policy)
-    with_key = Ask(user_id=alice.pk, request_id="", prompt="x", key_id=key.pk)
-    without = Ask(user_id=alice.pk, request_id="", prompt="x")
+    with_key = Ask(user_id=alice.pk, request_id="", key_id=key.pk)
+    without = Ask(user_id=alice.pk, request_id="")
     assert (await policy_of(with_key)).slug == "strict"
     assert (await policy_of(without)).slug == "default"
+
+
+def test_under_v1_a_key_reaches_what_its_scopes_and_models_name(alice):
+    composition.install(house_of(Parrot()))
+    try:
+        _, lists = keys.create(alice, name="l", scopes=["models"])
+        _, asks = keys.create(alice, name="a", scopes=["prompt"], model_names=["other"])
+        _, other = keys.create(alice, name="o", scopes=["models"], model_names=["other"])
+        asked = {"messages": [{"role": "user", "content": "hello"}]}
+        assert [model["id"] for model in get("/v1/models", lists).json()["data"]] == ["parrot"]
+        assert get("/v1/models", other).json()["data"] == []
+        assert get("/v1/models/parrot", other).status_code == 404
+        assert post("/v1/chat/completions", lists, asked).json()["error"]["code"] == "key-scope"
+        bodies = {"chat/completions": asked, "completions": {"prompt": "x"}, "embeddings": {"input": "x"}}
+        for path, body in bodies.items():
+            refused = post(f"/v1/{path}", asks, body)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "model-not-allowed"), path
+        assert not Prompt.objects.exists()
+    finally:
+        composition.install(None)
