@@ -7,6 +7,7 @@ import pytest
 
 from inference.memory import memory_needed
 from inference.options import LlamaOptions
+from tests.inference import models as small
 from tests.server import Server
 
 pytestmark = [pytest.mark.server, pytest.mark.model]
@@ -14,16 +15,20 @@ pytestmark = [pytest.mark.server, pytest.mark.model]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, default_model_path):
-    """The default model, once more by another name, and a third that is too large."""
+    """The default model, once more by another name, a third that is too large, and two small ones."""
+    directory = tmp_path_factory.mktemp("served")
+    tiny, vectors = (small.make(kind, directory / f"{kind}.gguf") for kind in ("tiny", "embedding"))
     one = memory_needed(default_model_path, LlamaOptions(context_tokens=512, slots=2)).total
     models = [
         f"{default_model_path}:slots=2:context=512",
         f"{default_model_path}:slots=2:context=512:name=second",
         f"{default_model_path}:slots=99:context=8192:name=large",
         f"{default_model_path.parent}/gone.gguf:name=gone",
+        f"{tiny}:slots=2",
+        f"{vectors}:slots=2:kind=embedding:name=e5",
     ]
     with Server(
-        tmp_path_factory.mktemp("served"),
+        directory,
         LLM_MODEL_PATH=str(default_model_path),
         LLM_MODELS=",".join(models),
         LLM_MEMORY_MB=str((one >> 20) * 3 // 2),
@@ -77,6 +82,16 @@ def test_what_cannot_be_loaded_says_why_and_disturbs_nobody(server, alice, model
     assert (status, problem["code"]) == (503, "model-unavailable")
     assert said in problem["detail"]
     assert ask(server, alice, "second")[0] == 201
+
+
+def test_a_small_model_and_one_that_makes_vectors_are_served_beside_it(server, alice):
+    status, body = ask(server, alice, "tiny", max_tokens=4)
+    assert (status, body["model"]) == (201, "tiny")
+    status, body = server.post("/v1/embeddings", {"model": "e5", "input": ["one", "two"]}, token=alice)
+    assert status == 200, body
+    assert len(body["data"]) == 2
+    status, listed = server.get("/v1/models", token=alice)
+    assert {"tiny", "e5", "second"} <= {model["id"] for model in listed["data"]}
 
 
 def test_an_unknown_model_is_named_with_those_that_are_served(server, alice):

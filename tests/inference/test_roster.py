@@ -470,7 +470,7 @@ def test_callers_of_many_loops_who_come_and_go_never_lose_a_lease_or_the_memory(
                 engine.users += 1
             try:
                 assert engine.name == name
-                assert not engine.is_closed
+                assert not engine.is_closed or engine.state.state == "down"  # it broke in this moment
                 await asyncio.sleep(dice.random() * 0.003)
                 if len(Engine.alive) > 3:
                     over.append(len(Engine.alive))
