@@ -100,7 +100,7 @@ def test_a_key_reaches_what_its_scopes_name_and_nothing_else(alice):
 @pytest.mark.parametrize("path", ["/auth/password", "/api/keys"])
 def test_no_key_makes_keys_or_changes_the_password(alice, path):
     _, secret = keys.create(alice, name="all", scopes=["prompt", "models", "read"])
-    assert post(path, secret, {}).json()["code"] == "key-scope"
+    assert post(path, secret, {}).json()["code"] == "key_scope"
 
 
 def test_rotating_lets_the_older_secret_live_for_the_overlap(alice, token_of):
@@ -160,7 +160,7 @@ async def test_a_key_with_a_list_of_models_asks_no_other(served, alice, parrot):
     create = sync_to_async(keys.create)
     _, other = await create(alice, name="x", scopes=["prompt"], model_names=["gpt-9"])
     refused = await Caller(other).ask("hello")
-    assert (refused.status_code, refused.json()["code"]) == (403, "model-not-allowed")
+    assert (refused.status_code, refused.json()["code"]) == (403, "model_not_allowed")
     assert "gpt-9" in refused.json()["detail"]
     assert parrot.heard == []
     _, fitting = await create(alice, name="y", scopes=["prompt"], model_names=["parrot"])
@@ -191,11 +191,11 @@ def test_under_v1_a_key_reaches_what_its_scopes_and_models_name(alice):
         assert [model["id"] for model in get("/v1/models", lists).json()["data"]] == ["parrot"]
         assert get("/v1/models", other).json()["data"] == []
         assert get("/v1/models/parrot", other).status_code == 404
-        assert post("/v1/chat/completions", lists, asked).json()["error"]["code"] == "key-scope"
+        assert post("/v1/chat/completions", lists, asked).json()["error"]["code"] == "key_scope"
         bodies = {"chat/completions": asked, "completions": {"prompt": "x"}, "embeddings": {"input": "x"}}
         for path, body in bodies.items():
             refused = post(f"/v1/{path}", asks, body)
-            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "model-not-allowed"), path
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "model_not_allowed"), path
         assert not Prompt.objects.exists()
     finally:
         composition.install(None)
