@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import bcrypt
@@ -33,28 +34,55 @@ def _let_others_go_first() -> None:
 
 _threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hashing", initializer=_let_others_go_first)
 _places = threading.BoundedSemaphore(QUEUE)
-_held = threading.local()
+_is_held: ContextVar[bool] = ContextVar("holds a place", default=False)
+
+
+class Place:
+    """A place in the queue, for all that is to be done around a hash. Given back once, whoever does it."""
+
+    def __init__(self) -> None:
+        """Raises Busy at once where there is none."""
+        if not _places.acquire(blocking=False):
+            raise Busy
+        self._lock = threading.Lock()
+        self._is_held, self._is_working = True, False
+
+    def begin(self) -> None:
+        """The work begins. Raises Busy if the place was given back: the caller had left before."""
+        with self._lock:
+            if not self._is_held:
+                raise Busy
+            self._is_working = True
+
+    def give_back(self) -> None:
+        """The work is done."""
+        with self._lock:
+            if self._is_held:
+                self._is_held = False
+                _places.release()
+
+    def abandon(self) -> None:
+        """The caller left: the place is free, unless the work has begun, which gives it back itself."""
+        with self._lock:
+            is_working = self._is_working
+        if not is_working:
+            self.give_back()
 
 
 @contextmanager
-def a_place() -> Iterator[None]:
-    """A place in the queue, for all that is to be done around a hash. Raises Busy at once where there is
-    none.
-
-    Whoever asks before the first query is refused before he costs anything. Inside, hashing takes no other
-    place.
-    """
-    if getattr(_held, "by_this_thread", False):
+def a_place(place: Place | None = None) -> Iterator[None]:
+    """Holds a place, this one or the next that is free; inside, hashing takes no other. Raises Busy."""
+    if _is_held.get():
         yield
         return
-    if not _places.acquire(blocking=False):
-        raise Busy
-    _held.by_this_thread = True
+    mine = place or Place()
+    mine.begin()
+    token = _is_held.set(True)
     try:
         yield
     finally:
-        _held.by_this_thread = False
-        _places.release()
+        _is_held.reset(token)
+        mine.give_back()
 
 
 def hashing(work: Callable[[], Result]) -> Result:

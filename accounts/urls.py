@@ -6,10 +6,11 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from accounts import office, pages, views
+from accounts.admission import admitted
 
 DOORS: dict[str, Any] = {
-    "user/register": views.RegisterView.as_view(),
-    "auth/login": views.LoginView.as_view(),
+    "user/register": admitted(views.RegisterView.as_view()),
+    "auth/login": admitted(views.LoginView.as_view()),
     "auth/refresh": views.RefreshView.as_view(),
     "auth/logout": views.LogoutView.as_view(),
     "auth/profile": views.ProfileView.as_view(),

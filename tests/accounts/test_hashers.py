@@ -1,5 +1,7 @@
 """Password hashing, bounded."""
 
+import asyncio
+import json
 import os
 import sys
 import threading
@@ -7,10 +9,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.test import AsyncClient
 
 from accounts import hashers
 from accounts.errors import Busy
 from accounts.hashers import BoundedArgon2Hasher, BoundedBcryptHasher
+from tests.conftest import PASSWORD
 
 
 def test_a_hash_has_the_parameters_that_are_promised():
@@ -89,3 +93,51 @@ def test_a_password_beyond_what_bcrypt_reads_is_cut_as_it_was_then():
     long = "Str0ng!pass" * 10
     encoded = BoundedBcryptHasher().encode(long[:72], b"$2b$04$" + b"a" * 21 + b"e")
     assert BoundedBcryptHasher().verify(long, encoded)
+
+
+# -- over HTTP: admitted on the event loop --
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_burst_of_a_hundred_log_ins_is_refused_before_it_costs_a_thread(alice, monkeypatch):
+    released, arrived = threading.Event(), []
+
+    def recognize(**fields):
+        arrived.append(1)
+        return released.wait(10) and alice
+
+    monkeypatch.setattr("accounts.logins.recognize", recognize)
+    body = json.dumps({"email": "alice@example.org", "password": PASSWORD})
+
+    def log_in():
+        return AsyncClient().post("/auth/login", body, content_type="application/json")
+
+    waiting = [asyncio.create_task(log_in()) for _ in range(hashers.QUEUE)]
+    await asyncio.sleep(0.3)
+    refused = await asyncio.gather(*(log_in() for _ in range(90)))
+    assert {answer.status_code for answer in refused} == {503}
+    assert {answer["Retry-After"] for answer in refused} == {"2"}
+    assert refused[0].json()["code"] == "busy"
+    released.set()
+    assert {(await task).status_code for task in waiting} == {200}
+    assert len(arrived) == hashers.QUEUE  # nobody else got as far as a thread
+
+
+def test_a_place_is_given_back_once_whether_the_work_began_or_not():
+    places = [hashers.Place() for _ in range(hashers.QUEUE)]
+    with pytest.raises(Busy):
+        hashers.Place()
+    places[0].abandon()  # the caller left before a thread took it up
+    with pytest.raises(Busy), hashers.a_place(places[0]):
+        raise AssertionError
+    with hashers.a_place(places[1]):
+        places[1].abandon()  # he left in between: the work goes on, and holds its place
+        hashers.Place().give_back()
+        kept = hashers.Place()
+        with pytest.raises(Busy):
+            hashers.Place()
+    for place in (*places, kept):
+        place.give_back()
+    again = [hashers.Place() for _ in range(hashers.QUEUE)]
+    for place in again:
+        place.give_back()
