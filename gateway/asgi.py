@@ -27,6 +27,7 @@ from starlette.exceptions import HTTPException as StaticError
 from starlette.staticfiles import StaticFiles
 
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
+from gateway.threads import Threads
 from prompts import composition
 
 Scope = MutableMapping[str, Any]
@@ -149,6 +150,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
 
 
 static_files = StaticFiles(directory=settings.STATIC_ROOT, check_dir=False)
+threads = Threads()
 api = BoundedBody(django_application, limit=settings.MAX_BODY_BYTES)
 STATIC_PREFIX = "/" + settings.STATIC_URL.strip("/") + "/"
 
@@ -165,4 +167,5 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             missing = error.status_code == 404
             await refuse(send, TABLE[Http404] if missing else TABLE[MethodNotAllowed], scope["path"])
     else:
-        await api(scope, receive, send)
+        async with threads.one():
+            await api(scope, receive, send)

@@ -50,7 +50,8 @@ def one_address_each(endpoints: list[Any], **kwargs: Any) -> list[Any]:
 
 
 def describe_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Adds a `default` response to every operation, and 401 where a token is needed."""
+    """Adds a `default` response to every operation, and 401 where a token is needed. A body that is described
+    is needed too."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
     result["components"]["schemas"]["Error"] = ERROR
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -60,6 +61,8 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
         for operation in operations.values():
             if not isinstance(operation, dict) or "responses" not in operation:
                 continue
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
             operation["responses"].setdefault(
                 "default", {"description": "A problem; `code` says which.", "content": content}
             )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from prompts.journal import Result, Usage
+from prompts.journal import Part, Result, Usage
 from sanitization.chain import Sanitized
 
 CacheState = Literal["hit", "miss", "off"]
@@ -73,6 +73,7 @@ class Done:
     begun: Begun
     choices: tuple[Shown, ...]
     prompt_sent: Sanitized
+    parts: tuple[Part, ...] = field(repr=False)  # what else was sent
     result: Result
     own_emails: tuple[str, ...] = field(repr=False)
 

@@ -151,6 +151,24 @@ class Biases:
         }
 
 
+@dataclass(frozen=True)
+class Labels:
+    """An object of strings."""
+
+    def read(self, value: Any, param: str) -> dict[str, str]:
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise RequestRefused(f"`{param}` must be an object of strings.", param=param, code="invalid_type")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        text = Text(1).schema()["pattern"]
+        return {
+            "type": "object",
+            "propertyNames": {"pattern": text},
+            "additionalProperties": {"type": "string", "pattern": text},
+        }
+
+
 def check_names(
     body: Mapping[str, Any], known: Collection[str], unsupported: Collection[str], *, at: str = ""
 ) -> None:

@@ -109,7 +109,10 @@ class FindingSerializer(serializers.Serializer[Mapping[str, Any]]):
 
     rule = serializers.CharField()
     direction = serializers.ChoiceField(choices=["prompt", "answer"])
-    part = serializers.CharField(help_text="JSON pointer to the field: /prompt, /system or /response.")
+    part = serializers.CharField(
+        help_text="JSON pointer to the field, such as /prompt or /messages/0/content; of an answer, "
+        "/response or /choices/1."
+    )
     start = serializers.IntegerField()
     end = serializers.IntegerField()
     outputStart = serializers.IntegerField(source="output_start")
@@ -120,6 +123,21 @@ class FindingSerializer(serializers.Serializer[Mapping[str, Any]]):
     fingerprint = serializers.CharField(
         default="", help_text="Keyed hash of rule and value: the same for the same value, and nothing else."
     )
+
+
+class PartSerializer(serializers.Serializer[Any]):
+    """One text of a request, sanitized."""
+
+    part = serializers.CharField(help_text="Its JSON pointer.")
+    role = serializers.CharField(help_text="Who says it; empty for what is no message.")
+    text = serializers.CharField()
+
+
+class ChoiceSerializer(serializers.Serializer[Any]):
+    """One of several answers, sanitized."""
+
+    text = serializers.CharField()
+    finishReason = serializers.CharField(source="finish_reason")
 
 
 class UsageSerializer(serializers.Serializer[Any]):
@@ -144,6 +162,10 @@ class PromptSerializer(serializers.Serializer[Any]):
     )
     sanitizedPrompt = serializers.CharField(source="sanitized", help_text="The sanitized answer.")
     promptSent = serializers.CharField(source="prompt", help_text="What the model saw of the prompt.")
+    parts = PartSerializer(
+        many=True, help_text="The other texts of the request; of a conversation, all messages."
+    )
+    choices = ChoiceSerializer(many=True, help_text="All answers, where more than one was asked for.")
     emailsSanitized = serializers.ListField(
         source="own_emails",
         child=serializers.CharField(),
@@ -174,6 +196,8 @@ def fields_of(done: Done, *, request_id: str, conversation_id: UUID | None = Non
         "response": done.response,
         "sanitized": result.response,
         "prompt": done.prompt_sent,
+        "parts": [part.as_dict() for part in done.parts],
+        "choices": [choice.as_dict() for choice in result.choices],
         "own_emails": done.own_emails,
         "findings": result.findings,
         "model": done.begun.model,

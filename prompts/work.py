@@ -347,6 +347,7 @@ class Work:
             begun=replace(self.begun, times=self.times),
             choices=tuple(Shown(choice.shown, choice.finish_reason) for choice in self.choices),
             prompt_sent=self.text_of(self.ask.question_part),
+            parts=self._other_parts(),
             result=self.result,
             own_emails=tuple(self.screened.placeholders.originals("email")),
         )

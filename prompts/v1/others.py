@@ -18,8 +18,8 @@ from sanitization.rules import RULES, Category
 from sanitization.spans import Finding
 
 MAX_INPUTS = 2048
-EMBEDDING: dict[str, Field] = {"model": MODEL, "encoding_format": OneOf(("float", "base64"))}
-MODERATION: dict[str, Field] = {"model": MODEL}
+EMBEDDING: dict[str, Field] = {"model": MODEL, "encoding_format": OneOf(("float", "base64")), **IGNORED}
+MODERATION: dict[str, Field] = {"model": MODEL, **IGNORED}
 # What a text that was not answered by anybody can hold.
 CATEGORIES = tuple(category.value for category in Category if category is not Category.ANSWER)
 
@@ -36,7 +36,7 @@ def inputs(body: dict[str, Any], bounds: Bounds) -> tuple[Said, ...]:
 
 
 def read_embedding(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, Encoding]:
-    check_names(body, {*EMBEDDING, "input", *IGNORED}, ("dimensions",))
+    check_names(body, {*EMBEDDING, "input"}, ("dimensions",))
     given = read_fields(body, EMBEDDING)
     ask = make_ask({**given, "n": 0}, asker, bounds, field="input", messages=inputs(body, bounds))
     return ask, given.get("encoding_format", "float")
@@ -64,7 +64,7 @@ def encoded(vector: Sequence[float], encoding: Encoding) -> str | list[float]:
 
 def read_moderation(body: dict[str, Any], asker: Asker, bounds: Bounds) -> Ask:
     """`model` is read and means nothing: the caller's policy decides what is looked for."""
-    check_names(body, {*MODERATION, "input", *IGNORED}, ())
+    check_names(body, {*MODERATION, "input"}, ())
     read_fields(body, MODERATION)
     texts = body.get("input")
     if isinstance(texts, list):  # parts of type text, as newer clients send them

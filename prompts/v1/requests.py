@@ -3,7 +3,7 @@ Bodies of OpenAI's API as `Ask`s. The names are OpenAI's; those of samplers that
 llama.cpp's.
 
 What a model would be told, or its answer would depend on, is done or refused, never dropped without a word.
-What only speaks to OpenAI's own house (`user`, `metadata`, …) is ignored, unread.
+What only speaks to OpenAI's own house (`user`, `metadata`, …) is ignored.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Any
 from prompts.askers import Asker
 from prompts.asks import Ask, Said
 from prompts.errors import RequestRefused
-from prompts.fields import Field, Flag, Integer, Text, Texts, check_names, read_fields, required
+from prompts.fields import Field, Flag, Integer, Labels, Text, Texts, check_names, read_fields, required
 from prompts.sampling import DEADLINE, PRIORITY, SAMPLING, STOP, read_format, read_sampling
 
 MAX_MESSAGES = 2048
@@ -43,9 +43,15 @@ STREAM_OPTIONS: dict[str, Field] = {"include_usage": Flag(), "include_obfuscatio
 # Read by hand: their shapes are their own.
 CHAT_SHAPED = ("messages", "response_format", "stream_options")
 TEXT_SHAPED = ("prompt", "stream_options")
-IGNORED = (
-    *("user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "service_tier"),
-)
+_NAME = Text(512)
+IGNORED: dict[str, Field] = {
+    "user": _NAME,
+    "metadata": Labels(),
+    "safety_identifier": _NAME,
+    "prompt_cache_key": _NAME,
+    "prompt_cache_retention": _NAME,
+    "service_tier": _NAME,
+}
 CHAT_UNSUPPORTED = (
     *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "audio", "prediction"),
     *("reasoning_effort", "verbosity", "web_search_options", "top_logprobs", "moderation"),
@@ -61,8 +67,9 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         "max_completion_tokens": Integer(1, bounds.max_tokens),
         "logprobs": Flag(),
         "store": Flag(),
+        **IGNORED,
     }
-    check_names(body, {*fields, *CHAT_SHAPED, *IGNORED, "modalities"}, CHAT_UNSUPPORTED)
+    check_names(body, {*fields, *CHAT_SHAPED, "modalities"}, CHAT_UNSUPPORTED)
     given = read_fields(body, fields)
     for name in ("logprobs", "store"):
         if given.pop(name, False):
@@ -90,8 +97,9 @@ def read_completion(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple
         "max_tokens": Integer(1, bounds.max_tokens),
         "best_of": Integer(1, MAX_CHOICES),
         "echo": Flag(),
+        **IGNORED,
     }
-    check_names(body, {*fields, *TEXT_SHAPED, *IGNORED}, TEXT_UNSUPPORTED)
+    check_names(body, {*fields, *TEXT_SHAPED}, TEXT_UNSUPPORTED)
     given = read_fields(body, fields)
     if given.pop("echo", False):
         refuse_unsupported("echo")

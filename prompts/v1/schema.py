@@ -15,6 +15,7 @@ from prompts.v1 import others, requests
 TEXT_FIELD = Text(settings.PROMPT_MAX_CHARS)
 INPUT = Text(settings.PROMPT_MAX_CHARS, 1)
 LIMIT = Integer(1, settings.LLM_MAX_TOKENS)
+STRING, WHOLE = {"type": "string"}, {"type": "integer"}
 
 
 def json_of(schema: dict[str, Any]) -> OpenApiResponse:
@@ -24,13 +25,12 @@ def json_of(schema: dict[str, Any]) -> OpenApiResponse:
 def answers(whole: dict[str, Any]) -> dict[Any, Any]:
     """The answers of an address that can stream."""
     events = OpenApiResponse(
-        {"type": "string"},
+        {"type": "object", "required": ["data"], "properties": {"data": STRING}},
         description="With `stream: true`: chunks as server-sent events, then `[DONE]`, or an error instead.",
     )
     return {(200, "application/json"): OpenApiResponse(whole), (200, "text/event-stream"): events}
 
 
-STRING, WHOLE = {"type": "string"}, {"type": "integer"}
 _TEXT_PART = record({"type": OneOf(("text",)).schema(), "text": TEXT_FIELD.schema()}, ("type", "text"))
 MESSAGE = record(
     {
@@ -41,35 +41,34 @@ MESSAGE = record(
     optional={"name": requests.NAME},
 )
 _STREAM = {"stream_options": nullable(record({}, optional=requests.STREAM_OPTIONS))}
-_IGNORED: dict[str, Any] = {name: {"description": "Ignored."} for name in requests.IGNORED}
 CHAT = {
     "application/json": record(
         {
             "messages": {"type": "array", "items": MESSAGE, "minItems": 1},
             "response_format": nullable(FORMAT),
             **_STREAM,
-            **_IGNORED,
         },
         ("messages",),
-        optional={**requests.SHARED, "max_tokens": LIMIT, "max_completion_tokens": LIMIT},
+        optional={**requests.SHARED, **requests.IGNORED, "max_tokens": LIMIT, "max_completion_tokens": LIMIT},
     )
 }
 COMPLETION = {
     "application/json": record(
-        {"prompt": Texts(Text(settings.PROMPT_MAX_CHARS, 1), 1).schema(), **_STREAM, **_IGNORED},
+        {"prompt": Texts(Text(settings.PROMPT_MAX_CHARS, 1), 1).schema(), **_STREAM},
         ("prompt",),
-        optional={**requests.SHARED, "max_tokens": LIMIT},
+        optional={**requests.SHARED, **requests.IGNORED, "max_tokens": LIMIT},
     )
 }
 EMBEDDING = {
     "application/json": record(
-        {"input": Texts(INPUT, others.MAX_INPUTS).schema(), **_IGNORED}, ("input",), optional=others.EMBEDDING
+        {"input": Texts(INPUT, others.MAX_INPUTS).schema()}, ("input",), optional=others.EMBEDDING
     )
 }
-_PARTS = {"type": "array", "items": _TEXT_PART, "minItems": 1, "maxItems": others.MAX_INPUTS}
+_INPUT_PART = record({"type": OneOf(("text",)).schema(), "text": INPUT.schema()}, ("type", "text"))
+_PARTS = {"type": "array", "items": _INPUT_PART, "minItems": 1, "maxItems": others.MAX_INPUTS}
 MODERATION = {
     "application/json": record(
-        {"input": {"anyOf": [Texts(INPUT, others.MAX_INPUTS).schema(), _PARTS]}, **_IGNORED},
+        {"input": {"anyOf": [Texts(INPUT, others.MAX_INPUTS).schema(), _PARTS]}},
         ("input",),
         optional=others.MODERATION,
     )

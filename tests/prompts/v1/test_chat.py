@@ -68,6 +68,11 @@ async def test_a_conversation_is_sanitized_with_one_numbering_and_kept_so(as_ali
     assert row.parts[4] == {"part": "/messages/1/name", "role": "", "text": "bob"}
     assert {finding["part"] for finding in row.findings} == {f"/messages/{n}/content" for n in range(4)}
     assert "@corp" not in str(vars(row))
+    read = (await as_alice.client.get(f"/prompt/{row.id}", headers=as_alice.headers)).json()
+    assert (read["promptSent"], read["parts"]) == (row.prompt, row.parts)
+    assert (await as_alice.client.delete(f"/prompt/{row.id}", headers=as_alice.headers)).status_code == 204
+    row = await Prompt.objects.aget()
+    assert (row.prompt, row.system, row.parts, row.choices, row.findings) == ("", "", [], [], [])
 
 
 async def test_a_stream_has_openais_chunks_and_ends_with_done(as_alice):
