@@ -14,8 +14,6 @@ from tests.server import Server
 pytestmark = [pytest.mark.server, pytest.mark.model]
 EMAIL = "ann.smith@example.com"
 REPEAT = [{"role": "user", "content": f"Repeat exactly: {EMAIL}"}]
-# Formats and raw texts are the engine's to honour.
-UNTIL_THE_ENGINE = pytest.mark.xfail(reason="the engine of one prompt at a time ignores it", strict=False)
 STORY = [{"role": "user", "content": "Tell a very long story."}]
 
 
@@ -98,7 +96,6 @@ class City(BaseModel):
     country: str
 
 
-@UNTIL_THE_ENGINE
 def test_parse_fills_a_pydantic_model(client, model):
     """The schema reaches the model's grammar; the small model's facts are its own."""
     answer = client.chat.completions.parse(
@@ -111,7 +108,6 @@ def test_parse_fills_a_pydantic_model(client, model):
     assert isinstance(answer.choices[0].message.parsed, City)
 
 
-@UNTIL_THE_ENGINE
 def test_a_raw_completion(client, model):
     answer = client.completions.create(
         model=model, prompt="The capital of France is", max_tokens=5, temperature=0

@@ -176,6 +176,22 @@ async def test_an_answer_is_cut_off_at_what_the_policy_blocks():
     assert parrot.running == 0
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_model_does_not_go_on_after_what_the_policy_blocks(streamed):
+    parrot = Parrot(f"Here it is: {KEY}" + " and so on" * 200)
+    house = house_of(parrot, policy=Policy.build(block=("private_key",)))
+    await collect(ask("hello", streamed=streamed), house)
+    assert (parrot.running, parrot.closed_early) == (0, 1)
+
+
+async def test_an_answer_that_nobody_reads_along_is_the_same_as_a_streamed_one():
+    words = f"To bob@corp.com: card {CARD}, <script>x</script> `code` and [EMAIL_1]. " * 30
+    house = house_of(Parrot(words))
+    whole, _ = await collect(ask("I am ann@corp.com"), house)
+    streamed, _ = await collect(ask("I am ann@corp.com", streamed=True), house)
+    assert whole == streamed
+
+
 class BrokenFilter:
     """Cannot even begin."""
 

@@ -6,7 +6,8 @@ from inference.backends import Format, Sampling
 from inference.errors import FormatRefused, GenerationFailed, PromptTooLong, QueueFull
 from prompts import composition
 from prompts.models import Prompt
-from sanitization.policies import Policy
+from sanitization.policies import CustomRule, Policy
+from sanitization.spans import Action
 from tests.fakes import Notebook, Parrot, house_of
 from tests.prompts.v1.conftest import chunks_of
 
@@ -303,3 +304,27 @@ async def test_a_stream_whose_final_row_fails_never_ends_with_done(as_alice):
     chunks = await chunks_of(await as_alice.chat("plain words ", stream=True))
     assert chunks[-1]["error"]["code"] == "journal_unavailable"
     assert "[DONE]" not in chunks
+
+
+async def test_a_value_that_an_answer_made_up_never_becomes_the_next_callers_own(as_alice, parrot):
+    parrot.words = "call bob@corp.com"
+    message = {"role": "user", "content": "whom?"}
+    first = await as_alice.chat(messages=[message], seed=1)
+    named = await as_alice.chat(messages=[{**message, "name": "ann@corp.com"}], seed=1)
+    assert first.json()["choices"][0]["message"]["content"] == "call [EMAIL_1]"
+    assert named.json()["choices"][0]["message"]["content"] == "call [EMAIL_2]"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_choice_that_is_cut_off_leaves_the_others_whole(as_alice, journal, stream):
+    rule = CustomRule("one", "word", "1", Action.BLOCK, direction="answer")
+    composition.install(house_of(Parrot("fine"), journal=journal, policy=Policy(custom=(rule,))))
+    response = await as_alice.chat("hi", n=3, stream=stream)
+    if stream:
+        ends = [chunk["choices"][0] for chunk in (await chunks_of(response))[-4:-1]]
+    else:
+        ends = response.json()["choices"]
+    assert [choice["finish_reason"] for choice in ends] == ["stop", "content_filter", "stop"]
+    row = await Prompt.objects.aget()
+    assert [choice["text"] for choice in row.choices] == ["fine", "fine ", "fine 2"]
+    assert row.outcome == "truncated"
