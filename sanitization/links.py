@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from sanitization.detectors.base import PatternDetector
 from sanitization.filters import Backlog, Stage
+from sanitization.joining import Joiner
 from sanitization.markdown import CodeReader
 from sanitization.markup import SCHEMES
 from sanitization.matching import compile_pattern
@@ -198,28 +199,31 @@ class Origins:
 
 
 class LinkScan:
-    """One answer's way through."""
+    """One answer's way through. `alike` says that the same is done about both rules."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, alike: bool = False) -> None:
         self._code = CodeReader(stops="<!]") if policy.html == "markdown" else None
         self._origins = Origins(policy.origins)
         self._links, self._images = policy.links, policy.images
         self._text = ""
         self._start = 0  # position of text[0] in the answer
         self._backlog = Backlog()
+        self._joiner = Joiner(mixes=alike)
         self.settled = 0
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
         if not (last or self._text or self._backlog.waiting) and self._code and self._code.goes_on(piece):
-            self._start = self.settled = self._start + len(piece)
-            return []
-        spans: list[Span] = []
+            self._start += len(piece)
+            spans = self._joiner.keep(piece)
+            self.settled = self._joiner.settled(self._start)
+            return spans
+        spans = []
         self._backlog.add(piece)
         while block := self._backlog.take(len(self._text), last=last):
             self._text += block
             spans += self._read(last=False)
         if last:
-            spans += self._read(last=True)
+            spans += [*self._read(last=True), *self._joiner.close()]
         return spans
 
     def _read(self, *, last: bool) -> list[Span]:
@@ -227,20 +231,23 @@ class LinkScan:
         spans: list[Span] = []
         text, at = self._text, 0
         while True:
-            at, there = self._code.skip(text, at, last=last) if self._code else (len(text), False)
-            if not there:
-                break
-            judged = self._judge(text, at, last=last)
-            if judged is None:
+            here, there = self._code.skip(text, at, last=last) if self._code else (len(text), False)
+            spans += self._joiner.keep(text[at:here])
+            at = here
+            if not there or (judged := self._judge(text, at, last=last)) is None:
                 break
             length, span = judged
-            spans += [span] if span else []
+            if span is None:
+                spans += self._joiner.keep(text[at : at + length])
+            else:
+                spans += self._joiner.keep(text[at : span.start - self._start])
+                spans += self._joiner.add(span.start, span.end, span.rule, span.replacement)
             at += length
         if self._code is not None and at:
             self._code.previous = text[at - 1]
         self._start += at
         self._text = text[at:]
-        self.settled = self._start
+        self.settled = self._joiner.settled(self._start)
         return spans
 
     def _judge(self, text: str, at: int, *, last: bool) -> tuple[int, Span | None] | None:
@@ -324,8 +331,9 @@ class LinkFilter:
         return None
 
     def open_answer(self, policy: Policy) -> LinkScan | None:
-        wanted = any(policy.action("answer", rule) is not Action.OFF for rule in self.rules)
-        return LinkScan(policy) if policy.html == "markdown" and wanted else None
+        done = {(policy.action("answer", rule), policy.threshold(rule)) for rule in self.rules}
+        wanted = any(action is not Action.OFF for action, _ in done)
+        return LinkScan(policy, alike=len(done) == 1) if policy.html == "markdown" and wanted else None
 
 
 class _ListedOnly(PatternDetector):

@@ -73,7 +73,7 @@ def test_waiting_for_more_text_costs_nothing():
 
 
 def test_many_small_pieces_count_too():
-    ceiling = Ceiling(seconds=0.01, seconds_per_kilochar=0)
+    ceiling = Ceiling(seconds=0.01, seconds_per_kilochar=0, seconds_per_piece=0)
 
     def work():
         for _ in range(100_000):
