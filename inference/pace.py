@@ -14,6 +14,8 @@ NEWEST_SHARE = 0.2
 STRETCH = 3.0
 # ... or so long, where that is more: nobody reads faster, and small steps waste the machine.
 UNNOTICED_SECONDS = 0.05
+# ... or so long, while more people wait for a first word than for a next one.
+CROWD_SECONDS = 0.25
 # What a waiting prompt always gets of a step's time.
 LEAST_SHARE = 0.25
 LEAST_TOKENS = 4
@@ -34,12 +36,13 @@ class Pace:
         """What a step of so many answers takes by itself."""
         return self.base_seconds + decode_tokens * self.token_seconds
 
-    def prompt_budget(self, decode_tokens: int, *, most: int) -> int:
-        """How many tokens of prompts the next step may compute beside so many answers."""
+    def prompt_budget(self, decode_tokens: int, *, most: int, is_crowded: bool = False) -> int:
+        """How many tokens of prompts the next step may compute beside so many answers. `is_crowded`: there
+        are more prompts than answers."""
         if not decode_tokens:
             return most
         usual = self.step_seconds(decode_tokens)
-        limit = max(STRETCH * usual, UNNOTICED_SECONDS)
+        limit = max(STRETCH * usual, CROWD_SECONDS if is_crowded else UNNOTICED_SECONDS)
         seconds = max(limit - usual, limit * LEAST_SHARE)
         return max(LEAST_TOKENS, min(most, int(seconds / self.prompt_token_seconds)))
 

@@ -22,6 +22,10 @@ from inference.runner import Row
 
 # Less than this is computed rather than waited for.
 WORTH_WAITING_TOKENS = 16
+# A prompt's beginning that is shorter waits for the next step.
+WORTH_A_ROW_TOKENS = 32
+# So often it is the turn of the prompt that waits longest, in steps.
+TURNS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class Counts:
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """`tokens[:held]` is what the model has computed there. `used` orders idle slots by their last use."""
+    """`tokens[:held]` is what the model has computed there. `used` orders idle slots by their last use; 0 is
+    what nobody would miss."""
 
     job: Job | None = None
     tokens: list[int] = field(default_factory=list, repr=False)
@@ -89,7 +94,7 @@ class Scheduler:
         self._step_tokens = step_tokens
         self._is_split = is_split
         self._can_cut = can_cut
-        self._ticks = 0
+        self._ticks = self._turns = 0
         self._is_full = False  # somebody lost his place for want of memory, and nobody has left since
 
     @property
@@ -136,6 +141,9 @@ class Scheduler:
         slot = self.slots[move.slot]
         if move.source is not None:
             self.counts.copies += 1
+            source = self.slots[move.source]
+            if source.job is None and source.held <= held:
+                source.used = 0  # all of it is elsewhere now
         job = move.job
         if job is None:
             self._settle_idle(move, slot, held)
@@ -172,14 +180,17 @@ class Scheduler:
         best = max(shared, key=lambda n: shared[n], default=None)
         most = shared[best] if best is not None else 0
         here = max(going_on, key=lambda n: shared[n], default=None)
-        if here is not None and shared[here] + copy_tokens >= most:
+        is_beside = here is not None and self._neighbour(idle, here) == here
+        if here is not None and is_beside and shared[here] + copy_tokens >= most:
             self._follow(job, shared[here], copy_tokens)
             return Move(here, shared[here], job=job)
         target = self._coldest(idle)
         neighbour = self._neighbour(idle, target)
         if neighbour != target:
-            if self.slots[neighbour].held:  # what it holds moves to where it costs nobody a step of his own
-                self.counts.evictions += self.slots[target].held > 0
+            there = self.slots[neighbour]
+            if there.used and there.held > shared.get(neighbour, 0) and target != best:
+                # What it holds moves to where it costs nobody a step of his own.
+                self.counts.evictions += self.slots[target].used > 0
                 return Move(target, self.slots[neighbour].held, source=neighbour)
             target = neighbour
         count = shared.get(target, 0)
@@ -188,8 +199,7 @@ class Scheduler:
             source = None
         if source is not None:
             count = most
-        if self.slots[target].held > count:
-            self.counts.evictions += 1
+        self.counts.evictions += self.slots[target].used > 0 and self.slots[target].held > count
         return Move(target, count, source=source, job=job)
 
     def _usable(self, job: Job) -> dict[int, int]:
@@ -231,16 +241,14 @@ class Scheduler:
 
     def _coldest(self, idle: Iterable[int]) -> int:
         """An empty slot, else the one that was used least recently; near to busy ones if all are alike."""
-        return min(idle, key=lambda n: (self.slots[n].held > 0, self.slots[n].used, self._groups_with(n), n))
+        return min(idle, key=lambda n: (self.slots[n].used, self._groups_with(n), n))
 
     def _neighbour(self, idle: Iterable[int], target: int) -> int:
         """`target`, or an idle slot beside busy ones where that makes fewer groups of neighbours: each group
         is computed apart, and costs a reading of all weights."""
         if not self._is_split:
             return target
-        fewest = min(
-            idle, key=lambda n: (self._groups_with(n), self.slots[n].held > 0, self.slots[n].used, n)
-        )
+        fewest = min(idle, key=lambda n: (self._groups_with(n), self.slots[n].used, n))
         return fewest if self._groups_with(fewest) < self._groups_with(target) else target
 
     def _groups_with(self, number: int) -> int:
@@ -325,7 +333,9 @@ class Scheduler:
         return job, Row(job.slot, [job.tokens[-1], *job.draft], 1 + len(job.draft))
 
     def _prefill(self, budget: int) -> list[tuple[Job, Row]]:
-        """Smallest debts first, of callers with the fewest places; a quarter for who waits longest."""
+        """Smallest debts first, of callers with the fewest places; each fourth step is for who waits
+        longest. One prompt after the other: rows of other lengths are computed apart, so many short ones
+        cost more than one long one."""
         waiting = [job for job in self.running if job.is_prefilling and job.leader is None]
         if not waiting or budget < 1:
             return []
@@ -335,14 +345,19 @@ class Scheduler:
             if job.leader is not None and id(job.leader) in debts:
                 debts[id(job.leader)] = min(debts[id(job.leader)], job.leader_tokens - job.leader.computed)
         waiting.sort(key=lambda job: (job.is_batch, places[job.caller], debts[id(job)], job.number))
-        oldest = min(waiting, key=lambda job: job.number)
-        shares = {id(oldest): min(oldest.owed, max(1, budget // 4))}
-        left = budget - shares[id(oldest)]
+        self._turns += 1
+        if self._turns % TURNS == 0:
+            oldest = min(waiting, key=lambda job: job.number)
+            waiting.sort(key=lambda job: job is not oldest)
+        rows: list[tuple[Job, Row]] = []
         for job in waiting:
-            more = min(left, job.owed - shares.get(id(job), 0))
-            shares[id(job)] = shares.get(id(job), 0) + more
-            left -= more
-        return [(job, self._chunk(job, shares[id(job)])) for job in waiting if shares[id(job)]]
+            count = min(budget, job.owed)
+            if not rows or count == job.owed or count >= WORTH_A_ROW_TOKENS:
+                rows.append((job, self._chunk(job, count)))
+                budget -= count
+            if not budget:
+                break
+        return rows
 
     @staticmethod
     def _chunk(job: Job, count: int) -> Row:

@@ -179,8 +179,12 @@ class Serving:
         self._suspects = [job for job in self._suspects if job.slot is not None]
         if self._suspects:
             return self._scheduler.plan_alone(self._suspects[0])
-        decode_tokens = sum(1 + len(job.draft) for job in self._scheduler.running if not job.is_prefilling)
-        budget = self._pace.prompt_budget(decode_tokens, most=self._runner.step_tokens)
+        running = self._scheduler.running
+        speaking = [job for job in running if not job.is_prefilling]
+        decode_tokens = sum(1 + len(job.draft) for job in speaking)
+        budget = self._pace.prompt_budget(
+            decode_tokens, most=self._runner.step_tokens, is_crowded=len(running) > 2 * len(speaking)
+        )
         return self._scheduler.plan(prefill_tokens=budget)
 
     def _guess(self) -> None:

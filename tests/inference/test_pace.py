@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from inference.pace import LEAST_SHARE, LEAST_TOKENS, STRETCH, UNNOTICED_SECONDS, Pace
+from inference.pace import CROWD_SECONDS, LEAST_SHARE, LEAST_TOKENS, STRETCH, UNNOTICED_SECONDS, Pace
 
 
 def paced(base=0.006, token=0.004, prompt=0.0026, streams=(1, 2, 4, 8), noise=0.0):
@@ -36,6 +36,13 @@ def test_a_prompt_never_makes_answers_wait_longer_than_said(streams):
     usual = pace.step_seconds(streams)
     step = usual + pace.prompt_budget(streams, most=512) * pace.prompt_token_seconds
     assert step <= max(STRETCH * usual, UNNOTICED_SECONDS) * 1.05
+
+
+def test_a_crowd_that_waits_for_its_first_word_may_hold_up_a_few_answers():
+    pace = paced()
+    strict, loose = (pace.prompt_budget(1, most=512, is_crowded=crowded) for crowded in (False, True))
+    assert loose > 3 * strict
+    assert pace.step_seconds(1) + loose * pace.prompt_token_seconds <= CROWD_SECONDS * 1.05
 
 
 @pytest.mark.parametrize("streams", [1, 4, 16, 64])

@@ -123,14 +123,25 @@ def test_a_step_computes_no_more_of_prompts_than_it_may():
     assert max(plan.prefill_tokens for plan in desk.steps) <= 32
 
 
-def test_the_smallest_debt_is_paid_first_and_who_waits_longest_gets_a_quarter():
+def test_the_smallest_debt_is_paid_first_and_who_waits_longest_has_each_fourth_step():
     desk = Desk()
     long = desk.put(job_of("y" * 500))
     desk.step(prefill=40)
-    short = desk.put(job_of("x" * 50, "bob"))
-    plan = desk.step(prefill=40)
-    shares = {id(job): len(row.tokens) for job, row in zip(plan.jobs, plan.rows, strict=True)}
-    assert shares == {id(long): 10, id(short): 30}
+    short = desk.put(job_of("x" * 300, "bob"))
+    plans = [desk.step(prefill=40) for _ in range(8)]
+    assert [plan.jobs for plan in plans].count([long]) == 2
+    assert [plan.jobs for plan in plans].count([short]) == 6
+
+
+def test_a_prompt_begins_beside_another_only_where_it_is_worth_a_row():
+    desk = Desk(slots=3, step_tokens=100)
+    first, second, third = desk.put(
+        *(job_of(name * size, name) for name, size in (("a", 60), ("b", 70), ("c", 80)))
+    )
+    assert desk.step(prefill=80).jobs == [first]
+    assert desk.step(prefill=75).jobs == [first, second]
+    plan = desk.step(prefill=90)
+    assert plan.jobs == [first, second, third]
 
 
 def test_a_long_prompt_is_computed_in_spite_of_ever_new_short_ones():
@@ -148,7 +159,7 @@ def test_a_caller_with_one_job_goes_before_one_with_many():
     desk.put(*(job_of(f"{n}" * 20) for n in range(3)))
     other = desk.put(job_of("x" * 40, "bob"))
     plan = desk.step(prefill=40)
-    assert len(dict(zip(map(id, plan.jobs), plan.rows, strict=True))[id(other)].tokens) == 30
+    assert plan.jobs[-1] is other
 
 
 def test_a_full_house_makes_room_for_a_caller_who_has_no_place():
@@ -298,6 +309,22 @@ def test_jobs_sit_side_by_side_and_what_was_there_moves():
     back = desk.put(job_of([*jobs[1].tokens, 7], "b"))
     desk.step()
     assert back.cached_tokens == jobs[1].computed, "what the middle slot held is still held"
+
+
+def test_a_conversation_that_would_be_computed_apart_moves_beside_the_others():
+    desk = Desk(slots=6)
+    jobs = desk.put(*(job_of(name * 30, name, most=50) for name in "abcd"))
+    desk.step()
+    for job in jobs[1:]:
+        desk.end(job)
+    back = desk.put(job_of([*jobs[3].tokens, 7], "d", most=50))
+    desk.step()
+    assert back.slot == 1
+    assert back.cached_tokens == jobs[3].computed
+    again = desk.put(job_of([*jobs[1].tokens, 7], "b", most=50))
+    desk.step()
+    assert again.cached_tokens == jobs[1].computed, "what was in its way is still held"
+    assert again.slot == 2
 
 
 def test_a_model_that_cannot_forget_its_end_goes_on_or_begins_anew():
