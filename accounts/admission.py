@@ -4,8 +4,8 @@ What strangers may ask for and what takes a password hash: admitted on the event
     POST ──► a place in the queue? ──► the view of DRF, in a thread, which gives the place back
                    └ no: 503 with Retry-After, before it costs a thread
 
-A burst in threads of its own would make everybody else wait for the interpreter; a refusal here costs about a
-millisecond.
+Threads of a burst would make everybody else wait for the interpreter. `gateway.asgi` lets no more than fit
+into the queue get this far at once; a caller who left there may still be at work here.
 """
 
 from collections.abc import Callable

@@ -2,6 +2,7 @@
 The ASGI application: static files, a bound on request bodies, Django, and an orderly end.
 
     application ─┬─ lifespan ─► prompts.composition: opens and closes journal and model
+                 ├─ log-ins and registrations ─► NarrowDoor ─► the rest
                  ├─ /static/ ─► Starlette's StaticFiles over STATIC_ROOT
                  └─ the rest ─► BoundedBody ─► Django
 """
@@ -26,6 +27,8 @@ from rest_framework.exceptions import MethodNotAllowed
 from starlette.exceptions import HTTPException as StaticError
 from starlette.staticfiles import StaticFiles
 
+from accounts import hashers
+from accounts.errors import Busy
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
 from gateway.threads import Threads
 from prompts import composition
@@ -98,7 +101,12 @@ class BoundedBody:
             await refuse(send, TOO_SLOW, scope["path"])
 
 
-async def refuse(send: Send, row: Row, path: str) -> None:
+def takes_a_hash(scope: Scope) -> bool:
+    """Whether a stranger asks for something that has to be hashed."""
+    return scope["method"] == "POST" and scope["path"].rstrip("/") in ("/auth/login", "/user/register")
+
+
+async def refuse(send: Send, row: Row, path: str, *, retry_after_seconds: int | None = None) -> None:
     """Answers with a problem document, or OpenAI's envelope, before Django is asked."""
     status, content, media_type = row.status, document(row), MEDIA_TYPE
     if is_openai(path):
@@ -109,6 +117,8 @@ async def refuse(send: Send, row: Row, path: str) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
+    if retry_after_seconds is not None:
+        headers.append((b"retry-after", str(retry_after_seconds).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -136,6 +146,29 @@ async def drain(receive: Receive) -> None:
                     return
 
 
+class NarrowDoor:
+    """Lets `limit` requests in at once and refuses the next with 503 and Retry-After, for about nothing.
+
+    A burst that got as far as Django would hold up everybody's requests before it is refused there.
+    """
+
+    def __init__(self, application: Application, *, limit: int) -> None:
+        self.application = application
+        self.limit = limit
+        self.inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.inside >= self.limit:
+            await drain(receive)
+            await refuse(send, TABLE[Busy], scope["path"], retry_after_seconds=Busy.retry_after_seconds)
+            return
+        self.inside += 1
+        try:
+            await self.application(scope, receive, send)
+        finally:
+            self.inside -= 1
+
+
 async def lifespan(receive: Receive, send: Send) -> None:
     """Opens what the service needs before the first request and closes it after the last."""
     while True:
@@ -152,6 +185,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
 static_files = StaticFiles(directory=settings.STATIC_ROOT, check_dir=False)
 threads = Threads()
 api = BoundedBody(django_application, limit=settings.MAX_BODY_BYTES)
+hashing_door = NarrowDoor(api, limit=hashers.QUEUE)
 STATIC_PREFIX = "/" + settings.STATIC_URL.strip("/") + "/"
 
 
@@ -166,6 +200,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         except StaticError as error:  # no such file, or another method than GET
             missing = error.status_code == 404
             await refuse(send, TABLE[Http404] if missing else TABLE[MethodNotAllowed], scope["path"])
+    elif scope["type"] == "http" and takes_a_hash(scope):
+        async with threads.one():
+            await hashing_door(scope, receive, send)
     else:
         async with threads.one():
             await api(scope, receive, send)

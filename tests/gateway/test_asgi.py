@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gateway.asgi import BoundedBody
+from gateway.asgi import BoundedBody, NarrowDoor
 
 
 async def call(application, *, headers=(), chunks=(b"",), stalls=False, path="/prompt"):
@@ -92,3 +92,28 @@ async def test_an_application_may_wait_for_the_caller_to_leave_as_long_as_it_lik
 
     sent = await call(BoundedBody(waits, limit=10, idle_seconds=0.01), chunks=[b"12"])
     assert sent[0]["status"] == 200
+
+
+async def test_a_narrow_door_lets_few_in_and_refuses_the_rest_at_once():
+    free, inside, answers = asyncio.Event(), [], []
+
+    async def busy(scope, receive, send):
+        inside.append(1)
+        await free.wait()
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        answers.append(message)
+
+    door = NarrowDoor(busy, limit=3)
+    waiting = [asyncio.create_task(door({}, receive, send)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await door({}, receive, send)
+    assert (len(inside), answers[0]["status"]) == (3, 503)
+    assert (b"retry-after", b"2") in answers[0]["headers"]
+    free.set()
+    await asyncio.gather(*waiting)
+    await door({}, receive, send)
+    assert len(inside) == 4
