@@ -1,7 +1,7 @@
 """
 How fast, how steady and how exact sanitization is, beside other tools, in one run.
 
-    scripts/bench sanitization [--quick] [--json FILE] [--without-peers] [labelled files…]
+    scripts/bench sanitization [--quick] [--only PART] [--json FILE] [--without-peers] [labelled files…]
 
     speed      microseconds for 1,024 characters of texts that are all different; all take turns with the same
                few of them, so whatever else the machine does hits all alike, and the first two of
@@ -9,7 +9,7 @@ How fast, how steady and how exact sanitization is, beside other tools, in one r
                and LLM Guard's secret scanner run in a process and an environment of their own
     hostile    seconds for texts made to be expensive, at half and at full length, and the longest that
                another thread of the process had to wait for its turn
-    tail       what a streamed answer holds back
+    tail       what a streamed answer holds back, and what each of its tokens costs
     accuracy   precision and recall on labelled files (lines as `manage.py evaluate_detectors` reads them)
 
 Needs no Django. The other tools are installed by the first run; without a network use --without-peers.
@@ -36,9 +36,11 @@ from sanitization.policies import Policy
 
 SEED = 20_261_124
 VALUES_ALONE = ("sanitization.patterns.PatternFilter",)
+SCORER_ALONE = ("sanitization.attacks.filters.AttackFilter",)
 TIMES_SLOWER = 40  # what Presidio's patterns are to be at least
-MOST_ASCII, MOST_OTHER = 150, 600
+MOST_ASCII, MOST_OTHER, MOST_SCORER = 150, 600, 250
 MANY_LABELS = 25
+PARTS = ("speed", "tail", "hostile", "accuracy")
 # Texts that one takes before it is another's turn, and those in front of them that are not counted: a process
 # that has just waited for another one finds its caches empty, which says nothing about either.
 BLOCK, WARMING = 5, 2
@@ -46,7 +48,7 @@ BLOCK, WARMING = 5, 2
 Contender = Callable[[str], float]
 
 
-def contenders(values: Chain, default: Chain, peers: Peers | None) -> dict[str, Contender]:
+def contenders(values: Chain, scorer: Chain, default: Chain, peers: Peers | None) -> dict[str, Contender]:
     """Each takes a text and says how many seconds it took."""
     policy = Policy()
 
@@ -64,7 +66,8 @@ def contenders(values: Chain, default: Chain, peers: Peers | None) -> dict[str, 
     def answer(text: str) -> object:
         return default.open_answer(policy, Placeholders()).whole(text)
 
-    found = {"values": prompt(values), "prompt": prompt(default), "answer": timed(answer)}
+    found = {"values": prompt(values), "scorer": prompt(scorer)}
+    found |= {"prompt": prompt(default), "answer": timed(answer)}
     if peers is not None:
         found |= {name: lambda text, name=name: peers.ask(name, text).seconds for name in NAMES}
     return found
@@ -90,7 +93,8 @@ def speed(racers: dict[str, Contender], sizes: Sequence[int], blocks: int) -> li
 def print_speed(rows: Sequence[dict[str, Any]]) -> None:
     names = list(rows[0]["microseconds"])
     peers = [name for name in names if name in NAMES]
-    head = ["text", "characters", "PII and secrets", "whole prompt chain", "whole answer chain"]
+    head = ["text", "characters", "PII and secrets", "attack scorer", "whole prompt chain"]
+    head += ["whole answer chain"]
     head += [*peers, *(f"{name}, times" for name in peers)]
     lines = []
     for row in rows:
@@ -100,8 +104,8 @@ def print_speed(rows: Sequence[dict[str, Any]]) -> None:
     print("\nSpeed, µs for 1,024 characters, median of texts that are all different")
     print(figures.table(head, lines))
     print(
-        f"  wanted: PII and secrets {MOST_ASCII} or less on English, {MOST_OTHER} on other scripts; "
-        f"presidio {TIMES_SLOWER} times slower or more"
+        f"  wanted: PII and secrets {MOST_ASCII} or less on English, {MOST_OTHER} on other scripts; attack "
+        f"scorer {MOST_SCORER} or less; presidio {TIMES_SLOWER} times slower or more"
     )
 
 
@@ -122,6 +126,7 @@ def print_tail(found: tail.Tail) -> None:
         f"\nHeld back of a streamed answer, plain English in tokens of four characters: median "
         f"{found.median:g} characters, at most {found.longest}; mean delay {found.mean_delay:.2f} tokens"
         f"\n  wanted: median {tail.MOST_CHARACTERS} characters or less, under {tail.MOST_TOKENS:g} tokens"
+        f"\nTo take a token through the whole answer chain costs {found.microseconds:.0f} µs"
     )
 
 
@@ -162,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.strip().split("\n")[0])
     made.add_argument("files", nargs="*", type=Path, help="labelled texts to measure accuracy on")
     made.add_argument("--quick", action="store_true", help="fewer texts and shorter hostile ones: a minute")
+    made.add_argument("--only", action="append", choices=PARTS, help="this part; may be given several times")
     made.add_argument("--json", type=Path, help="write all figures here too")
     made.add_argument("--without-peers", action="store_true", help="do not install and run other tools")
     made.add_argument("--hostile-size", type=int, help="characters of the hostile texts")
@@ -171,10 +177,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    sizes = (1024,) if options.quick else (1024, 8192)
-    blocks = options.blocks or (3 if options.quick else 10)
-    size = options.hostile_size or (200_000 if options.quick else 1_000_000)
-    values, default = Chain.from_paths(VALUES_ALONE), Chain.from_paths(DEFAULT_FILTERS)
+    values, scorer = Chain.from_paths(VALUES_ALONE), Chain.from_paths(SCORER_ALONE)
+    default = Chain.from_paths(DEFAULT_FILTERS)
     with ExitStack() as stack:
         peers = None
         if not options.without_peers:
@@ -189,19 +193,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "peers": versions() if peers else {},
         }
         _print_setting(report)
-        report["speed"] = speed(contenders(values, default, peers), sizes, blocks)
-        print_speed(report["speed"])
-        report["tail"] = _tail(default, 3 if options.quick else 20)
-        report["hostile"] = {"characters": size, "cases": _hostile(default, size)}
-        report["accuracy"] = {}
-        for file in options.files:
-            try:
-                texts, results = judge(file, values, peers)
-            except (OSError, UnreadableLabels) as error:
-                print(f"{file.name}: {error}", file=sys.stderr)
-                return 2
-            print_accuracy(file.name, texts, results)
-            report["accuracy"][file.name] = {name: result.as_dict() for name, result in results.items()}
+        parts = options.only or PARTS
+        if "speed" in parts:
+            sizes = (1024,) if options.quick else (1024, 8192)
+            blocks = options.blocks or (3 if options.quick else 10)
+            report["speed"] = speed(contenders(values, scorer, default, peers), sizes, blocks)
+            print_speed(report["speed"])
+        if "tail" in parts:
+            report["tail"] = _tail(default, 3 if options.quick else 20)
+        if "hostile" in parts:
+            size = options.hostile_size or (200_000 if options.quick else 1_000_000)
+            report["hostile"] = {"characters": size, "cases": _hostile(default, size)}
+        try:
+            report["accuracy"] = _accuracy(options.files if "accuracy" in parts else (), values, peers)
+        except (OSError, UnreadableLabels) as error:
+            print(error, file=sys.stderr)
+            return 2
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
     return 0
@@ -223,6 +230,15 @@ def _tail(chain: Chain, texts: int) -> dict[str, float]:
     found = tail.measure(chain, Policy(), [writer.plain(2000) for _ in range(texts)])
     print_tail(found)
     return found.as_dict()
+
+
+def _accuracy(files: Sequence[Path], chain: Chain, peers: Peers | None) -> dict[str, Any]:
+    found = {}
+    for file in files:
+        texts, results = judge(file, chain, peers)
+        print_accuracy(file.name, texts, results)
+        found[file.name] = {name: result.as_dict() for name, result in results.items()}
+    return found
 
 
 def _hostile(chain: Chain, size: int) -> list[dict[str, object]]:

@@ -1,7 +1,8 @@
-"""How much of a streamed text is held back, and for how many tokens it waits."""
+"""How much of a streamed text is held back, for how many tokens it waits, and what each of them costs."""
 
 import random
 import statistics
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -14,11 +15,14 @@ MOST_CHARACTERS, MOST_TOKENS = 16, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Characters held back after a token, and tokens that a character waited for."""
+    """Characters held back after a token, tokens that a character waited for, and the time that one token
+    costs, median over the texts.
+    """
 
     median: float
     longest: int
     mean_delay: float
+    microseconds: float
 
     def as_dict(self) -> dict[str, float]:
         return asdict(self)
@@ -39,10 +43,12 @@ def measure(chain: Chain, policy: Policy, texts: Iterable[str]) -> Tail:
     does not tell what was held.
     """
     held: list[int] = []
+    costs: list[float] = []
     waited = characters = 0
     for seed, text in enumerate(texts):
         stream, fed, sent = chain.open_answer(policy, Placeholders()), 0, 0
-        for token in tokens(text, seed):
+        costs.append(_cost(chain, policy, pieces := tokens(text, seed)))
+        for token in pieces:
             sent += len(stream.feed(token))
             fed += len(token)
             held.append(fed - sent)
@@ -50,4 +56,15 @@ def measure(chain: Chain, policy: Policy, texts: Iterable[str]) -> Tail:
         characters += len(text)
         if sent + len(stream.finish()) != fed or stream.findings:
             raise ValueError("a text with findings cannot be measured")
-    return Tail(statistics.median(held), max(held), waited / characters)
+    microseconds = statistics.median(costs) * 1e6
+    return Tail(statistics.median(held), max(held), waited / characters, microseconds)
+
+
+def _cost(chain: Chain, policy: Policy, pieces: Sequence[str]) -> float:
+    """Seconds for each of these pieces, the end of the text included."""
+    stream = chain.open_answer(policy, Placeholders())
+    before = time.perf_counter()
+    for piece in pieces:
+        stream.feed(piece)
+    stream.finish()
+    return (time.perf_counter() - before) / len(pieces)

@@ -1,7 +1,7 @@
 """
 Attacks on the model in prompts: texts that read like one, and texts that are hidden in an encoding.
 
-Both rules flag; a policy may block. `prompt_attack` points at the runs of blocks that read like an attack,
+Both rules flag; a policy may block. `prompt_attack` points at the windows that read like an attack,
 `encoded_attack` at a run of base64, hexadecimal or percent-encoding that decodes to one. A value that is
 hidden so is masked (`encoded_value`): whoever can decode it, reads it.
 """
@@ -12,8 +12,10 @@ import re
 from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
+import numpy as np
+
 from sanitization.attacks import features
-from sanitization.attacks.scorer import Scorer, Sums, shipped
+from sanitization.attacks.scorer import Scorer, shipped
 from sanitization.filters import Stage
 from sanitization.matching import Searcher
 from sanitization.patterns import PatternFilter
@@ -50,7 +52,7 @@ declare(
 
 
 class AttackScan:
-    """One prompt's way through the scorer. Its spans come at the end: only then is the worst run known."""
+    """One prompt's way through the scorer. Its spans come at the end: until then nothing is settled."""
 
     settled = 0
 
@@ -59,43 +61,40 @@ class AttackScan:
         self._threshold = threshold
         self._text = ""
         self._start = 0
-        self._blocks: list[tuple[int, int, Sums]] = []
+        self._spans: list[Span] = []
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
         self._text += piece
         at = 0
-        while (end := features.block_end(self._text, at)) is not None:
-            self._add(at, end)
+        while (end := features.chunk_end(self._text, at)) is not None:
+            self._judge(at, end)
             at = end
         if last and at < len(self._text):
-            self._add(at, len(self._text))
+            self._judge(at, len(self._text))
             at = len(self._text)
         self._text, self._start = self._text[at:], self._start + at
-        return self._spans() if last else []
+        return self._spans if last else []
 
-    def _add(self, start: int, end: int) -> None:
-        sums = self._scorer.add_up(features.read(self._text[start:end]))
-        self._blocks.append((self._start + start, self._start + end, sums))
-
-    def _spans(self) -> list[Span]:
-        """The smallest runs above the threshold, with the best score of all that hold them."""
-        runs = self._scorer.judge([sums for _, _, sums in self._blocks]).runs
-        best: dict[tuple[int, int], float] = {}
-        at: dict[int, tuple[int, int]] = {}  # block to the run in `best` that it is in
-        for run in runs:  # smaller ones come first
-            inside = range(run.first, run.first + run.size)
-            if run.score < self._threshold:
-                continue
-            within = {at[block] for block in inside if block in at}
-            if not within:
-                best[run.first, run.size] = run.score
-                at.update(dict.fromkeys(inside, (run.first, run.size)))
-            for kept in within:
-                best[kept] = max(best[kept], run.score)
-        return [
-            Span(self._blocks[first][0], self._blocks[first + size - 1][1], ATTACK, round(score, 3))
-            for (first, size), score in sorted(best.items())
-        ]
+    def _judge(self, start: int, end: int) -> None:
+        """Points at the smallest windows of a chunk above the threshold; those that touch are one. The score
+        is the best of all windows that hold some of it.
+        """
+        reading = features.read(self._text[start:end])
+        verdict = self._scorer.judge(reading)
+        if verdict.best < self._threshold:
+            return
+        marked = [False] * len(reading.places)
+        for number in np.flatnonzero(verdict.scores >= self._threshold):  # smaller ones come first
+            first, last = int(verdict.firsts[number]), int(verdict.lasts[number])
+            if not any(marked[first:last]):
+                marked[first:last] = [True] * (last - first)
+        last = 0
+        while True in marked[last:]:
+            first = marked.index(True, last)
+            last = marked.index(False, first)
+            score = verdict.scores[(verdict.firsts < last) & (verdict.lasts > first)].max()
+            begin, stop = (self._start + start + reading.places[at] for at in (first, last))
+            self._spans.append(Span(begin, stop, ATTACK, round(float(score), 3)))
 
 
 class AttackFilter:
@@ -189,8 +188,7 @@ class EncodedFilter:
         """How much a run hides an attack, and how surely a value that is masked in plain text; 0 for none."""
         attack = value = 0.0
         for text in decoded(run):
-            blocks = [features.read(block) for block in features.blocks(text)]
-            attack = max(attack, self._scorer.score(blocks).best)
+            attack = max(attack, self._scorer.score(text))
             value = max(value, self._value_in(text, policy))
             if depth > 1:
                 for inner in _RUNS.findall(text):

@@ -253,30 +253,31 @@ _BRIEF = """
 """
 
 
-def _lines(text: str) -> list[str]:
+def lines(text: str) -> list[str]:
     return [line for line in text.strip().splitlines() if line]
 
 
-def _filled(line: str, chance: random.Random) -> str:
+def filled(line: str, chance: random.Random) -> str:
     """A line with one of each choice in braces, innermost first."""
     words = {
         "name": lambda: chance.choice(_NAMES),
         "thing": lambda: chance.choice(_THINGS),
         "software": lambda: chance.choice(_SOFTWARE),
         "topic": lambda: chance.choice(_TOPICS),
-        "order": lambda: _filled(chance.choice(_lines(_ORDERS)), chance),
+        "order": lambda: filled(chance.choice(lines(_ORDERS)), chance),
     }
     while (end := line.find("}")) >= 0:
         start = line.rfind("{", 0, end)
         if start < 0:
             break
         inner = line[start + 1 : end]
-        chosen = words[inner]() if inner in words else chance.choice(inner.split("|"))
+        chosen = inner if inner in words else chance.choice(inner.split("|"))
+        chosen = words[chosen]() if chosen in words else chosen
         line = line[:start] + chosen.replace("{", "(").replace("}", ")") + line[end + 1 :]
     return " ".join(line.split())
 
 
-def _spelled(text: str, chance: random.Random) -> str:
+def spelled(text: str, chance: random.Random) -> str:
     """The text as people type: other case, other ends."""
     roll = chance.random()
     if roll < 0.1:
@@ -291,7 +292,7 @@ def attacks(count: int, *, seed: int, carriers: Sequence[str]) -> Iterator[tuple
     chance = random.Random(seed)
 
     def line(text: str) -> str:
-        return _spelled(_filled(chance.choice(_lines(text)), chance), chance)
+        return spelled(filled(chance.choice(lines(text)), chance), chance)
 
     def carrier() -> str:
         return chance.choice(carriers)[:600]
@@ -319,7 +320,7 @@ def short() -> Iterator[str]:
     """Harmless texts of a few words, as they are, in capitals, with a stop; and brief orders."""
     chance = random.Random(11)
     for _ in range(1500):
-        yield _spelled(_filled(chance.choice(_lines(_BRIEF)), chance), chance)
+        yield spelled(filled(chance.choice(lines(_BRIEF)), chance), chance)
     for text in _SHORT.strip().split("|"):
         yield from (text, text.capitalize(), text.upper(), f"{text}.", f"{text}!")
 
@@ -327,9 +328,9 @@ def short() -> Iterator[str]:
 def harmless(count: int, *, seed: int, ordinary: bool = False) -> Iterator[str]:
     """Texts that share the words of attacks and ask for nothing wrong; `ordinary` ones do not even that."""
     chance = random.Random(seed)
-    lines = _lines(_ORDINARY) if ordinary else _lines(_LOOKALIKE) + 2 * _lines(_SCENES)
+    known = lines(_ORDINARY) if ordinary else lines(_LOOKALIKE) + 2 * lines(_SCENES)
     for _ in range(count):
-        text = _spelled(_filled(chance.choice(lines), chance), chance)
+        text = spelled(filled(chance.choice(known), chance), chance)
         while chance.random() < 0.3:
-            text += " " + _spelled(_filled(chance.choice(_lines(_ORDINARY)), chance), chance)
+            text += " " + spelled(filled(chance.choice(lines(_ORDINARY)), chance), chance)
         yield text

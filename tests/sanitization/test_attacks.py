@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sanitization.attacks import features
 from sanitization.attacks.filters import _RUNS, AttackFilter, EncodedFilter, _next_run, decoded
 from sanitization.attacks.hidden import ControlTokenFilter, HiddenTextFilter
-from sanitization.attacks.scorer import MODEL, Scorer, shipped
 from sanitization.chain import Chain
 from sanitization.patterns import PatternFilter
 from sanitization.policies import Policy
@@ -75,36 +73,14 @@ def test_an_attack_in_the_middle_of_a_long_text_is_pointed_at():
     text = f"{filler} {' '.join(ATTACKS)} {filler}"
     found = [one for one in prompt(text).findings if one.rule == "prompt_attack"]
     place = text.index(ATTACKS[0])
-    assert place - 600 < found[0].start < place + 200
-    assert place + 300 < found[-1].end < place + 1700
+    assert place - 300 < found[0].start < place + 200
+    assert place + 300 < found[-1].end < place + len(" ".join(ATTACKS)) + 300
 
 
 def test_the_threshold_is_the_policys():
     text = ATTACKS[0]
     score = prompt(text).findings[0].score
     assert rules(text, Policy(thresholds={"prompt_attack": min(1.0, score + 0.001)})) == set()
-
-
-def test_a_model_for_other_features_is_refused():
-    loaded = Scorer.load(MODEL)
-    with pytest.raises(ValueError, match="other features"):
-        Scorer(loaded._buckets[:-1], loaded._signals, 0.0)
-
-
-def test_the_model_is_small_enough_to_ship():
-    assert MODEL.stat().st_size < 2_000_000
-
-
-def test_no_text_is_no_attack():
-    assert shipped().score([]).best == 0
-    assert rules("   \n ") == set()
-
-
-@pytest.mark.parametrize("text", ["a" * 5000, "", "\ud800", "x", "…" * 700, "<" * 3000, "é\u0301" * 600])
-def test_odd_texts_have_blocks_that_make_up_the_whole(text):
-    assert "".join(features.blocks(text)) == text
-    for block in features.blocks(text):
-        features.read(block)
 
 
 TOKENS = [
@@ -131,7 +107,7 @@ TOKENS = [
 def test_control_tokens_reach_the_model_as_text(token):
     screened = prompt(f"a {token}b")
     assert screened.texts["/prompt"] == f"a {token[0]} {token[1:]}b"
-    assert screened.rules == ("control_token",)
+    assert "control_token" in screened.rules
 
 
 @pytest.mark.parametrize("text", ["a <b> c", "[1] and [INSTALL]", "x <| y |> z", "List<String>", "a < s > b"])
