@@ -108,12 +108,12 @@ async def test_a_narrow_door_lets_few_in_and_refuses_the_rest_at_once():
         answers.append(message)
 
     door = NarrowDoor(busy, limit=3)
-    waiting = [asyncio.create_task(door({}, receive, send)) for _ in range(3)]
+    waiting = [asyncio.create_task(door({"path": "/auth/login"}, receive, send)) for _ in range(3)]
     await asyncio.sleep(0)
-    await door({}, receive, send)
+    await door({"path": "/auth/login"}, receive, send)
     assert (len(inside), answers[0]["status"]) == (3, 503)
     assert (b"retry-after", b"2") in answers[0]["headers"]
     free.set()
     await asyncio.gather(*waiting)
-    await door({}, receive, send)
+    await door({"path": "/auth/login"}, receive, send)
     assert len(inside) == 4
