@@ -21,9 +21,19 @@ from html.entities import html5
 
 from sanitization.lookalikes import LOOKALIKES
 
-_DASHES = frozenset("\u2212\u2043\u02d7")  # minus sign, hyphen bullet, modifier minus: not in category Pd
+# Not in category Pd: minus sign, hyphen bullet, modifier and heavy minus, a line of a box, and the mark for a
+# long vowel that Japanese telephone numbers are written with.
+_DASHES = frozenset("\u2212\u2043\u02d7\u2796\u2500\u30fc")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
-_QUOTES = {"\u2018": "'", "\u2019": "'", "\u201b": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
+# Quotation marks, middle dots, slashes, colons, a blank.
+_SIGNS = {
+    char: sign
+    for sign, chars in (
+        *(("'", "\u2018\u2019\u201b"), ('"', "\u201c\u201d\u201e"), (".", "\u00b7\u2027\u2219\u22c5")),
+        *(("/", "\u2044\u2215"), (":", "\u2236\ua789"), (" ", "\u2800")),
+    )
+    for char in chars
+}
 
 _PLAIN = bytes([*range(0x20, 0x7F), 9, 10, 13])
 # Stands for a character that does not become exactly one; a private one that no text needs.
@@ -38,9 +48,10 @@ class _Fold(dict[int, str]):
     """Code point to what it reads as, filled as characters turn up."""
 
     def __missing__(self, code: int) -> str:
-        folded = "".join(_fold(part) for part in unicodedata.normalize("NFKC", chr(code)))
+        char = chr(code)
+        folded = LOOKALIKES.get(char) or "".join(map(_fold, unicodedata.normalize("NFKC", char)))
         if len(folded) != 1 or folded == _IRREGULAR:
-            _IRREGULARS[chr(code)] = folded
+            _IRREGULARS[char] = folded
             folded = _IRREGULAR
         self[code] = folded
         return folded
@@ -64,7 +75,7 @@ def _fold(char: str) -> str:
         return "-"
     if category == "Nd":
         return str(unicodedata.decimal(char))
-    return _QUOTES.get(char) or LOOKALIKES.get(char, char)
+    return _SIGNS.get(char) or LOOKALIKES.get(char, char)
 
 
 _FOLD = _Fold()

@@ -7,8 +7,8 @@ class UsSsn(ContextualDetector):
     """US social security numbers: separated in the usual way, or told by their name.
 
     Areas 000, 666 and 900 up, group 00 and serial 0000 are never issued (SSA POMS RM 10201.035). Famous
-    invalid ones such as 078-05-1120 are masked all the same: people do use them. With blanks between, a house
-    number and what follows it look the same, so that form needs its name.
+    invalid ones such as 078-05-1120 are masked all the same: people do use them. With blanks between, or with
+    one separator, house numbers and postal codes look the same, so these forms need their name.
     """
 
     rule = "us_ssn"
@@ -16,10 +16,10 @@ class UsSsn(ContextualDetector):
     context = ("ssn", "social security", "social-security", "ss#", "soc sec")
     alone = 0.85
     pattern = (
-        r"[^A-Za-z0-9-](?P<value>\d{3}-\d{2}-\d{4}|\d{3} \d{2} \d{4}|\d{3}\.\d{2}\.\d{4}|\d{9})"
-        r"(?:[^A-Za-z0-9-]|-(?:[^0-9]|$)|$)"
+        r"(?:[^A-Za-z0-9.-]|[^0-9]\.)"
+        r"(?P<value>\d{3}(?: ?[ ._/-] ?)?\d{2}(?: ?[ ._/-] ?)?\d{4})(?:[^A-Za-z0-9-]|-(?:[^0-9]|$)|$)"
     )
-    needs = r"\d{3}[ .-]?\d\d"
+    needs = r"\d{3} ?[ ._/-]? ?\d\d"
 
     def accept(self, candidate: str) -> int:
         digits = "".join(char for char in candidate if char.isdigit())
@@ -30,6 +30,6 @@ class UsSsn(ContextualDetector):
 
     def rate(self, text: str, begin: int) -> float:
         score = super().rate(text, begin)
-        if score < self.score and text[begin + 3] in "-.":
-            return self.alone
-        return score
+        gaps = text[begin + 3], text[begin + 6]
+        separated = gaps in (("-", "-"), (".", ".")) or text.startswith(" - ", begin + 3)
+        return self.alone if score < self.score and separated else score

@@ -49,7 +49,7 @@ _LINKS = (
 )
 
 _EXT = r"(?:[ ,;]{0,2}(?i:x|ext\.?|extn\.?|extension|доб\.?)[ :.=]{0,2}\d{1,6})?"
-_GAP = r"[ ()./-]{0,3}"
+_GAP = r"[ ()./-]{0,4}"  # `) - ` is the longest
 _NUMBER = rf"[+(]{{0,2}}\d(?:{_GAP}\d){{5,16}}{_EXT}"
 _BREAK = r"[^A-Za-z0-9\n+(]{1,3}"
 
@@ -100,11 +100,11 @@ _SPACED_SHAPES = (
     r"(?:33|55|56|81) \d{4} \d{4}",
     r"0[1-9]\d \d{3} \d{3}",
 )
-_AREA = r"\(\d{1,5}\)[ -]?\d{2,8}(?:[ -]\d{2,5}){0,3}"
+_AREA = r"\(\d{1,5}\)(?: ?- ?| )?\d{2,8}(?:(?: ?- ?| )\d{2,5}){0,3}"
 _SHAPED = "|".join((*_SHAPES, _AREA))
 _SPACED = "|".join(_SPACED_SHAPES)
 _INTERNATIONAL = rf"(?:\(?\+|\(?00)\(?[1-9](?:{_GAP}\d){{5,16}}{_EXT}"
-_TRUNK_GAP = r"[ ()./-]{1,3}"
+_TRUNK_GAP = r"[ ()./-]{1,4}"
 # Pairs of digits have shapes of their own: here some group is longer.
 _TRUNK = (
     rf"\(?0(?:-?[1-9]\d{{2,5}}(?:{_TRUNK_GAP}\d{{2,8}}){{1,4}}|[1-9]\d{_TRUNK_GAP}\d{{2,8}}(?:{_TRUNK_GAP}\d{{2,8}}){{0,3}}"
