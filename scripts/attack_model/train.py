@@ -27,7 +27,7 @@ FOLDS = 4
 # other source of harmless texts that people wrote, judged by models that have not seen them.
 FALSE_ALARMS, FALSE_ALARMS_ELSEWHERE = 0.005, 0.015
 # What the log odds go down beyond that: the harmless texts of others are not those of the collections.
-MARGIN = 0.4
+MARGIN = 0.25
 HELD = Path(__file__).with_name("lookalikes.txt")
 APART = (
     "deepset",
