@@ -43,6 +43,7 @@ from benchmarks.serving.servers import (
 from benchmarks.serving.traffic import Sample
 from benchmarks.serving.verdicts import OURS, Samples, Verdict, judge
 from benchmarks.serving.workloads import ALL, WORKLOADS, Workload
+from inference.machine import cores
 
 MODEL = Path("data/models/SmolLM2-135M-Instruct.Q4_1.gguf")
 QUIET_CORES = 0.1  # what others may use before it is said that they did
@@ -116,8 +117,7 @@ def parser() -> argparse.ArgumentParser:
 
 def default_threads() -> int:
     """As the gateway decides: one less than the cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - 1)
+    return max(1, cores() - 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
