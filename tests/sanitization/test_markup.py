@@ -8,8 +8,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from sanitization.chain import Chain
+from sanitization.links import LinkFilter
 from sanitization.markdown import MAX_SPAN
-from sanitization.markup import ALLOWED, MAX_TAG, VOID
+from sanitization.markup import ALLOWED, MAX_TAG, VOID, MarkupFilter
+from sanitization.placeholders import Placeholders
 from sanitization.policies import Policy
 from tests.sanitization.samples import screen
 
@@ -260,3 +263,23 @@ def test_a_plain_allowed_tag_is_what_bleach_makes_of_it(name):
 def test_a_mask_inside_a_tag_is_judged_after_masking():
     text = '<a href="mailto:ann@example.com">ann@example.com</a>'
     assert screen(text)[0] == '<a href="mailto:[EMAIL_1]">[EMAIL_1]</a>'
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["a\n", "x", " ```\n<script>x</script>\n"],
+        ["```\n<b onclick=x>\n", "x", "```\n", "<script>"],
+        ["a ", "`", "x", "` <script>"],
+        ["a\n\n", " ", "```\n<i onclick=y>"],
+        ["> ", "```\n", "x", "\n<script>"],
+    ],
+)
+@pytest.mark.parametrize("mode", ["markdown", "html"])
+def test_a_piece_that_only_goes_on_with_its_line_changes_nothing(pieces, mode):
+    def streamed(pieces):
+        stream = Chain([MarkupFilter(), LinkFilter()]).open_answer(Policy(html=mode), Placeholders())
+        return "".join([*map(stream.feed, pieces), stream.finish()])
+
+    text = "".join(pieces)
+    assert streamed(pieces) == streamed([text]) == streamed(list(text))
