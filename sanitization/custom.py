@@ -136,6 +136,9 @@ class Collapsed(Normalized):
         super().__init__()
         self._after_blank = False
 
+    def _extend_plainly(self, piece: str) -> None:
+        self._extend([(0, piece)], len(piece))  # it may hold blanks
+
     def _extend(self, runs: Iterable[tuple[int, str]], length: int) -> None:
         super()._extend(self._collapsed(runs), length)
 

@@ -135,9 +135,7 @@ class Normalized:
             piece, self._pending = self._pending + piece, ""
         if "&" not in piece:
             if piece.isascii() and piece.isprintable():
-                self._jump(self._dropped + len(self.text), self._given)
-                self.text += piece
-                self._given += len(piece)
+                self._extend_plainly(piece)
             else:
                 self._extend(_runs(piece), len(piece))
             return
@@ -160,6 +158,12 @@ class Normalized:
             done = found.end()
         for start, run in _runs(piece[done:]):
             yield done + start, run
+
+    def _extend_plainly(self, piece: str) -> None:
+        """Adds a piece that is its own folded copy: the usual one."""
+        self._jump(self._dropped + len(self.text), self._given)
+        self.text += piece
+        self._given += len(piece)
 
     def _extend(self, runs: Iterable[tuple[int, str]], length: int) -> None:
         """Adds the runs of a piece of this length."""

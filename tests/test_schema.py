@@ -84,7 +84,8 @@ OPEN = {
 }
 # What fits the shape and is refused all the same: a password that is common, a policy of rules that do not
 # exist, an assignment of a policy that does not, a slug that is taken, an end in the past, a role that does
-# not exist, tokens, codes and passwords that are somebody's, `stream_options` without a stream.
+# not exist, tokens, codes and passwords that are somebody's, `stream_options` without a stream, a JSON schema
+# or a grammar that cannot be used or holds a NUL.
 REFUSED_BY_CONTENT = {
     "/user/register",
     "/auth/confirm",
@@ -99,6 +100,7 @@ REFUSED_BY_CONTENT = {
     "/api/policies",
     "/api/policies/{slug}/revisions",
     "/api/policy-assignments",
+    "/prompt",
     "/v1/chat/completions",
     "/v1/completions",
 }

@@ -74,7 +74,8 @@ def test_an_attack_in_the_middle_of_a_long_text_is_pointed_at():
     found = [one for one in prompt(text).findings if one.rule == "prompt_attack"]
     place = text.index(ATTACKS[0])
     assert place - 300 < found[0].start < place + 200
-    assert place + 300 < found[-1].end < place + len(" ".join(ATTACKS)) + 300
+    # A long text is scored in windows, and the smallest that are above the threshold are pointed at.
+    assert place + 300 < found[-1].end < place + len(" ".join(ATTACKS)) + 512
 
 
 def test_the_threshold_is_the_policys():
