@@ -64,6 +64,8 @@ class ChatTemplate:
 
     def render(self, messages: Sequence[Message[str]]) -> list[Segment]:
         """The prompt in segments. Raises GenerationFailed if the template takes no such conversation."""
+        if not messages:
+            raise GenerationFailed
         try:
             return self._render([(message.role, [message.content]) for message in messages])
         except jinja2.TemplateError:

@@ -87,6 +87,10 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         format=read_format(body.get("response_format")),
         max_tokens=limit,
     )
+    if not any(said.content or said.role != "system" for said in ask.messages):
+        raise RequestRefused(
+            "`messages` asks nothing: all of it is empty.", param="messages", code="invalid_value"
+        )
     return ask, wants_usage(body, streamed=ask.streamed)
 
 
