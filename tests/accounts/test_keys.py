@@ -100,7 +100,7 @@ def test_a_key_reaches_what_its_scopes_name_and_nothing_else(alice):
 @pytest.mark.parametrize("path", ["/auth/password", "/api/keys"])
 def test_no_key_makes_keys_or_changes_the_password(alice, path):
     _, secret = keys.create(alice, name="all", scopes=["prompt", "models", "read"])
-    assert post(path, secret, {}).json()["code"] == "key_scope"
+    assert post(path, secret, {}).json()["code"] == "key-scope"
 
 
 def test_rotating_lets_the_older_secret_live_for_the_overlap(alice, token_of):
@@ -160,7 +160,7 @@ async def test_a_key_with_a_list_of_models_asks_no_other(served, alice, parrot):
     create = sync_to_async(keys.create)
     _, other = await create(alice, name="x", scopes=["prompt"], model_names=["gpt-9"])
     refused = await Caller(other).ask("hello")
-    assert (refused.status_code, refused.json()["code"]) == (403, "model_not_allowed")
+    assert (refused.status_code, refused.json()["code"]) == (403, "model-not-allowed")
     assert "gpt-9" in refused.json()["detail"]
     assert parrot.heard == []
     _, fitting = await create(alice, name="y", scopes=["prompt"], model_names=["parrot"])
