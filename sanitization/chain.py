@@ -157,7 +157,8 @@ class Chain:
             if scan is not None:
                 scans.setdefault(one.stage, []).append(NamedScan(type(one).__name__, scan))
         ceiling = ceiling or self._ceiling()
-        stages = [Stage(scans[name], ruling, ceiling) for name in sorted(scans)]
+        values = StageName.VALUES if ruling.direction == "answer" else None
+        stages = [Stage(scans[name], ruling, ceiling, quotes=name is values) for name in sorted(scans)]
         return StreamSanitizer(stages, ruling, ceiling, part=part)
 
 

@@ -14,8 +14,9 @@ import re
 
 MAX_DEPTH = 500
 
-# Not behind what is indexed or called, nor an image or the second half of a reference.
-_OPENING = re.compile(r"(?<![\w)\]!])[\[{]")
+# Not behind what is indexed or called, nor an image or the second half of a reference, and not empty.
+_OPENING = re.compile(r"(?<![\w)\]}!])[\[{](?![ \t]*[\]}])")
+_NESTED = re.compile(rf"[\[{{]{{0,{MAX_DEPTH}}}")
 _STRING = r'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
 _INSIDE = re.compile(rf"(?:[-+.0-9Ee,: \t\r\n]|true|false|null|{_STRING})*+")
 _REST_OF_STRING = re.compile(r'(?:[^"\\\r\n]|\\[^\r\n])*+')
@@ -62,10 +63,12 @@ class JsonValues:
         if self._in_string:
             return self._string(text, at)
         at = _INSIDE.match(text, at).end()  # type: ignore[union-attr]  # matches anywhere
+        nested = _NESTED.match(text, at)[0][: MAX_DEPTH - len(self._stack)]  # type: ignore[index]
+        if nested:
+            self._stack += nested.encode()
+            return at + len(nested)
         char = text[at : at + 1]
-        if char in ("[", "{") and len(self._stack) < MAX_DEPTH:
-            self._stack += char.encode()
-        elif char in _CLOSING and self._stack.endswith(_CLOSING[char]):
+        if char in _CLOSING and self._stack.endswith(_CLOSING[char]):
             self._stack.pop()
         elif char == '"':
             self._in_string = True

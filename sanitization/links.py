@@ -69,6 +69,7 @@ _TOKEN_BEGINNING = re.compile(
 _PLAIN = re.compile(r"[^\s()<>?&\\]*+")
 _BLANKS = re.compile(r"\s{0,100}+")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_NO_ADDRESS = frozenset("])([}{>!?#*`'\"|@")  # what a relative address or none begins with
 # What an address may hold of blanks before its scheme, and of parentheses, escapes and references before its
 # query. More is an attack, and bounding it keeps the work linear.
 MAX_ODD = 24
@@ -285,6 +286,8 @@ class LinkScan:
         blanks = _BLANKS.match(text, at + 2)
         assert blanks is not None
         first = blanks.end()
+        if text[first : first + 1] in _NO_ADDRESS:
+            return 2, None
         angle = text[first : first + 1] == "<"
         address = _Address(text, first + angle, angle=angle, last=last)
         try:

@@ -224,12 +224,12 @@ class CodeReader:
         if not certain:
             self._unpaired = True
             return at + length
-        end = _LINE_END.search(text, at, at + MAX_SPAN)
-        known = end.start() if end else min(len(text), at + MAX_SPAN)
-        open_ended = end is None and not last and len(text) <= at + MAX_SPAN
-        runs = _BACKTICKS.finditer(text, min(at + length, known), known)
+        limit = min(len(text), at + MAX_SPAN)
+        runs = _BACKTICKS.finditer(text, min(at + length, limit), limit)
         closing = next((run for run in runs if len(run[0]) == length), None)
-        if open_ended and (closing is None or closing.end() == len(text)):
+        if _LINE_END.search(text, at, closing.start() if closing else limit):
+            closing = None  # in another line
+        elif not last and limit == len(text) and (closing is None or closing.end() == limit):
             return None
         whole = closing is not None and closing.end() < at + MAX_SPAN  # else the run may go on behind it
         if closing is not None and whole and "|" not in text[at : closing.start()]:

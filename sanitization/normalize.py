@@ -38,6 +38,7 @@ _SIGNS = {
 _PLAIN = bytes([*range(0x20, 0x7F), 9, 10, 13])
 # Stands for a character that does not become exactly one; a private one that no text needs.
 _IRREGULAR = "\uf8fe"
+_MOST_PARTS = 6
 
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)")
 _REFERENCE_BEGINNING = re.compile(r"&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)\Z")
@@ -51,7 +52,8 @@ class _Fold(dict[int, str]):
         char = chr(code)
         folded = LOOKALIKES.get(char) or "".join(map(_fold, unicodedata.normalize("NFKC", char)))
         if len(folded) != 1 or folded == _IRREGULAR:
-            _IRREGULARS[char] = folded
+            # No value is written with what stands for a whole sentence.
+            _IRREGULARS[char] = folded if len(folded) <= _MOST_PARTS else char
             folded = _IRREGULAR
         self[code] = folded
         return folded

@@ -23,6 +23,8 @@ from sanitization.spans import Action, Direction, Span
 __all__ = ["DetectorScan", "PatternDetector", "PatternFilter"]
 
 
+# A tail that is longer is looked at by each detector for itself.
+FAR = 256
 # So much more of a word whose beginning is held waits for its end before it is read.
 MORE_OF_A_WORD = 16
 # Policies whose plans are kept. More than an installation has at a time.
@@ -41,7 +43,7 @@ class Plan:
         self.own_hold: list[Detector] = []
         self.lead = 0
         owned: list[tuple[str, int]] = []
-        apart: list[str] = []
+        self.apart: list[PatternDetector] = []
         for number, one in enumerate(self.detectors):
             told = isinstance(one, ContextualDetector) and one.rule not in eager
             weak = isinstance(one, ContextualDetector) and not told
@@ -58,7 +60,7 @@ class Plan:
                 self.led.add(number)
                 self.lead = max(self.lead, first)
             else:
-                apart.append(one.pattern)
+                self.apart.append(one)
         self.keywords = Keywords(owned)
         listed = {number for _, number in owned}
         self.asked = self.led | self.told  # each for its own hold, if its keyword is there
@@ -66,7 +68,8 @@ class Plan:
         patterns = [(number, _pattern(self.detectors[number])) for number in self.always]
         self.among = Among(patterns)
         self.among_words = Among([one for one in patterns if one[1] is None or not needs_mark(one[1])])
-        self.apart = _any_beginning(tuple(apart)) if apart else None
+        patterns_apart = tuple(one.pattern for one in self.apart)
+        self.beginning = _any_beginning(patterns_apart) if patterns_apart else None
 
     def matching(self, text: str, start: int, named: Iterable[int]) -> list[int]:
         """The detectors that could find something that begins at `start` or behind it in this text as it is;
@@ -92,8 +95,10 @@ class Plan:
         limit = (
             max(start, len(text) - self.lead - self.keywords.unfinished(lowered)) if self.led else len(text)
         )
-        if self.apart and 0 <= (found := self.apart.start(text, start)) < limit:
-            limit = found
+        if self.beginning and 0 <= (found := self.beginning.start(text, start)) < limit:
+            # All of them together do not know how long each can be.
+            far = len(text) - found > FAR
+            limit = min(limit, *(one.hold(text, found) for one in self.apart)) if far else found
         for number in self.asked.intersection(named):
             limit = min(limit, self.detectors[number].hold(text, start))
         for detector in self.own_hold:

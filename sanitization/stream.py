@@ -106,15 +106,19 @@ class Found:
 
 
 class Stage:
-    """One rewrite of one text. Positions count from its start, in what this stage is given."""
+    """One rewrite of one text. Positions count from its start, in what this stage is given.
 
-    def __init__(self, scans: Sequence[NamedScan], ruling: Ruling, ceiling: Ceiling) -> None:
+    With `quotes`, a number of JSON that is rewritten becomes a string.
+    """
+
+    def __init__(
+        self, scans: Sequence[NamedScan], ruling: Ruling, ceiling: Ceiling, *, quotes: bool = False
+    ) -> None:
         self._scans = scans
         self._ruling = ruling
         self._ceiling = ceiling
         self._held: list[str] = []  # what has been given and not let out, from position `consumed` on
-        # Follows what has been let out, as it was given.
-        self._json = JsonValues() if ruling.direction == "answer" else None
+        self._json = JsonValues() if quotes else None  # follows what has been let out, as it was given
         self._behind = ""  # the end of what has been let out, as it was given
         self._given = 0
         self._waiting: list[Found] = []

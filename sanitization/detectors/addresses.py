@@ -16,14 +16,10 @@ _LONGEST_FRONT = 40
 _IPV6_FRONT = re.compile(r"[^A-Za-z0-9:.\]]([0-9A-Fa-f:]{2,39})\Z")
 
 
-_ATOM = rf"[{NAME}][{NAME}_.!#$%&'*+^~-]{{0,127}}"
-# A quoted local part, and one whose quotes are escaped, as in JSON. At most four words: what stands between
-# quotes is held back until it is decided.
-_WORD = r'(?:[^"\\\s]|\\[^\n]){1,32}'
-_QUOTED = rf'[\s<(\[{{,:;=>](?P<quoted>"{_WORD}(?: {_WORD}){{0,3}}"'
-_ESCAPED = r'[\s<(\[{,:;=>"](?P<escaped>\\"[^"\\\s]{1,32}(?: [^"\\\s]{1,32}){0,3}\\"'
+_LONGEST_LOCAL = 128
+_ATOM = rf"[{NAME}][{NAME}_.!#$%&'*+^~-]{{0,{_LONGEST_LOCAL - 1}}}"
 _DOMAIN = (
-    rf"(?:(?:[{NAME}][{NAME}-]*\.)+(?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z{LETTERS}]{{2,63}}[{NAME}]*)"
+    rf"(?:(?:[{NAME}][{NAME}-]*\.){{1,30}}(?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z{LETTERS}]{{2,63}}[{NAME}]*)"
     r"|\[(?:IPv6:)?[0-9A-Fa-f:.]{3,50}\])"
 )
 
@@ -43,7 +39,32 @@ class Email(PatternDetector):
         "EMAIL",
     )
     keywords = ("@",)
-    pattern = "|".join(f"{local}@{_DOMAIN})" for local in (rf"(?P<plain>{_ATOM}", _QUOTED, _ESCAPED))
+    pattern = f"{_ATOM}@{_DOMAIN}"
+
+    def hold(self, text: str, start: int) -> int:
+        """Nothing begins an address that has no sign near by: text without blanks would be held for ever."""
+        found = super().hold(text, start)
+        while len(text) - found > _LONGEST_LOCAL and text.find("@", found, found + _LONGEST_LOCAL + 1) < 0:
+            sign = text.find("@", found)
+            found = super().hold(text, (sign if sign >= 0 else len(text)) - _LONGEST_LOCAL)
+        return found
+
+
+class QuotedEmail(PatternDetector):
+    """E-mail addresses with a quoted local part; the quotes may be escaped, as in JSON.
+
+    Of at most four words: what stands between quotes is held back until it is decided.
+    """
+
+    rule = Email.rule
+    form_of = Email
+    keywords = ("@",)
+    _WORD = r'(?:[^"\\\s]|\\[^\n]){1,32}'
+    _ESCAPED = r'\\"[^"\\\s]{1,32}(?: [^"\\\s]{1,32}){0,3}\\"'
+    pattern = (
+        rf'[\s<(\[{{,:;=>](?P<value>"{_WORD}(?: {_WORD}){{0,3}}"@{_DOMAIN})'
+        rf'|[\s<(\[{{,:;=>"](?P<escaped>{_ESCAPED}@{_DOMAIN})'
+    )
 
 
 class IPv4(PatternDetector):

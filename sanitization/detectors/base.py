@@ -85,9 +85,13 @@ class Detector:
 class PatternDetector(Detector):
     """One RE2 pattern, in the subset that `partial` reads. A named group is what is found, the rest its
     context; without one, the whole match is.
+
+    `reach`: once so many characters of a text are known from where a match begins, it is decided. None where
+    that can take any number; a detector whose pattern has no end may know better.
     """
 
     pattern: ClassVar[str]
+    reach: int | None = None
 
     def __init__(self) -> None:
         longest = width(self.pattern)
@@ -95,6 +99,8 @@ class PatternDetector(Detector):
         self._judged = own.accept is not PatternDetector.accept or own.judge is not PatternDetector.judge
         if self._judged and (longest is None or longest > MAX_CANDIDATE):
             raise TypeError(f"{self.rule}: a pattern whose matches are judged needs an end")
+        if longest is not None:
+            self.reach = longest + 1
         self._searcher = Searcher(self.pattern)
         self._groups = self._searcher.groups or {"": 0}
         self._single = next(iter(self._groups)) if len(self._groups) == 1 else None
@@ -162,6 +168,8 @@ class PatternDetector(Detector):
         return group, span
 
     def hold(self, text: str, start: int) -> int:
+        if self.reach is not None:
+            start = max(start, len(text) - self.reach)
         found = self._beginnings.start(text, start)
         return len(text) if found < 0 else found
 

@@ -21,12 +21,27 @@ _ELSEWHERE = re.compile(
 
 
 class JsonWebToken(PatternDetector):
-    """RFC 7519 tokens in compact form: two base64url JSON objects and a signature, which may be empty."""
+    """RFC 7519 tokens in compact form: two base64url JSON objects and a signature, which may be empty.
+
+    The signature has to begin within LIMIT characters, and what is behind those is no part of it.
+    """
 
     rule = "jwt"
+    version = 2
     category = Category.SECRET
     keywords = ("ey",)
     pattern = r"ey[A-Za-z0-9_-]{15,}\.ey[A-Za-z0-9/\\_-]{15,}\.(?:[A-Za-z0-9/\\_-]{10,}={0,2})?"
+    LIMIT = 16_384
+    reach = LIMIT
+
+    def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
+        while found := super().find(text, start, limit):
+            begin, end = found
+            signature = text.index(".", text.index(".", begin) + 1)
+            if signature - begin < self.LIMIT:
+                return begin, min(end, begin + self.LIMIT)
+            start = signature - self.LIMIT + 1
+        return None
 
 
 class JsonWebTokenEncoded(PatternDetector):

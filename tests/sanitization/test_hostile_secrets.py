@@ -5,6 +5,7 @@ import time
 import pytest
 
 from sanitization.detectors import BY_RULE
+from sanitization.detectors.credentials import JsonWebToken
 from sanitization.detectors.private_keys import PrivateKey
 from sanitization.patterns import DetectorScan, plan
 from sanitization.rules import RULES, Category
@@ -67,3 +68,20 @@ def test_a_key_that_never_ends_is_held_and_redacted_up_to_the_limit():
     spans += scan.feed("", last=True)
     assert [(span.start, span.end) for span in spans] == [(0, len(begin) + limit)]
     assert held < 1.2 * limit
+
+
+@pytest.mark.parametrize("size", [JsonWebToken.LIMIT - 400, JsonWebToken.LIMIT + 400])
+def test_a_token_is_found_up_to_the_limit_however_it_is_cut(size):
+    text = f" eyJhbGciOiJIUzI1NiJ9.ey{'Jza' * (size // 3)}.{'sIgn' * 200} and eyJhbGciOiJIUzI1NiJ9."
+    found = {}
+    for piece in (len(text), 997, 61):
+        scan = DetectorScan(plan((JsonWebToken(),), frozenset({"jwt"})))
+        spans, held = [], 0
+        for at in range(0, len(text), piece):
+            spans += scan.feed(text[at : at + piece], last=False)
+            held = max(held, min(len(text), at + piece) - scan.settled)
+        spans += scan.feed("", last=True)
+        found[piece] = [(span.start, span.end) for span in spans]
+        assert held < 1.2 * JsonWebToken.LIMIT
+    assert found[997] == found[61] == found[len(text)]
+    assert bool(found[61]) == (size < JsonWebToken.LIMIT)

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from sanitization.detectors import BY_RULE
+from sanitization.detectors import ALL, BY_RULE
 from sanitization.detectors.base import LOOKBACK
 from sanitization.filters import Backlog
-from sanitization.patterns import DetectorScan, plan
+from sanitization.patterns import DetectorScan, _made, plan
 from sanitization.rules import RULES, Category
 
 LENGTH = 60_000
@@ -71,3 +71,12 @@ def test_a_keyword_that_came_before_what_is_held_still_counts():
         ]
         spans += scan.feed("", last=True)
         assert [(span.start, span.end) for span in spans] == [(52, 61)]
+
+
+@pytest.mark.parametrize("piece", ["a.a.a.", "1-", "abc", "a1/", "é-", "AB12", "0", "a_b+"])
+def test_text_without_blanks_is_let_out_while_it_comes(piece):
+    scan = DetectorScan(plan(tuple(_made(one) for one in ALL)))
+    text = (piece * 20_000)[:20_000]
+    for at in range(0, len(text), 250):
+        scan.feed(text[at : at + 250], last=False)
+        assert at + 250 - scan.settled < 1500
