@@ -78,9 +78,9 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         scan, text = peers[request["peer"]], request["text"]
-        before = time.perf_counter()
+        before = time.process_time()
         found = scan(text)
-        seconds = time.perf_counter() - before
+        seconds = time.process_time() - before
         if isinstance(found, str):
             spans = list(replaced(text, found))
         else:
