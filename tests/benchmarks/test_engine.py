@@ -70,7 +70,6 @@ class Stub:
                     self.at_once += 1
                     self.most_at_once = max(self.most_at_once, self.at_once)
                     await self._stream(writer, body)
-                    self.at_once -= 1
             else:
                 await asyncio.sleep(PIECE * body["max_tokens"])
                 choice = {"message": {"content": "word"}, "finish_reason": "length"}
@@ -106,6 +105,7 @@ class Stub:
         events += [{"choices": [{"delta": {}, "finish_reason": "length"}]}]
         events += [{"choices": [], "usage": self._usage(body)}]
         for event in [*map(json.dumps, events), "[DONE]"]:
+            self.at_once -= event == "[DONE]"  # before the client can know, and ask again
             data = f": a comment\ndata: {event}\n\n".encode()
             middle = len(data) // 2  # events come in pieces
             for part in (data[:middle], data[middle:]):
