@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report["speed"] = speed(contenders(values, scorer, default, peers), sizes, blocks)
             print_speed(report["speed"])
         if "tail" in parts:
-            report["tail"] = _tail(default, 3 if options.quick else 20)
+            report["tail"] = _tail(default, 10 if options.quick else 40)
         if "hostile" in parts:
             size = options.hostile_size or (200_000 if options.quick else 1_000_000)
             report["hostile"] = {"characters": size, "cases": _hostile(default, size)}
