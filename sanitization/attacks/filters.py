@@ -130,6 +130,7 @@ _MAY_RUN = Searcher(
 )
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 _MANGLED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
+KNOWN = 256  # runs whose judgement a text keeps: who repeats one pays for it once
 DEPTH = 2  # an encoding within an encoding is read, one more is not
 
 
@@ -218,6 +219,7 @@ class EncodedScan:
     def __init__(self, owner: EncodedFilter, policy: Policy) -> None:
         self._owner = owner
         self._policy = policy
+        self._known: dict[str, tuple[float, float]] = {}  # runs that have been judged
         self._text = "\n"  # begins with the character before what has not been read
         self._start = -1  # position of text[0] in the prompt
         self.settled = 0
@@ -241,7 +243,11 @@ class EncodedScan:
         return spans
 
     def _judged(self, run: str, place: int) -> list[Span]:
-        attack, value = self._owner.judge(run, self._policy)
+        if run not in self._known:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[run] = self._owner.judge(run, self._policy)
+        attack, value = self._known[run]
         end = place + len(run)
         spans = [Span(place, end, ENCODED_ATTACK, round(attack, 3))] if attack else []
         return [*spans, Span(place, end, ENCODED_VALUE, value)] if value else spans
