@@ -47,7 +47,7 @@ def test_a_crowd_is_hashed_by_two_threads_and_what_exceeds_the_queue_is_refused_
             running += 1
             most = max(most, running)
             names.add(threading.current_thread().name)
-        time.sleep(0.2)
+        time.sleep(0.8)  # longer than a busy machine takes to start the crowd
         with lock:
             running -= 1
         return "hash"
@@ -58,7 +58,7 @@ def test_a_crowd_is_hashed_by_two_threads_and_what_exceeds_the_queue_is_refused_
     assert all(name.startswith("hashing") for name in names)
     assert results.count("hash") == hashers.QUEUE == 10
     assert all(busy.retry_after_seconds == 2 for busy in results if busy != "hash")
-    assert time.perf_counter() - started < 3
+    assert time.perf_counter() - started < 12
     assert hashers.hashing(work) == "hash"  # the places are free again
 
 
