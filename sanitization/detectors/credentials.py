@@ -2,7 +2,7 @@
 
 import re
 
-from sanitization.detectors.base import PatternDetector
+from sanitization.detectors.base import LOOKBACK, PatternDetector
 from sanitization.detectors.vendors.forms import Secret
 from sanitization.rules import Category
 
@@ -13,6 +13,10 @@ _PREFIXED = re.compile(r"[a-z]{2,10}[_-][A-Za-z0-9_-]+")
 _IDENTIFIER = re.compile(
     r"[A-Za-z_]+(?:[._-][A-Za-z_]+)*\d{0,2}|[a-z]+(?:[A-Z][a-z]+)+\d{0,2}|[./~]?(?:/[\w.-]+)+/?"
 )
+_HEXADECIMAL = re.compile(r"(?:[a-z]{2,8}[_-])*[0-9A-Fa-f_-]+")
+# Five letters of the alphabet in a row, or digits: nobody's random choice.
+_ORDERS = "abcdefghijklmnopqrstuvwxyz", "1234567890"
+_IN_ORDER = re.compile("|".join(order[at : at + 5] for order in _ORDERS for at in range(len(order) - 4)))
 # What people take for a password; `password1` is what code calls a variable.
 _WORD_AND_NUMBER = re.compile(r"(?!pass|pwd|secret|arg|param|value)[A-Za-z][a-z]+\d+")
 _ELSEWHERE = re.compile(
@@ -201,11 +205,39 @@ _KINDS = (
 _KEYS = [f"{kind}{joint}key" for kind in _KINDS for joint in _JOINTS]
 
 
-class GenericSecret(Secret):
-    """Anything random that is assigned to a name such as token, secret or api key.
-
-    A value with a prefix of its own is left to the vendors' rules: they know what it has to look like.
+def _is_random(text: str, *, digits: int) -> bool:
+    """Whether the longest stretch of letters and digits is like no word: digits in so many places of it, and
+    capitals among small letters or great length.
     """
+    longest = max(re.split("[^A-Za-z0-9]", text), key=len)
+    mixed = any(map(str.isupper, longest)) and any(map(str.islower, longest))
+    spread = len(re.findall("[0-9]+", longest)) >= digits
+    return spread and len(longest) >= (16 if mixed else 32)
+
+
+class PrefixedToken(Secret):
+    """What looks like the token of some vendor: a short word, and behind it random letters and digits."""
+
+    rule = "prefixed_token"
+    score = 0.6
+    randomness = 4.0
+    needs = r"[_-][A-Za-z0-9_-]{30}"
+    pattern = (
+        r"(?:\\[nrt]|[^A-Za-z0-9_/-])"
+        r"(?P<value>[a-z][a-z0-9]{1,11}(?:[_-][a-z0-9]{1,8}){0,3}[_-][A-Za-z0-9_-]{30,160})(?:[^A-Za-z0-9_+/=-]|$)"
+    )
+
+    def accept(self, candidate: str) -> int:
+        tail = re.split("[_-]", candidate, maxsplit=1)[1]
+        cases = any(map(str.isupper, tail)) and any(map(str.islower, tail))
+        made_up = _HEXADECIMAL.fullmatch(tail) or _IN_ORDER.search(tail.lower())
+        if not cases or made_up or not _is_random(tail, digits=3):
+            return 0
+        return super().accept(candidate)
+
+
+class GenericSecret(Secret):
+    """Anything random that is assigned to a name such as token, secret or api key."""
 
     rule = "generic_secret"
     score = 0.8
@@ -219,11 +251,17 @@ class GenericSecret(Secret):
         r"(?P<value>[A-Za-z0-9_.+/=~!@#$%^&*-]{16,150})(?:[^A-Za-z0-9_.+/=-]|\.(?:[^A-Za-z0-9]|$)|$)"
     )
 
+    def rate(self, text: str, begin: int) -> float:
+        name = text[max(0, begin - LOOKBACK) : begin].rpartition("\n")[2].lower()
+        return 0.4 if "public" in name or "publishable" in name else self.score
+
     def accept(self, candidate: str) -> int:
         if not super().accept(candidate) or not any(map(str.isdigit, candidate)):
             return 0
-        words = (_IDENTIFIER, _DOTTED, _PREFIXED, _UUID)
+        words = (_IDENTIFIER, _DOTTED, _UUID)
         if any(one.fullmatch(candidate) for one in words) or _ELSEWHERE.match(candidate):
+            return 0
+        if _PREFIXED.fullmatch(candidate) and not _is_random(candidate, digits=2):
             return 0
         dummy = ".." in candidate or "12345678" in candidate
         short = len(candidate) < 20 and candidate == candidate.lower()

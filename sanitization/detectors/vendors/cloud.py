@@ -33,7 +33,7 @@ class AzureAdSecret(Secret):
     rule = "azure_ad_secret"
     keywords = ("q~",)
     randomness = 3.0
-    pattern = r"[\\'\"`\s>=:(,)](?P<value>[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34})(?:[\\'\"`\s<),;]|$)"
+    pattern = r"[\\'\"`\s>=:(,)](?P<value>[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34})(?:[\\'\"`\s<),;&]|$)"
 
 
 class AzureDevOpsToken(Named):

@@ -5,7 +5,7 @@ from sanitization.detectors.vendors.forms import HEX, UUID, named, token
 TABLE = (
     token("bitbucket_app_password", "ATBB", "[A-Za-z0-9]{28,40}", "Bitbucket: app passwords."),
     named("sourcegraph_old_token", "sourcegraph", f"{HEX}{{40}}", "Sourcegraph: tokens of the first form."),
-    named("crates_token", "crates cargo", "cio[A-Za-z0-9]{32}", "crates.io: API tokens."),
+    token("crates_token", "cio", "[A-Za-z0-9]{32}", "crates.io: API tokens."),
     token(
         "packagist_token",
         "packagist_ort_ packagist_out_ packagist_uut_ packagist_ack_",

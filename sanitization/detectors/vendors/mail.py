@@ -38,7 +38,7 @@ TABLE = (
     token("instagram_token", "IGQV IGAA", "[A-Za-z0-9_-]{100,300}", "Instagram: access tokens."),
     token(
         "twitter_bearer_token",
-        "AAAAAAAAAAAAAAAAAAAAAA",
+        "AAAAAAAAAAAAAAAAAAAAA",
         "[A-Za-z0-9%]{60,120}",
         "Twitter: bearer tokens.",
         randomness=2.5,

@@ -57,8 +57,8 @@ class DropboxShortToken(Token):
     """Dropbox short-lived access tokens."""
 
     rule = "dropbox_short_token"
-    keywords = ("sl.u.",)
-    value = r"sl\.u\.[A-Za-z0-9_-]{130,500}"
+    keywords = ("sl.",)
+    value = r"sl\.(?:u\.)?[A-Za-z0-9_-]{130,500}"
 
 
 class FacebookToken(Token):

@@ -148,7 +148,7 @@ class MapboxToken(Token):
 
     rule = "mapbox_token"
     keywords = ("pk.ey", "sk.ey", "tk.ey")
-    value = r"[pst]k\.ey[A-Za-z0-9]{58,300}\.[A-Za-z0-9_-]{20,30}"
+    value = r"[pst]k\.ey[A-Za-z0-9_-]{58,300}\.[A-Za-z0-9_-]{20,30}"
 
 
 class MapboxKey(Named):
