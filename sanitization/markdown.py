@@ -24,13 +24,12 @@ import re
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from sanitization.detectors.base import compile_pattern
-from sanitization.partial import beginnings
-
-# Any line that some container could make a fence: marks and blanks, list numbers, then the run.
-_FENCE = r"(?:[^A-Za-z0-9`~<\r\n]|\d{1,9}[.)])*(?:```|~~~)"
-_FENCE_LINE = compile_pattern(_FENCE)
-_FENCE_BEGINNING = compile_pattern(rf"(?:{beginnings(_FENCE)})\z")
+# Any line that some container could make a fence: marks and blanks, list numbers, then the run. No renderer
+# goes into hundreds of containers, and a line of nothing but marks would be held for ever.
+MAX_MARKS = 512
+_MARKS = r"(?:[^A-Za-z0-9`~<\r\n]++|[0-9]{1,9}[.)])*+"
+_FENCE_LINE = re.compile(rf"{_MARKS}(?:```|~~~)")
+_FENCE_BEGINNING = re.compile(rf"{_MARKS}(?:[0-9]{{1,9}}|``?|~~?)?\Z")
 _FENCE_PARTS = re.compile(r"([^`~]*)(`{3,}|~{3,})(.*)", re.DOTALL)
 _PERHAPS_CLOSING = re.compile(r" {0,3}(?:`*|~*)[ \t]*")
 _LINE_END = re.compile(r"[\r\n]")
@@ -58,7 +57,7 @@ class _Fence:
 
     @classmethod
     def read(cls, line: str) -> "_Fence | None":
-        parts = _FENCE_PARTS.match(line) if _FENCE_LINE.match(line) else None
+        parts = _FENCE_PARTS.match(line) if _FENCE_LINE.match(line[: MAX_MARKS + 3]) else None
         if parts is None or (parts[2][0] == "`" and "`" in parts[3]):
             return None  # backticks behind backticks: a code span, wherever the line stands
         indent = len(parts[1]) if not parts[1].strip(" ") else None
@@ -164,7 +163,9 @@ class CodeReader:
         """Whether the rest of this line matters to what kind of line it is."""
         if self._state is _State.FENCE:
             return _PERHAPS_CLOSING.fullmatch(line) is not None
-        return _FENCE_LINE.match(line) is not None or _FENCE_BEGINNING.match(line) is not None
+        if _FENCE_LINE.match(line[: MAX_MARKS + 3]):
+            return True
+        return len(line) < MAX_MARKS + 3 and _FENCE_BEGINNING.match(line) is not None
 
     def _begin(self, line: str, fence: _Fence) -> None:
         """A line that may be a fence, while nothing is open."""

@@ -197,3 +197,12 @@ def test_an_address_without_an_end_is_not_waited_for():
     stream = CHAIN.open_answer(Policy(), Placeholders())
     shown = stream.feed("[x](<https://evil.example/" + "ab" * 4_000)
     assert len(shown) > 3_000
+
+
+@pytest.mark.parametrize("unit", ["![", "](", "](\\", "!", "-", "()", "* "])
+def test_a_line_of_nothing_but_marks_is_let_out_while_it_comes(unit):
+    stream, given, sent = CHAIN.open_answer(Policy(html="markdown"), Placeholders()), 0, 0
+    for _ in range(20):
+        sent += len(stream.feed(unit * 500))
+        given += len(unit) * 500
+        assert sent > given - 2500
