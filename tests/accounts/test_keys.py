@@ -46,8 +46,8 @@ def test_our_own_detector_finds_every_key_and_no_mistyped_one():
     for _ in range(50):
         secret = keys.new_secret()
         found = sanitizer.prompt(f"my key is {secret}, thanks")
-        assert secret not in found.text
-        assert [finding.rule for finding in found.findings] == ["llm_gateway_key"]
+        assert found.text == "my key is [LLM_GATEWAY_KEY_1], thanks"
+        assert "llm_gateway_key" in [finding.rule for finding in found.findings]
         wrong = secret[:-1] + ("A" if secret[-1] != "A" else "B")
         assert "llm_gateway_key" not in [f.rule for f in sanitizer.prompt(f"it is {wrong}").findings]
 
