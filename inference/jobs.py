@@ -40,6 +40,7 @@ class Job:
     draft: list[int] = field(default_factory=list, repr=False)
     leader: "Job | None" = field(default=None, repr=False)
     leader_tokens: int = 0
+    brought: int = 0  # tokens that it owed when it began
     cached_tokens: int = 0
     started_at: float | None = None
 

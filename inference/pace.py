@@ -16,6 +16,9 @@ STRETCH = 3.0
 UNNOTICED_SECONDS = 0.05
 # ... or so long, while more people wait for a first word than for a next one.
 CROWD_SECONDS = 0.25
+# A prompt that takes no longer than this is computed at once: one pause costs its neighbours less than many
+# mixed steps, each of which reads the model's weights several times.
+WHOLE_SECONDS = 1.0
 # What a waiting prompt always gets of a step's time.
 LEAST_SHARE = 0.25
 LEAST_TOKENS = 4
@@ -45,6 +48,10 @@ class Pace:
         limit = max(STRETCH * usual, CROWD_SECONDS if is_crowded else UNNOTICED_SECONDS)
         seconds = max(limit - usual, limit * LEAST_SHARE)
         return max(LEAST_TOKENS, min(most, int(seconds / self.prompt_token_seconds)))
+
+    def whole_tokens(self) -> int:
+        """How long a prompt may be that is computed in one step, whoever waits for it."""
+        return int(WHOLE_SECONDS / self.prompt_token_seconds)
 
     def guess_length(self, acceptance: float, *, decode_tokens: int, most: int) -> int:
         """How many tokens to guess for an answer whose guesses come true with this probability: as long as

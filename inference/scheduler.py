@@ -152,6 +152,7 @@ class Scheduler:
             self._begin(job, move.slot)
         self.counts.prefix_hit_tokens += held - job.computed
         job.computed = slot.held = held
+        job.brought = job.owed
         if job.started_at is None:
             job.cached_tokens = held
 
@@ -307,13 +308,13 @@ class Scheduler:
 
     # -- steps --
 
-    def plan(self, *, prefill_tokens: int) -> Plan | None:
-        """The next step, with at most `prefill_tokens` tokens of prompts; None if nobody can go on."""
+    def plan(self, *, prefill_tokens: int, whole_tokens: int = 0) -> Plan | None:
+        """The next step, with at most `prefill_tokens` tokens of prompts, or with one prompt that brought no
+        more than `whole_tokens`; None if nobody can go on."""
         rows = [self._say(job) for job in self.running if not job.is_prefilling]
         room = self._step_tokens - sum(len(row.tokens) for _, row in rows)
         decode_tokens = self._step_tokens - room
-        budget = min(prefill_tokens, room)
-        rows += self._prefill(budget)
+        rows += self._prefill(min(prefill_tokens, room), whole=min(whole_tokens, room))
         if not rows:
             return None
         rows.sort(key=lambda pair: pair[1].slot)
@@ -332,7 +333,7 @@ class Scheduler:
         assert job.slot is not None
         return job, Row(job.slot, [job.tokens[-1], *job.draft], 1 + len(job.draft))
 
-    def _prefill(self, budget: int) -> list[tuple[Job, Row]]:
+    def _prefill(self, budget: int, *, whole: int) -> list[tuple[Job, Row]]:
         """Smallest debts first, of callers with the fewest places; each fourth step is for who waits
         longest. One prompt after the other: rows of other lengths are computed apart, so many short ones
         cost more than one long one."""
@@ -350,6 +351,8 @@ class Scheduler:
             oldest = min(waiting, key=lambda job: job.number)
             waiting.sort(key=lambda job: job is not oldest)
         rows: list[tuple[Job, Row]] = []
+        if waiting[0].brought <= whole:
+            budget = max(budget, waiting[0].owed)
         for job in waiting:
             count = min(budget, job.owed)
             if not rows or count == job.owed or count >= WORTH_A_ROW_TOKENS:

@@ -185,7 +185,7 @@ class Serving:
         budget = self._pace.prompt_budget(
             decode_tokens, most=self._runner.step_tokens, is_crowded=len(running) > 2 * len(speaking)
         )
-        return self._scheduler.plan(prefill_tokens=budget)
+        return self._scheduler.plan(prefill_tokens=budget, whole_tokens=self._pace.whole_tokens())
 
     def _guess(self) -> None:
         """Lets answers in progress guess, where that pays; not beside a prompt, which has better use for

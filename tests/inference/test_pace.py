@@ -82,3 +82,7 @@ def test_a_longer_line_takes_longer():
     for _ in range(30):
         pace.note_answer(500)
     assert pace.job_seconds(0, streams=8) > 2 * before
+
+
+def test_a_prompt_of_a_second_may_be_computed_at_once():
+    assert paced().whole_tokens() == pytest.approx(1 / 0.0026, rel=0.1)

@@ -65,10 +65,10 @@ class Desk:
         if move.job is not None:
             assert self.memory[move.slot] == move.job.tokens[: move.job.computed], "holds another's tokens"
 
-    def step(self, prefill=10**6):
+    def step(self, prefill=10**6, whole=0):
         """One step; each job that is heard says 501, 502 and so on."""
         self.arrange()
-        plan = self.scheduler.plan(prefill_tokens=prefill)
+        plan = self.scheduler.plan(prefill_tokens=prefill, whole_tokens=whole)
         if plan is None:
             return None
         slots = [row.slot for row in plan.rows]
@@ -121,6 +121,30 @@ def test_a_step_computes_no_more_of_prompts_than_it_may():
     assert desk.steps[-1].prefill_tokens == 10
     desk.run(prefill=1000)
     assert max(plan.prefill_tokens for plan in desk.steps) <= 32
+
+
+def test_a_short_prompt_is_computed_at_once_and_a_long_ones_end_is_not():
+    desk = Desk(step_tokens=128)
+    talking = desk.put(job_of("hi", most=50))
+    desk.step()
+    long, short = desk.put(job_of("y" * 300, "bob"), job_of("x" * 90, "eve"))
+    plan = desk.step(prefill=10, whole=100)
+    assert plan.jobs == [talking, short]
+    assert plan.prefill_tokens == 90
+    while long.is_prefilling:
+        assert desk.step(prefill=10, whole=100).prefill_tokens <= 10
+
+
+def test_a_prompt_that_found_its_beginning_is_as_short_as_what_it_brought():
+    desk = Desk(step_tokens=128)
+    talking = desk.put(job_of("hi", most=50))
+    known = desk.put(job_of("y" * 300, "bob", most=1))
+    while known.slot is not None or known not in desk.done:
+        desk.step()
+    turn = desk.put(job_of("y" * 300 + "x" * 60, "bob"))
+    plan = desk.step(prefill=10, whole=100)
+    assert plan.jobs == [talking, turn]
+    assert 60 <= plan.prefill_tokens <= 61
 
 
 def test_the_smallest_debt_is_paid_first_and_who_waits_longest_has_each_fourth_step():
