@@ -19,8 +19,9 @@ from inference.jobs import Job, WaitingLine
 from inference.lookup import Lookup
 from inference.options import EngineOptions
 from inference.pace import Pace
+from inference.places import Move
 from inference.runner import ModelBroken, OutOfCells, Row, Runner
-from inference.scheduler import Move, Plan, Scheduler
+from inference.scheduler import Plan, Scheduler
 from inference.speaking import Gone, Times
 
 logger = logging.getLogger("inference.engine")
@@ -67,7 +68,7 @@ class Serving:
 
     def add_gauges(self, figures: Figures) -> None:
         """Adds what is known here, from any thread."""
-        counts = self._scheduler.counts
+        counts = self._scheduler.places.counts
         figures.prefix_hit_tokens += counts.prefix_hit_tokens
         figures.copies += counts.copies
         figures.evictions += counts.evictions
@@ -75,7 +76,7 @@ class Serving:
         figures.running_jobs = len(self._scheduler.running)
         figures.slots = self._runner.slots
         figures.kv_tokens = self._runner.kv_tokens
-        figures.kv_used_tokens = self._scheduler.held_tokens
+        figures.kv_used_tokens = self._scheduler.places.held_tokens
 
     def seconds_of_line(self) -> float:
         """What the waiting line takes at the speed measured so far."""
@@ -231,7 +232,7 @@ class Serving:
     def _doubt(self, plan: Plan) -> None:
         """Of a step that failed with one job, that job fails; of several, each is computed again alone."""
         for row in plan.rows:
-            self._scheduler.emptied(row.slot)
+            self._scheduler.places.emptied(row.slot)
         if len(plan.jobs) == 1:
             self._fail(plan.jobs[0], GenerationFailed())
         else:
@@ -268,7 +269,7 @@ class Serving:
             if is_last:
                 ending = "stop"
                 break
-            self._scheduler.said(job, token)
+            self._scheduler.places.said(job, token)
             if job.speaker.count >= job.most:
                 ending = "length"
                 break
@@ -319,10 +320,10 @@ class Serving:
         """Ends every job that has begun, those that lost their slot (`begun`) too."""
         for job in [*self._scheduler.running, *begun]:
             self._fail(job, error)
-        self._figures.prefix_hit_tokens += self._scheduler.counts.prefix_hit_tokens
-        self._figures.copies += self._scheduler.counts.copies
-        self._figures.evictions += self._scheduler.counts.evictions
-        self._figures.preemptions += self._scheduler.counts.preemptions
+        self._figures.prefix_hit_tokens += self._scheduler.places.counts.prefix_hit_tokens
+        self._figures.copies += self._scheduler.places.counts.copies
+        self._figures.evictions += self._scheduler.places.counts.evictions
+        self._figures.preemptions += self._scheduler.places.counts.preemptions
 
     # -- embedding models --
 
@@ -371,7 +372,7 @@ class Serving:
         for number, path in enumerate(list(hot.files(folder))[: self._runner.slots]):
             tokens = self._runner.restore(number, path)
             if tokens:
-                self._scheduler.adopt(number, tokens)
+                self._scheduler.places.adopt(number, tokens)
                 self._hot.adopt(tokens)
 
     def keep_prefixes(self) -> None:
@@ -383,7 +384,7 @@ class Serving:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for tokens in sorted(self._hot.top(), key=len, reverse=True):  # a cut loses longer ones
-                number = self._scheduler.holder_of(tokens)
+                number = self._scheduler.places.holder_of(tokens)
                 if number is None:
                     continue
                 held = self._runner.cut(number, len(tokens))

@@ -1,9 +1,10 @@
 """
 The engine alone, without HTTP, in a process of its own, which prints its sample as JSON:
 
-    python -m benchmarks.serving.room share|jobs --seed N [--model FILE] [--threads N] [--quick]
+    python -m benchmarks.serving.room share|guesses|jobs --seed N [--model FILE] [--threads N] [--quick]
 
     share   how much of the time at 8 streams is neither computing nor choosing tokens
+    guesses answers that repeat much of their prompts, with guessed tokens and without
     jobs    10,000 short jobs on a tiny model, of random lengths, with callers who leave and deadlines: what
             is left of them
 """
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -34,6 +36,18 @@ STREAMS = 8
 JOBS, WARM_UP_JOBS, AT_ONCE = 10_000, 2_000, 48
 LEAVING, HURRIED = 0.3, 0.1  # of all jobs
 START_SECONDS, PATIENCE_SECONDS = 60, 600
+SENTENCES = (
+    "The town lies on a river that comes down from the hills in the north.",
+    "Most people of the town work in the two paper mills beside the old bridge.",
+    "In spring the river rises, and the lower streets of the town stand under water.",
+    "A new school was opened in the town last autumn, with room for six hundred children.",
+    "The market is held every Thursday on the square before the church of Saint Anne.",
+    "Two trains a day stop at the station, one in the morning and one in the evening.",
+    "The mayor has promised that the road to the coast will be repaired before winter.",
+    "Visitors come for the museum of clocks, which was founded by a watchmaker's widow.",
+    "The oldest house of the town is an inn that has never been closed for a single day.",
+    "Farmers around the town grow barley, apples and a small sweet kind of onion.",
+)
 
 
 def sample(workload: str, setting: Setting, *, seed: int, quick: bool) -> Sample:
@@ -53,11 +67,12 @@ def sample(workload: str, setting: Setting, *, seed: int, quick: bool) -> Sample
     return found
 
 
-def loaded(path: Path, options: LlamaOptions, *, places: int) -> Engine:
+def loaded(path: Path, options: LlamaOptions, *, places: int, speculation: bool = True) -> Engine:
     """An engine that is ready."""
     from inference.llama import LlamaRunner
 
-    engine = Engine(lambda: LlamaRunner(path, options=options), EngineOptions(places=places))
+    wanted = EngineOptions(places=places, speculation=speculation)
+    engine = Engine(lambda: LlamaRunner(path, options=options), wanted)
     engine.start()
     deadline = time.monotonic() + START_SECONDS
     while engine.status().state != "ready":
@@ -127,6 +142,58 @@ def answer_all(engine: Engine, prompts: Prompts, count: int) -> None:
 def _pass_on_the_end(event: Any, ended: "SimpleQueue[Any]") -> None:
     if isinstance(event, Ending | Exception):
         ended.put(event)
+
+
+# -- guesses --
+
+TASKS = (
+    ("edits", "Copy this text word by word, and write the word city in place of town:\n\n"),
+    ("summaries", "Summarize this text, with its own words:\n\n"),
+)
+
+
+def guesses(options: argparse.Namespace) -> Sample:
+    """The same prompts one after the other, each with guesses and without. Ratios of tokens a second."""
+    llama = LlamaOptions(context_tokens=1024, slots=1, threads=options.threads)
+    engines = {
+        guessing: loaded(options.model, llama, places=8, speculation=guessing) for guessing in (True, False)
+    }
+    for engine in engines.values():
+        for _ in range(3):  # steps by which it learns the machine's speed
+            spoken(engine, "What is a town?")
+    chance, sample, changed = random.Random(options.seed), Sample(), 0
+    for name, task in TASKS:
+        seconds, tokens, steps = {True: 0.0, False: 0.0}, {True: 0, False: 0}, {True: 0, False: 0}
+        for _ in range(2 if options.quick else 6):
+            text = task + " ".join(chance.sample(SENTENCES, 6))
+            said = {}
+            for guessing in chance.sample((True, False), 2):
+                before = engines[guessing].figures().steps
+                began = time.perf_counter()
+                said[guessing], count = spoken(engines[guessing], text)
+                seconds[guessing] += time.perf_counter() - began
+                tokens[guessing] += count
+                steps[guessing] += engines[guessing].figures().steps - before
+            changed += said[True] != said[False]
+        rates = {guessing: tokens[guessing] / seconds[guessing] for guessing in (True, False)}
+        sample[f"{name}_gain"] = rates[True] / rates[False]
+        sample[f"{name}_tokens_a_step"] = tokens[True] / steps[True]
+    for engine in engines.values():
+        engine.close()
+    return sample | {"changed": changed}
+
+
+def spoken(engine: Engine, text: str) -> tuple[str, int]:
+    """The whole answer at temperature 0, and its tokens."""
+    asked = replace(generation(text, 160, caller="bench"), sampling=Sampling(0.0))
+    events: SimpleQueue[Any] = SimpleQueue()
+    engine.submit(asked, engine.prepare(asked), events.put)
+    said = []
+    while not isinstance(event := events.get(timeout=PATIENCE_SECONDS), Ending):
+        if isinstance(event, Exception):
+            raise event
+        said.append(event.text)
+    return "".join(said), event.completion_tokens
 
 
 # -- jobs --
@@ -239,14 +306,18 @@ def resident_bytes() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().split("\n")[0])
-    parser.add_argument("workload", choices=("share", "jobs"))
+    parser.add_argument("workload", choices=("share", "guesses", "jobs"))
     parser.add_argument("--model", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    measure: Callable[[argparse.Namespace], Sample] = {"share": share, "jobs": jobs}[options.workload]
-    print(json.dumps(measure(options)))
+    workloads: dict[str, Callable[[argparse.Namespace], Sample]] = {
+        "share": share,
+        "guesses": guesses,
+        "jobs": jobs,
+    }
+    print(json.dumps(workloads[options.workload](options)))
 
 
 if __name__ == "__main__":

@@ -142,6 +142,18 @@ WORKLOADS = (
         slots=8,
     ),
     Workload(
+        "guesses",
+        "answers that repeat their prompts, one at a time, with guessed tokens and without",
+        None,
+        OURS,
+        (
+            Bar("edits_gain", "tokens/s of edits, times", at_least=1.0),
+            Bar("summaries_gain", "tokens/s of summaries, times", at_least=1.0),
+            Bar("changed", "answers that guessing changed", at_most=0),
+        ),
+        slots=1,
+    ),
+    Workload(
         "jobs",
         "10,000 short jobs on a tiny model, with callers who leave and deadlines",
         None,

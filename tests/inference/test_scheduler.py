@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.jobs import Job, WaitingLine
-from inference.scheduler import WORTH_WAITING_TOKENS, Scheduler
+from inference.places import WORTH_WAITING_TOKENS
+from inference.scheduler import Scheduler
 from inference.speaking import Speaker
 
 FREE = 0.0  # copying costs nothing
@@ -84,7 +85,7 @@ class Desk:
             self.scheduler.computed(job, len(row.tokens))
             assert self.memory[row.slot] == job.tokens[: job.computed]
             if row.outputs:
-                self.scheduler.said(job, 501 + len(job.tokens) - job.prompt_tokens)
+                self.scheduler.places.said(job, 501 + len(job.tokens) - job.prompt_tokens)
                 if len(job.tokens) - job.prompt_tokens >= job.most:
                     self.end(job)
         return plan
@@ -195,7 +196,7 @@ def test_a_full_house_makes_room_for_a_caller_who_has_no_place():
     desk.step()
     assert other.slot is not None
     assert flood[2].slot is None  # the youngest that was running
-    assert desk.scheduler.counts.preemptions == 1
+    assert desk.scheduler.places.counts.preemptions == 1
     desk.run()
     assert desk.answered(flood[2]) == [501 + n for n in range(100)]
 
@@ -205,7 +206,7 @@ def test_whoever_has_one_place_keeps_it():
     jobs = desk.put(*(job_of("hello", name, most=20) for name in ("alice", "bob", "carol")))
     desk.step()
     assert [job.slot is not None for job in jobs] == [True, True, False]
-    assert desk.scheduler.counts.preemptions == 0
+    assert desk.scheduler.places.counts.preemptions == 0
 
 
 def test_an_interactive_job_takes_the_place_of_a_batch_job():
@@ -296,7 +297,7 @@ def test_copying_is_left_where_it_costs_more_than_computing():
         desk.run()
         desk.put(job_of("s" * 100 + "two", "bob"))
         desk.run()
-        assert desk.scheduler.counts.copies == copies
+        assert desk.scheduler.places.counts.copies == copies
 
 
 def test_scopes_share_nothing():
@@ -318,7 +319,7 @@ def test_the_slot_that_was_used_least_recently_is_given_away():
     job = desk.put(job_of("d" * 30, "d"))
     desk.arrange()
     assert job.slot == 1
-    assert desk.scheduler.counts.evictions == 1
+    assert desk.scheduler.places.counts.evictions == 1
 
 
 def test_jobs_sit_side_by_side_and_what_was_there_moves():
@@ -351,6 +352,29 @@ def test_a_conversation_that_would_be_computed_apart_moves_beside_the_others():
     assert again.slot == 2
 
 
+def test_conversations_that_fill_all_slots_stay_in_them_whoever_asks_next():
+    desk, chance = Desk(slots=6), random.Random(5)
+    histories = {name: [ord(name)] * 40 for name in "abcdef"}
+    desk.put(*(job_of(tokens, name, most=3) for name, tokens in histories.items()))
+    desk.run()
+    before = desk.computed
+    turns = 0
+    for _ in range(20):
+        names = chance.sample("abcdef", 3)
+        jobs = {name: job_of([*histories[name], 7], name, most=3) for name in names}
+        desk.put(*jobs.values())
+        for job in jobs.values():
+            desk.arrange()
+            assert job.cached_tokens == len(histories[job.caller])
+            histories[job.caller] = job.tokens
+        desk.run()
+        turns += 3
+        for name in names:
+            histories[name] = histories[name][:-1]
+    assert desk.computed - before <= turns * 4
+    assert desk.scheduler.places.counts.evictions == 0
+
+
 def test_a_model_that_cannot_forget_its_end_goes_on_or_begins_anew():
     desk = Desk(can_cut=False)
     first = desk.put(job_of("hello"))
@@ -372,7 +396,7 @@ def test_a_shared_memory_forgets_idle_slots_before_it_keeps_jobs_waiting():
     second = desk.put(job_of("b" * 60, "b", most=2))
     desk.run()
     assert second in desk.done
-    assert desk.scheduler.counts.evictions == 1
+    assert desk.scheduler.places.counts.evictions == 1
 
 
 def test_a_job_that_does_not_fit_beside_the_others_waits():
@@ -454,13 +478,13 @@ def test_every_job_is_answered_with_its_own_tokens_whatever_happens(
         elif desk.scheduler.running and chance.random() < 0.1 and (move := desk.scheduler.make_room()):
             desk.do(move)
         desk.step(prefill=chance.choice([1, 7, 1000]))
-        busy = [slot.job for slot in desk.scheduler.slots if slot.job is not None]
+        busy = [slot.job for slot in desk.scheduler.places.slots if slot.job is not None]
         assert sorted(map(id, busy)) == sorted(map(id, desk.scheduler.running))
         assert len(desk.steps) < 5000
     for job in everybody:
         if id(job) not in gone:
             assert desk.answered(job) == [501 + n for n in range(job.most)]
-    for number, slot in enumerate(desk.scheduler.slots):
+    for number, slot in enumerate(desk.scheduler.places.slots):
         assert desk.memory[number][: slot.held] == slot.tokens[: slot.held]
 
 
@@ -468,4 +492,4 @@ def test_every_job_is_answered_with_its_own_tokens_whatever_happens(
 def test_an_empty_house_plans_nothing(slots):
     desk = Desk(slots=slots)
     assert desk.step() is None
-    assert desk.scheduler.held_tokens == 0
+    assert desk.scheduler.places.held_tokens == 0
