@@ -5,7 +5,7 @@ own.
     user            asks, and reads and erases his own prompts      every new account
     reviewer        reads everybody's sanitized prompts, findings and statistics, and the policies
     policy editor   writes policies and puts them into force
-    admin           users, sessions, keys, invitations, audit trail
+    admin           users, sessions, keys, invitations, audit trail, statistics
 
 Roles add up. A policy of the sanitizer may be assigned to a role by its name.
 """
@@ -24,6 +24,7 @@ GRANTS: dict[str, tuple[tuple[str, str], ...]] = {
     REVIEWER: (
         ("prompts.view_prompt", "prompt"),
         ("prompts.read_text", "prompt"),
+        ("prompts.view_statistics", "hourlytally"),
         ("sanitization.view_policyrevision", "policyrevision"),
     ),
     EDITOR: (
@@ -44,6 +45,7 @@ GRANTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("accounts.add_invitation", "invitation"),
         ("accounts.change_invitation", "invitation"),
         ("accounts.view_auditevent", "auditevent"),
+        ("prompts.view_statistics", "hourlytally"),
     ),
 }
 

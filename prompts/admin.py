@@ -33,6 +33,7 @@ from prompts import book
 from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS, dry_run
 from prompts.ids import floor
 from prompts.models import Prompt
+from prompts.statistics import admin as statistics_admin  # noqa: F401  (registers its page)
 from sanitization.admin import VIEW, holds
 from sanitization.composition import chain
 from sanitization.errors import PolicyInvalid

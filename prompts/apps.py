@@ -9,6 +9,7 @@ class PromptsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import person
-        from prompts.person import PROMPTS
+        from prompts.person import PROMPTS, STATISTICS
 
         person.register(PROMPTS)
+        person.register(STATISTICS)  # after the rows are nobody's, nothing is counted as the user's any more

@@ -18,8 +18,8 @@ from django.db import transaction
 from django.db.models import DateTimeField, ExpressionWrapper, Value
 from django.db.models.functions import Now
 
+from prompts.finals import interrupt
 from prompts.ids import uuid7
-from prompts.journal import Outcome
 from prompts.models import Instance, Prompt
 
 logger = logging.getLogger("prompts.leases")
@@ -78,8 +78,7 @@ class Lease:
 
     def _bury(self, id: UUID) -> int:
         with transaction.atomic():
-            rows = Prompt.objects.filter(instance_id=id, outcome=Outcome.ACCEPTED)
-            count = rows.update(outcome=Outcome.INTERRUPTED, finished_at=Now())
+            count = interrupt(Prompt.objects.filter(instance_id=id))
             Instance.objects.filter(id=id).delete()
         if self._directory is not None:
             self._path(id).unlink(missing_ok=True)

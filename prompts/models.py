@@ -5,6 +5,8 @@ No foreign key points at a prompt and its only unique column is the id, so that 
 table by id range. Findings live in the row; times come from the id.
 """
 
+from uuid import UUID
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
@@ -12,6 +14,9 @@ from django.db.models.functions import Now
 from prompts.ids import uuid7
 from prompts.journal import Outcome
 from prompts.lookups import RulesField
+from prompts.statistics.latency import PLACES
+
+NOBODY = UUID(int=0)
 
 
 class Instance(models.Model):
@@ -65,6 +70,7 @@ class Prompt(models.Model):
     first_token_ms = models.FloatField(null=True)
     total_ms = models.FloatField(null=True)
     erased_at = models.DateTimeField(null=True)
+    is_tallied = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [
@@ -109,3 +115,72 @@ class Prompt(models.Model):
     def own_emails(self) -> list[str]:
         """Always empty: the caller's own values are never kept."""
         return []
+
+
+def tally() -> models.IntegerField[int, int]:
+    """A count that is added to. It has no check in the database: what was counted too early is taken back by
+    adding less than nothing."""
+    return models.IntegerField(default=0, db_default=0)
+
+
+class HourlyTally(models.Model):
+    """What came to its end of the prompts of one hour, by who asked what with which outcome.
+
+    Written by `prompts.statistics.tallies` alone. No user and no key are NOBODY, which a unique constraint
+    can compare.
+    """
+
+    hour = models.DateTimeField()
+    user_id = models.UUIDField(default=NOBODY)
+    key_id = models.UUIDField(default=NOBODY)
+    model = models.CharField(max_length=200)
+    outcome = models.CharField(max_length=16)
+    prompts = tally()
+    cached = tally()
+    prompt_tokens = models.BigIntegerField(default=0, db_default=0)
+    completion_tokens = models.BigIntegerField(default=0, db_default=0)
+    cached_tokens = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "statistics"
+        default_permissions = ()
+        permissions = [("view_statistics", "Can see everybody's statistics")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["hour", "user_id", "key_id", "model", "outcome"], name="tallies_unique"
+            )
+        ]
+        indexes = [models.Index(fields=["user_id", "hour"], name="tallies_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}: {self.prompts} {self.outcome}"
+
+
+# How long answers took that a model made (not the cache), and until their first word.
+for _kind in ("total", "first"):
+    for _place in PLACES:
+        HourlyTally.add_to_class(f"{_kind}_{_place}", tally())
+
+
+class HourlyFindings(models.Model):
+    """What the filters found in the prompts of one hour and their answers, and what was done about it."""
+
+    hour = models.DateTimeField()
+    user_id = models.UUIDField(default=NOBODY)
+    rule = models.CharField(max_length=64)
+    direction = models.CharField(max_length=8)
+    action = models.CharField(max_length=16)
+    prompts = tally()
+    findings = tally()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["hour", "user_id", "rule", "direction", "action"], name="findings_tallies_unique"
+            )
+        ]
+        indexes = [models.Index(fields=["user_id", "hour"], name="findings_tallies_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}: {self.findings} {self.rule} ({self.action})"

@@ -1,4 +1,5 @@
-"""What the book has about a user: his prompts. Their rows stay, without texts, findings and user."""
+"""What the book has about a user: his prompts, and what was counted of them. Rows and counts stay, without
+texts, findings and user."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,8 @@ from django.db.models.functions import Coalesce, Now
 
 from accounts.person import Part
 from prompts import book
-from prompts.models import Prompt
+from prompts.models import HourlyTally, Prompt
+from prompts.statistics import tallies
 
 BATCH = 1_000
 FIELDS = (
@@ -61,3 +63,17 @@ def erase(user_id: UUID) -> int:
 
 
 PROMPTS = Part("prompts", export, count, erase)
+
+
+def export_statistics(user_id: UUID) -> Iterator[dict[str, Any]]:
+    """What was asked in which hour, by key, model and outcome."""
+    names = ("hour", "key_id", "model", "outcome", "prompts", "prompt_tokens", "completion_tokens")
+    rows = HourlyTally.objects.filter(user_id=user_id).order_by("hour")
+    yield from rows.values(*names).iterator(chunk_size=BATCH)
+
+
+def count_statistics(user_id: UUID) -> int:
+    return HourlyTally.objects.filter(user_id=user_id).count()
+
+
+STATISTICS = Part("statistics", export_statistics, count_statistics, tallies.forget_user)

@@ -1,8 +1,9 @@
-"""`/prompt`, `/prompt/{id}` and the dry-run of policies, with and without a trailing slash."""
+"""`/prompt`, `/prompt/{id}`, `/api/statistics`, dry-runs of policies; with and without a trailing slash."""
 
 from django.urls import path
 
 from prompts import views
+from prompts.statistics.views import StatisticsView
 
 DRY_RUN = "api/policies/<slug:slug>/revisions/<int:number>/dry-run"
 dry_run = views.DryRunViewSet.as_view({"post": "create"})
@@ -14,4 +15,6 @@ urlpatterns = [
     path("prompt/<uuid:pk>/", views.one),
     path(DRY_RUN, dry_run),
     path(f"{DRY_RUN}/", dry_run),
+    path("api/statistics", StatisticsView.as_view()),
+    path("api/statistics/", StatisticsView.as_view()),
 ]

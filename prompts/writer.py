@@ -18,14 +18,14 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
-from django.db.models.functions import Now
 from django.db.utils import InterfaceError, OperationalError
 
 from prompts.errors import JournalUnavailable
+from prompts.finals import settle
 from prompts.journal import Entry, Outcome, Result, rules_of
 from prompts.leases import RENEW_SECONDS, Lease
 from prompts.models import Prompt
@@ -160,9 +160,9 @@ class DatabaseJournal:
             fresh = [self._row(change.entry) for change in group if change.entry is not None]
             if fresh:
                 Prompt.objects.bulk_create(fresh)
-            for change in group:
-                if change.result is not None:
-                    self._update(change.id, change.result)
+            finals = [(change.id, change.result) for change in group if change.result is not None]
+            if finals:
+                settle(finals)
 
     def _row(self, entry: Entry) -> Prompt:
         return Prompt(
@@ -181,30 +181,6 @@ class DatabaseJournal:
             findings=list(entry.findings),
             rules=list(rules_of(entry.findings)),
         )
-
-    @staticmethod
-    def _update(id: UUID, result: Result) -> None:
-        # A row that was taken for interrupted is put right; one that has its outcome keeps it.
-        row = Prompt.objects.filter(id=id, outcome__in=(Outcome.ACCEPTED, Outcome.INTERRUPTED))
-        numbers = {
-            "outcome": result.outcome,
-            "finished_at": Now(),
-            "finish_reason": result.finish_reason,
-            **asdict(result.usage),
-            "cached": result.cached,
-            "queue_ms": result.queue_ms,
-            "first_token_ms": result.first_token_ms,
-            "total_ms": result.total_ms,
-        }
-        words = {
-            "response": result.response,
-            "choices": [choice.as_dict() for choice in result.choices],
-            "findings": list(result.findings),
-            "rules": list(result.rules),
-        }
-        # One that was erased while it ran gets its numbers and no text.
-        if not row.filter(erased_at=None).update(**numbers, **words):
-            row.update(**numbers)
 
     # -- between groups --
 
@@ -227,5 +203,5 @@ class DatabaseJournal:
             change = self._backlog[0]
             with transaction.atomic():
                 assert change.result is not None  # only finals are kept
-                self._update(change.id, change.result)
+                settle([(change.id, change.result)])
             self._backlog.popleft()

@@ -56,6 +56,7 @@ CALLS = {
     ("get", "/prompt"),
     ("get", "/prompt/{id}"),
     ("delete", "/prompt/{id}"),
+    ("get", "/api/statistics"),
     ("get", "/api/rules"),
     ("get", "/api/policies"),
     ("post", "/api/policies"),

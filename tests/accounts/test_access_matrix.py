@@ -128,6 +128,7 @@ MATRIX = {
     ("get", "prompt"): (READ, None),
     ("get", "prompt/<uuid:pk>"): ((401, 200, 404, 404, 404, 404, 404, 200, 403), None),
     ("delete", "prompt/<uuid:pk>"): (only_mine(204), None),
+    ("get", "api/statistics"): (READ, None),  # whose they are: tests/prompts/test_statistics.py
     ("post", "v1/chat/completions"): (ASK, {"messages": [{"role": "user", "content": "hello"}]}),
     ("post", "v1/completions"): (ASK, {"prompt": "hello"}),
     ("post", "v1/embeddings"): (ASK, {"input": "hello"}),
@@ -324,6 +325,7 @@ LISTS = {
     "accounts/auditevent": {"admin", "root"},
     "auth/group": {"root"},
     "prompts/prompt": {"reviewer", "root"},
+    "prompts/hourlytally": {"reviewer", "admin", "root"},
     "sanitization/policy": {"reviewer", "editor", "root"},
     "sanitization/policyassignment": {"reviewer", "editor", "root"},
 }

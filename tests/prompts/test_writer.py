@@ -8,15 +8,15 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from prompts.errors import JournalUnavailable
+from prompts.finals import settle
 from prompts.ids import uuid7
 from prompts.journal import Entry, Outcome, Result
 from prompts.leases import Lease
 from prompts.models import Instance, Prompt
-from prompts.writer import DatabaseJournal
 from sanitization.chain import EMPTY
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -170,7 +170,8 @@ def test_a_process_that_was_taken_for_dead_gets_its_lease_back_and_its_rows_righ
     Lease(None)._bury(lease.id)
     lease.renew()
     assert Instance.objects.filter(id=lease.id).exists()
-    DatabaseJournal._update(row.id, Result(Outcome.ANSWERED))
+    with transaction.atomic():
+        settle([(row.id, Result(Outcome.ANSWERED))])
     assert Prompt.objects.get(id=row.id).outcome == "answered"
 
 

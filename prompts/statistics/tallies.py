@@ -1,0 +1,149 @@
+"""
+Statistics that nobody has to scan the book for: what ended is added to its hour, in the transaction that
+ends it.
+
+    final rows of a group ─┐
+    interrupted rows ──────┼─► Tallies.add, row by row ─► Tallies.write: one statement a table
+    rows of before ────────┘
+
+A row is counted once, whatever crashes: `Prompt.is_tallied` changes with it and with the counts, or nothing
+does. A row that was taken for interrupted and is finished later is taken back and counted anew. So the caller
+holds the rows' locks, and `write` comes last in his transaction; counts are locked in one order everywhere.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, models, transaction
+
+from prompts.journal import Outcome
+from prompts.models import NOBODY, HourlyFindings, HourlyTally, Prompt
+from prompts.statistics.latency import place
+
+Key = tuple[Any, ...]
+TALLY_KEY = ("hour", "user_id", "key_id", "model", "outcome")
+FINDINGS_KEY = ("hour", "user_id", "rule", "direction", "action")
+TALLY_COUNTS = tuple(
+    field.attname
+    for field in HourlyTally._meta.concrete_fields
+    if not field.primary_key and field.attname not in TALLY_KEY
+)
+FINDINGS_COUNTS = ("prompts", "findings")
+BATCH = 500
+# What is read of a row to count it; the findings only where they are asked for.
+COUNTED = (
+    *("id", "created_at", "user_id", "key_id", "model", "outcome", "is_tallied", "erased_at"),
+    *("cached", "prompt_tokens", "completion_tokens", "cached_tokens", "first_token_ms", "total_ms"),
+)
+
+
+class Tallies:
+    """Counts that are to be added. Not for several threads."""
+
+    def __init__(self) -> None:
+        self._prompts: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+        self._findings: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+
+    def add(self, row: Prompt, *, times: int = 1) -> None:
+        """Counts a row as it stands now; -1 takes it back. Findings of one that is erased are nobody's."""
+        hour, user_id = hour_of(row.created_at), row.user_id or NOBODY
+        counts = self._prompts[hour, user_id, row.key_id or NOBODY, row.model, str(row.outcome)]
+        counts["prompts"] += times
+        counts["cached"] += times * row.cached
+        counts["prompt_tokens"] += times * row.prompt_tokens
+        counts["completion_tokens"] += times * row.completion_tokens
+        counts["cached_tokens"] += times * row.cached_tokens
+        if not row.cached:
+            for kind, milliseconds in (("total", row.total_ms), ("first", row.first_token_ms)):
+                if milliseconds is not None:
+                    counts[f"{kind}_{place(milliseconds)}"] += times
+        if row.erased_at is not None:
+            return
+        found = Counter(tuple(one.get(name, "") for name in FINDINGS_KEY[2:]) for one in row.findings)
+        for what, count in found.items():
+            self._findings[hour, user_id, *what].update(prompts=times, findings=times * count)
+
+    def write(self) -> None:
+        """Adds everything to what is there, in the caller's transaction."""
+        _add(HourlyTally, TALLY_KEY, self._prompts)
+        _add(HourlyFindings, FINDINGS_KEY, self._findings)
+
+
+def hour_of(instant: datetime) -> datetime:
+    """The hour that an instant is counted in."""
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
+def count(rows: Iterable[Prompt]) -> None:
+    """Counts rows that have ended and whose locks the caller holds."""
+    tallies = Tallies()
+    for row in rows:
+        tallies.add(row)
+    tallies.write()
+
+
+def fill(after: UUID) -> tuple[int, UUID | None]:
+    """Counts what ended before there were statistics: the next `BATCH` rows behind an id. How many, and the
+    last of them; None behind the last row. Safe to run several times, and several at once."""
+    with transaction.atomic():
+        behind = Prompt.objects.filter(id__gt=after).order_by("id")
+        last = behind.values_list("id", flat=True)[BATCH - 1 : BATCH].first()
+        uncounted = behind.filter(is_tallied=False).exclude(outcome=Outcome.ACCEPTED)
+        if last is not None:
+            uncounted = uncounted.filter(id__lte=last)
+        rows = list(uncounted.select_for_update().only(*COUNTED, "findings"))
+        Prompt.objects.filter(id__in=[row.id for row in rows]).update(is_tallied=True)
+        count(rows)
+    return len(rows), last
+
+
+def forget_user(user_id: UUID) -> int:
+    """What a user asked becomes what somebody asked. How many rows were touched."""
+    done = 0
+    for model, key, names in (
+        (HourlyTally, TALLY_KEY, TALLY_COUNTS),
+        (HourlyFindings, FINDINGS_KEY, FINDINGS_COUNTS),
+    ):
+        while True:
+            with transaction.atomic():
+                rows = model._default_manager.select_for_update().filter(user_id=user_id)
+                batch = list(rows.order_by("id")[:BATCH])
+                counts: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+                for row in batch:
+                    nobodys = {"user_id": NOBODY, "key_id": NOBODY}
+                    place_of = tuple(nobodys.get(name, getattr(row, name)) for name in key)
+                    counts[place_of].update({name: getattr(row, name) for name in names})
+                model._default_manager.filter(id__in=[row.pk for row in batch]).delete()
+                _add(model, key, counts)
+            done += len(batch)
+            if len(batch) < BATCH:
+                break
+    return done
+
+
+def _add(model: type[models.Model], key: tuple[str, ...], counts: dict[Key, Counter[str]]) -> None:
+    """One statement: new rows are inserted, those that are there are added to."""
+    if not counts:
+        return
+    names = sorted({name for one in counts.values() for name, number in one.items() if number})
+    if not names:
+        return
+    fields = [model._meta.get_field(name) for name in key]
+    quote, table = connection.ops.quote_name, connection.ops.quote_name(model._meta.db_table)
+    columns = ", ".join(quote(name) for name in (*key, *names))
+    marks = "(" + ", ".join(["%s"] * (len(key) + len(names))) + ")"
+    sums = ", ".join(f"{quote(name)} = {table}.{quote(name)} + EXCLUDED.{quote(name)}" for name in names)
+    values: list[Any] = []
+    for place_of in sorted(counts, key=lambda one: tuple(map(str, one))):
+        for field, value in zip(fields, place_of, strict=True):
+            values.append(field.get_db_prep_save(value, connection))  # type: ignore[union-attr]
+        values.extend(counts[place_of][name] for name in names)
+    with connection.cursor() as cursor:
+        cursor.execute(  # names come from our models, values travel apart
+            f"INSERT INTO {table} ({columns}) VALUES {', '.join([marks] * len(counts))} "  # noqa: S608  # nosec B608
+            f"ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {sums}",
+            values,
+        )
