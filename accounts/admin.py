@@ -24,13 +24,17 @@ from accounts.errors import SecondFactorNeeded, TooManyAttempts, WrongCredential
 from accounts.models import ApiKey, AuditEvent, Invitation, Session, User, UserManager
 from accounts.permissions import manageable, may_manage
 from accounts.roles import NAMES
+from accounts.serializers import CODE_CHARS
 
 
 class LoginForm(AdminAuthenticationForm):
     """The admin's log-in: the same throttles, the same work and the same second factor as the API's."""
 
     code = forms.CharField(
-        max_length=10, required=False, label="Code", help_text="Of your authenticator, where that is on."
+        max_length=CODE_CHARS,
+        required=False,
+        label="Code",
+        help_text="Of your authenticator, where that is on, or one of your recovery codes.",
     )
 
     def clean(self) -> dict[str, Any]:

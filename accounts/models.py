@@ -205,6 +205,21 @@ class TotpDevice(models.Model):
         return str(self.pk)
 
 
+class RecoveryCode(models.Model):
+    """Good once, instead of a code of the second factor. Kept as a keyed hash."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "digest"], name="recovery_codes_unique")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class AuditHead(models.Model):
     """One row: the newest event. Its lock puts events in order."""
 

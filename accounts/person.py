@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import audit, changes, sessions, throttles
+from accounts import audit, changes, recovery, sessions, throttles, totp
 from accounts.models import ApiKey, Attempt, AuditEvent, Invitation, Session, User
 
 
@@ -108,7 +108,8 @@ def _account(user: User) -> dict[str, Any]:
         "roles": sorted(user.groups.values_list("name", flat=True)),
         "dateJoined": user.date_joined,
         "lastLogin": user.last_login,
-        "secondFactor": hasattr(user, "totp_device"),
+        "secondFactor": totp.is_on(user),
+        "recoveryCodesLeft": recovery.left(user),
     }
 
 

@@ -16,6 +16,8 @@ from accounts.registration import owner_of_reset
 from accounts.strict import StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
 from accounts.validators import LONGEST, SHORTEST
 
+# A code of the authenticator has six; one for recovery eleven, and people add blanks.
+CODE_CHARS = 20
 RULE = "At least 8 characters with a lower-case and an upper-case letter, a digit and a symbol."
 
 
@@ -64,7 +66,10 @@ class LoginSerializer(StrictSerializer):
     email = StrictCharField(max_length=254, trim_whitespace=False)
     password = StrictCharField(max_length=LONGEST, trim_whitespace=False)
     code = StrictCharField(
-        max_length=10, required=False, allow_blank=True, help_text="Of the authenticator, where that is on."
+        max_length=CODE_CHARS,
+        required=False,
+        allow_blank=True,
+        help_text="Of the authenticator, or a recovery code, where that is on.",
     )
 
 
@@ -273,10 +278,23 @@ class WithPasswordSerializer(StrictSerializer):
     password = StrictCharField(max_length=LONGEST, trim_whitespace=False, write_only=True)
 
 
-class SwitchOffSerializer(WithPasswordSerializer):
-    """Password and code."""
+class WithCodeSerializer(WithPasswordSerializer):
+    """Password and code, of the authenticator or for recovery."""
 
-    code = StrictCharField(max_length=10)
+    code = StrictCharField(max_length=CODE_CHARS)
+
+
+class RecoveryCodesSerializer(serializers.Serializer[Any]):
+    """Each is good once instead of a code of the authenticator: the only time that they are shown."""
+
+    recoveryCodes = serializers.ListField(child=serializers.CharField())
+
+
+class SecondFactorSerializer(serializers.Serializer[Any]):
+    """Whether log-ins need a code, and how many recovery codes are still good."""
+
+    on = serializers.BooleanField()
+    recoveryCodesLeft = serializers.IntegerField()
 
 
 class TotpSerializer(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 The second factor: a code from an app that changes every 30 seconds (RFC 6238), for whoever wants it.
 
     begin ──► the secret, shown once ──► confirm, by a first code ──► every log-in needs a code
+                                            └► ten recovery codes, shown once (`accounts.recovery`)
 
 A code is good once, also in the half minute before and after its own. The secret has to be read to check a
 code, so it cannot be hashed; it is sealed (Fernet) under a key derived from SECRET_KEY.
@@ -19,9 +20,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import audit
+from accounts import audit, recovery
 from accounts.errors import SecondFactorWrong
-from accounts.models import TotpDevice, User
+from accounts.models import RecoveryCode, TotpDevice, User
 
 STEP_SECONDS = 30
 ISSUER = "LLM Gateway"
@@ -46,14 +47,16 @@ def begin(user: User) -> Enrolment:
     return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=user.email, issuer_name=ISSUER))
 
 
-def confirm(user: User, code: str) -> None:
-    """The app works: from now on every log-in needs a code. Raises SecondFactorWrong."""
+def confirm(user: User, code: str) -> tuple[str, ...]:
+    """The app works: from now on every log-in needs a code. Recovery codes for the day that the app is lost.
+    Raises SecondFactorWrong."""
     device = TotpDevice.objects.filter(user=user, confirmed_at=None).first()
     if device is None or not _accepts(device, code):
         raise SecondFactorWrong
     with transaction.atomic():
         TotpDevice.objects.filter(pk=device.pk).update(confirmed_at=timezone.now())
         audit.record("totp.on", subject_id=user.pk)
+        return recovery.make(user)
 
 
 def is_on(user: User) -> bool:
@@ -62,15 +65,16 @@ def is_on(user: User) -> bool:
 
 
 def check(user: User, code: str) -> bool:
-    """Whether the code is the right one now; it is spent by that."""
+    """Whether the code is the right one now, or a recovery code; it is spent by that."""
     device = TotpDevice.objects.filter(user=user, confirmed_at__isnull=False).first()
-    return device is not None and _accepts(device, code)
+    return device is not None and (_accepts(device, code) or recovery.spend(user, code))
 
 
 def switch_off(user: User) -> bool:
-    """No code is needed any more. Whether one was."""
+    """No code is needed any more, and no recovery code is good. Whether one was needed."""
     with transaction.atomic():
         was_on = is_on(user)
+        RecoveryCode.objects.filter(user=user).delete()
         TotpDevice.objects.filter(user=user).delete()
         if was_on:
             audit.record("totp.off", subject_id=user.pk)

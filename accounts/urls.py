@@ -19,6 +19,7 @@ DOORS: dict[str, Any] = {
     "auth/password-reset/confirm": views.ResetConfirmView.as_view(),
     "auth/totp": views.TotpView.as_view(),
     "auth/totp/confirm": views.TotpConfirmView.as_view(),
+    "auth/totp/recovery-codes": views.RecoveryCodesView.as_view(),
     "auth/export": views.ExportView.as_view(),
     "auth/erase": views.ErasureView.as_view(),
     "auth/password": views.PasswordView.as_view(),

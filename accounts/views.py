@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import logins, person, registration, services, sessions, throttles, totp
+from accounts import logins, person, recovery, registration, services, sessions, throttles, totp
 from accounts.access import Scope
 from accounts.authentication import caller_of
 from accounts.errors import SecondFactorWrong
@@ -29,15 +29,17 @@ from accounts.serializers import (
     MessageSerializer,
     PairSerializer,
     PasswordSerializer,
+    RecoveryCodesSerializer,
     RefreshSerializer,
     RegisteredSerializer,
     RegisterSerializer,
     ResetSerializer,
+    SecondFactorSerializer,
     SessionSerializer,
-    SwitchOffSerializer,
     TokenSerializer,
     TotpSerializer,
     UserSerializer,
+    WithCodeSerializer,
     WithPasswordSerializer,
 )
 
@@ -178,7 +180,25 @@ class SessionView(APIView):
         return Response(status=204)
 
 
+def confirm_second_factor(request: Request) -> User:
+    """Whoever asks knows password and code. Raises WrongCredentials, SecondFactorWrong, TooManyAttempts."""
+    user, sent = user_of(request), checked(WithCodeSerializer, request)
+    services.confirm_password(user, sent["password"])
+    throttles.guess_at(user.email)
+    if not totp.check(user, sent["code"]):
+        raise SecondFactorWrong
+    throttles.succeed(user.email)
+    return user
+
+
 class TotpView(APIView):
+    @extend_schema(operation_id="auth_totp", responses={200: SecondFactorSerializer})
+    def get(self, request: Request) -> Response:
+        """Whether your log-ins need a code, and how many recovery codes you have left."""
+        user = user_of(request)
+        shown = {"on": totp.is_on(user), "recoveryCodesLeft": recovery.left(user)}
+        return Response(SecondFactorSerializer(shown).data)
+
     @extend_schema(
         operation_id="auth_totp_begin", request=WithPasswordSerializer, responses={200: TotpSerializer}
     )
@@ -188,27 +208,36 @@ class TotpView(APIView):
         services.confirm_password(user, checked(WithPasswordSerializer, request)["password"])
         return Response(TotpSerializer(totp.begin(user)).data)
 
-    @extend_schema(operation_id="auth_totp_switch_off", request=SwitchOffSerializer, responses={204: None})
+    @extend_schema(operation_id="auth_totp_switch_off", request=WithCodeSerializer, responses={204: None})
     def delete(self, request: Request) -> Response:
         """Switches the second factor off, by password and code."""
-        user, sent = user_of(request), checked(SwitchOffSerializer, request)
-        services.confirm_password(user, sent["password"])
-        throttles.guess_at(user.email)
-        if not totp.check(user, sent["code"]):
-            raise SecondFactorWrong
-        throttles.succeed(user.email)
-        totp.switch_off(user)
+        totp.switch_off(confirm_second_factor(request))
         return Response(status=204)
 
 
 class TotpConfirmView(APIView):
-    @extend_schema(operation_id="auth_totp_confirm", request=CodeSerializer, responses={204: None})
+    @extend_schema(
+        operation_id="auth_totp_confirm", request=CodeSerializer, responses={200: RecoveryCodesSerializer}
+    )
     def post(self, request: Request) -> Response:
-        """Switches the second factor on, by a first code."""
+        """Switches the second factor on, by a first code. The recovery codes are shown here and never
+        again."""
         throttles.guess_at(user_of(request).email)
-        totp.confirm(user_of(request), checked(CodeSerializer, request)["code"])
+        codes = totp.confirm(user_of(request), checked(CodeSerializer, request)["code"])
         throttles.succeed(user_of(request).email)
-        return Response(status=204)
+        return Response(RecoveryCodesSerializer({"recoveryCodes": codes}).data)
+
+
+class RecoveryCodesView(APIView):
+    @extend_schema(
+        operation_id="auth_totp_recovery_codes",
+        request=WithCodeSerializer,
+        responses={200: RecoveryCodesSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Ten new recovery codes, by password and code; the older ones are good no longer."""
+        codes = recovery.make(confirm_second_factor(request))
+        return Response(RecoveryCodesSerializer({"recoveryCodes": codes}).data)
 
 
 class ExportView(APIView):

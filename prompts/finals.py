@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -34,11 +35,29 @@ def settle(finals: Iterable[tuple[UUID, Result]]) -> None:
         if row.is_tallied:
             tallies.add(row, times=-1)
         changed = _changes(row, results[row.id])
-        Prompt.objects.filter(id=row.id).update(**changed, finished_at=Now())
+        _update(row.id, changed)
         for name, value in changed.items():
             setattr(row, name, value)
         tallies.add(row)
     tallies.write()
+
+
+def _update(id: UUID, changed: dict[str, Any]) -> None:
+    """`update()` of one row. By hand, because the ORM takes longer to write this statement than the database
+    to follow it, and there is one for every prompt."""
+    quote, meta = connection.ops.quote_name, Prompt._meta
+    sets = [f"{quote(name)} = %s" for name in changed]
+    now, _ = Prompt.objects.all().query.get_compiler(connection=connection).compile(Now())
+    values = [
+        meta.get_field(name).get_db_prep_save(value, connection)  # type: ignore[union-attr]
+        for name, value in (*changed.items(), ("id", id))
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(  # names come from the model, values travel apart
+            f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)}, {quote('finished_at')} = {now} "  # noqa: S608  # nosec B608
+            f"WHERE {quote('id')} = %s",
+            values,
+        )
 
 
 def interrupt(rows: QuerySet[Prompt]) -> int:

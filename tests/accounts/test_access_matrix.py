@@ -101,6 +101,11 @@ MATRIX = {
         (401, 400, 400, 400, 400, 400, 400, 403, 403),
         {"password": PASSWORD, "code": "000000"},
     ),
+    ("get", "auth/totp"): (OWN, None),
+    ("post", "auth/totp/recovery-codes"): (
+        (401, 400, 400, 400, 400, 400, 400, 403, 403),
+        {"password": PASSWORD, "code": "000000"},
+    ),
     ("post", "auth/totp/confirm"): ((401, 400, 400, 400, 400, 400, 400, 403, 403), {"code": "000000"}),
     ("get", "auth/export"): (OWN, None),
     ("post", "auth/erase"): (OWN, {"password": PASSWORD}),

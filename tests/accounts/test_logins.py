@@ -215,7 +215,8 @@ def test_the_second_factor_is_switched_on_and_off_over_http(alice):
     assert log_in(address="").status_code == 200  # not confirmed yet
     app = pyotp.TOTP(begun["secret"])
     assert post("/auth/totp/confirm", {"code": "12"}, token=token).status_code == 400
-    assert post("/auth/totp/confirm", {"code": app.now()}, token=token).status_code == 204
+    on = post("/auth/totp/confirm", {"code": app.now()}, token=token)
+    assert (on.status_code, len(on.json()["recoveryCodes"])) == (200, 10)
     assert log_in(address="").status_code == 401
     assert post("/auth/totp", {"password": PASSWORD}, token=token).json()["code"] == "second-factor-wrong"
     TotpDevice.objects.update(last_step=0)

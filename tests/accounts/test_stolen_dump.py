@@ -34,12 +34,14 @@ def secrets_of(alice):
     fresh = sessions.refresh(refresh_token=pair["refresh_token"])
     key, first = keys.create(alice, name="x", scopes=["prompt"])
     enrolment = totp.begin(alice)
-    totp.confirm(alice, pyotp.TOTP(enrolment.secret).now())
+    codes = totp.confirm(alice, pyotp.TOTP(enrolment.secret).now())
     links = [token_for(alice, kind) for kind in (confirmations, resets)]
     return [
         *(pair["access_token"], pair["refresh_token"], fresh.access, fresh.refresh),
         *(first, keys.rotate(key, overlap=timedelta(days=1)), enrolment.secret),
         registration.invite(expires_at=timezone.now())[1],
+        *(code.replace("-", "") for code in codes),
+        *codes,
         *(PASSWORD, *links, *(link.partition(".")[2] for link in links)),
     ]
 
