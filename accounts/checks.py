@@ -2,15 +2,18 @@
 accounts.E001   ADMIN_EMAIL is no e-mail address
 accounts.E002   ADMIN_EMAIL without a password
 accounts.E003   the administrator's password breaks the rule
+accounts.W001   e-mails of a public service go to its own output
 """
 
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+
+CONSOLE = ".console.EmailBackend"
 
 
 @register(Tags.security)
@@ -33,3 +36,18 @@ def first_admin(**kwargs: Any) -> list[CheckMessage]:
         hint = " ".join(error.messages)
         return [Error("ADMIN_PASSWORD breaks the password rule.", hint=hint, id="accounts.E003")]
     return []
+
+
+@register(Tags.security, deploy=True)
+def mail_leaves(**kwargs: Any) -> list[CheckMessage]:
+    """In public, a link that nobody gets keeps its owner out, and lets in whoever reads the log."""
+    if settings.DEBUG or not settings.HTTPS or not settings.EMAIL_BACKEND.endswith(CONSOLE):
+        return []
+    what = "new addresses cannot be confirmed, and " if settings.EMAIL_CONFIRMATION else ""
+    return [
+        Warning(
+            f"E-mails go to the server's output: {what}links for lost passwords stand in the log.",
+            hint="Set EMAIL_URL (smtp+tls://user:password@host:587).",
+            id="accounts.W001",
+        )
+    ]

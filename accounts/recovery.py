@@ -24,11 +24,11 @@ CHARS = 10
 def make(user: User) -> tuple[str, ...]:
     """Ten new codes, which are shown once. The older ones are good no longer."""
     codes = tuple(_code() for _ in range(HOW_MANY))
+    rows = [RecoveryCode(user=user, digest=_hashed(user, code)) for code in codes]
     with transaction.atomic():
+        User.objects.select_for_update().filter(pk=user.pk).first()  # of two at once, the later one's count
         RecoveryCode.objects.filter(user=user).delete()
-        RecoveryCode.objects.bulk_create(
-            RecoveryCode(user=user, digest=_hashed(user, code)) for code in codes
-        )
+        RecoveryCode.objects.bulk_create(rows)
         audit.record("recovery-codes.made", subject_id=user.pk)
     return codes
 

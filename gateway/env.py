@@ -78,17 +78,6 @@ def lowered_names(raw: str) -> tuple[str, ...]:
     return names(raw.lower())
 
 
-def one_of(*known: str) -> Callable[[str], str]:
-    """One of a few words."""
-
-    def cast(raw: str) -> str:
-        if raw not in known:
-            raise ValueError(f"write one of {', '.join(known)}")
-        return raw
-
-    return cast
-
-
 def networks(raw: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """A comma-separated list of addresses and networks (10.0.0.0/8)."""
     return tuple(ip_network(part) for part in names(raw))
@@ -231,7 +220,7 @@ declare(_S, "REFRESH_TOKEN_DAYS", positive, 14, "How long a refresh token is goo
 declare(
     _S,
     "REGISTRATION",
-    one_of("open", "invitation", "approval", "closed"),
+    choice("open", "invitation", "approval", "closed"),
     "open",
     "Who may register: open (anybody), invitation (whoever has a code), approval (anybody, once an administrator agrees), closed.",
 )
@@ -258,6 +247,17 @@ declare(
     secret=True,
 )
 declare(_S, "EMAIL_FROM", str, "gateway@localhost", "The sender of e-mails.")
+_KEEP = "that `manage.py purge` keeps"
+declare(
+    _S,
+    "RETAIN_SESSIONS_DAYS",
+    positive,
+    90,
+    f"Days {_KEEP} sessions that are over; owners are known by them for 90.",
+)
+declare(_S, "RETAIN_INVITATIONS_DAYS", positive, 90, f"Days {_KEEP} invitations that are used or expired.")
+declare(_S, "RETAIN_KEYS_DAYS", positive, 365, f"Days {_KEEP} API keys that are revoked or expired.")
+declare(_S, "RETAIN_UNCONFIRMED_DAYS", positive, 7, f"Days {_KEEP} accounts whose address nobody confirmed.")
 declare(
     _S,
     "ADMIN_EMAIL",

@@ -126,3 +126,25 @@ def test_djangos_own_command_makes_an_administrator(monkeypatch):
     assert chief.email == "chief@example.org"
     assert chief.is_superuser
     assert chief.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("confirmation", [True, False])
+def test_mail_that_only_the_log_gets_is_told_before_a_public_service_starts(settings, confirmation):
+    settings.HTTPS, settings.DEBUG, settings.EMAIL_CONFIRMATION = True, False, confirmation
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    (found,) = checks.mail_leaves()
+    assert found.id == "accounts.W001"
+    assert ("confirmed" in found.msg) is confirmation
+    assert "EMAIL_URL" in found.hint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"HTTPS": False}, {"DEBUG": True}, {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend"}],
+)
+def test_mail_that_leaves_or_a_service_of_ones_own_is_fine(settings, change):
+    settings.HTTPS, settings.DEBUG = True, False
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    for name, value in change.items():
+        setattr(settings, name, value)
+    assert checks.mail_leaves() == []

@@ -51,7 +51,7 @@ def test_a_public_https_address_switches_its_protections_on(tmp_path):
 
 @pytest.mark.parametrize("url", ["https://gw.example.org", "http://localhost:8080"])
 def test_the_deployment_checks_have_nothing_to_say(tmp_path, url):
-    server = Server(tmp_path, PUBLIC_URL=url)
+    server = Server(tmp_path, PUBLIC_URL=url, EMAIL_URL="smtp+tls://mail.example.org:587")
     done = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         env=server.environment,
