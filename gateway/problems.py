@@ -133,7 +133,11 @@ TABLE: dict[type[Exception], Row] = {
     inference.PromptTooLong: Row(
         400,
         "prompt-too-long",
-        lambda e: f"The prompt has {e.tokens} tokens; the model takes {e.limit}. Shorten it.",
+        lambda e: (
+            f"The prompt has {e.tokens} tokens; the model takes {e.limit}. Shorten it."
+            if e.tokens and e.limit
+            else "The prompt is longer than the model takes. Shorten it."
+        ),
         Known("context_length_exceeded", "messages"),
     ),
     inference.FormatRefused: Row(
@@ -154,11 +158,17 @@ TABLE: dict[type[Exception], Row] = {
             else "The answer took longer than allowed. Ask for less or set max_tokens."
         ),
     ),
-    inference.FormatRefused: Row(
-        400, "format-refused", lambda e: e.reason, Known("invalid_value", "response_format")
+    inference.ParameterUnsupported: Row(
+        400,
+        "parameter-unsupported",
+        lambda e: f"The server of this model does not know: {', '.join(e.names)}. Leave it out.",
+        Known("unsupported_parameter"),
     ),
-    inference.AnswerUnfit: Row(
-        502, "answer-unfit", "The model's answer is not what the schema asks for. Try again or relax it."
+    inference.BackendRefused: Row(
+        400,
+        "backend-refused",
+        "The server of this model refuses the request. A parameter may have a value that it does not take.",
+        Known("invalid_request"),
     ),
     inference.GenerationFailed: Row(503, "generation-failed", "The model failed on this answer. Try again."),
     RequestDataTooBig: Row(413, "body-too-large", "The request body is larger than this service takes."),

@@ -13,7 +13,7 @@ Text = TypeVar("Text", bound=str, covariant=True)
 TextIn = TypeVar("TextIn", bound=str, contravariant=True)
 
 Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "content_filter"]
 Priority = Literal["interactive", "batch"]
 
 # What the makers of small instruct models recommend beside a low temperature.
@@ -145,12 +145,24 @@ class ModelCard:
     kind: Literal["chat", "embedding"] = "chat"
 
 
-class Backend(Protocol[TextIn]):
-    """Something that answers. Implementations: `inference.local.LocalBackend`, `tests.fakes.Parrot`."""
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Another model than `choose` named gives this answer: a fallback, or other weights of the same name.
+    Comes once, before everything else of the answer. Book and cache name what is in `card`."""
 
-    def answer(self, generation: Generation[TextIn]) -> AsyncGenerator[Piece | Ending, None]:
-        """Yields pieces, and exactly one ending for each choice, after its last piece. Raises
-        `InferenceError`s.
+    card: ModelCard
+
+
+Event = Piece | Ending | Answering
+
+
+class Backend(Protocol[TextIn]):
+    """Something that answers. Implementations: `inference.local.LocalBackend`,
+    `inference.routing.router.Router`, `tests.fakes.Parrot`."""
+
+    def answer(self, generation: Generation[TextIn]) -> AsyncGenerator[Event, None]:
+        """Yields pieces, and exactly one ending for each choice, after its last piece; before all of them
+        an `Answering` where that is not the chosen model. Raises `InferenceError`s.
 
         Closing the iterator (or cancelling the task that reads it) gives up the job: the model is free
         within one step.
@@ -158,11 +170,13 @@ class Backend(Protocol[TextIn]):
         ...
 
     async def embed(self, texts: Sequence[TextIn], *, model: str, caller: str) -> Embeddings:
-        """A vector for each text, from an embedding model. Raises `InferenceError`s."""
+        """A vector for each text, from this embedding model and no other: vectors of two models do not
+        compare. Raises `InferenceError`s."""
         ...
 
     def choose(self, model: str | None) -> ModelCard:
-        """The model that will answer for this name; None takes the default. Raises UnknownModel."""
+        """The model that will answer for this name, unless an `Answering` says otherwise; None takes the
+        default. Raises UnknownModel."""
         ...
 
     def models(self) -> tuple[tuple[ModelCard, Status], ...]:

@@ -9,6 +9,8 @@ What can go wrong between a prompt and a model. No HTTP here; `gateway.problems`
     ├── QueueFull               too many prompts are waiting already
     ├── DeadlineExceeded        waited or worked longer than allowed
     ├── FormatRefused           the schema or grammar of the answer cannot be used
+    ├── ParameterUnsupported    the model's server does not know a field that would change the answer
+    ├── BackendRefused          the model's server finds something wrong with the request
     ├── AnswerUnfit             the finished answer is not what the schema asked for
     └── GenerationFailed        the model broke while it answered
 
@@ -50,7 +52,7 @@ class UnknownModel(InferenceError):
 
 
 class PromptTooLong(InferenceError):
-    """`tokens` of prompt were given; `limit` are possible."""
+    """`tokens` of prompt were given; `limit` are possible. 0 where a server did not say."""
 
     def __init__(self, *, tokens: int, limit: int) -> None:
         super().__init__(f"{tokens} tokens, {limit} possible")
@@ -86,6 +88,19 @@ class FormatRefused(InferenceError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ParameterUnsupported(InferenceError):
+    """`names` are the fields, as callers write them."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
+
+
+class BackendRefused(InferenceError):
+    """With the same request another server would hardly do better. What it said stays unsaid: it may quote
+    the prompt."""
 
 
 class AnswerUnfit(InferenceError):

@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from inference import formats
-from inference.backends import Embeddings, Ending, Format, Generation, ModelCard, Piece, Status
+from inference.backends import Embeddings, Ending, Generation, ModelCard, Piece, Status
 from inference.engine import Engine, Prepared
 from inference.errors import UnknownModel
+from inference.formats import Unchecked
 from inference.jobs import Job
 from inference.speaking import Event
 
@@ -154,20 +154,3 @@ class LocalBackend:
 
     def close(self) -> None:
         self._engines.close()
-
-
-class Unchecked:
-    """The text of an answer, where its format has to be looked at when it is whole."""
-
-    def __init__(self, format: Format[str] | None) -> None:
-        self._schema = format.text if format is not None and format.kind == "json_schema" else None
-        self._texts: list[str] = []
-
-    def add(self, text: str) -> None:
-        if self._schema is not None:
-            self._texts.append(text)
-
-    async def check(self, ending: Ending) -> None:
-        """Raises AnswerUnfit. An answer that was cut off is as good as it can be."""
-        if self._schema is not None and ending.finish_reason == "stop":
-            await asyncio.to_thread(formats.check, "".join(self._texts), self._schema)

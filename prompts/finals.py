@@ -87,6 +87,7 @@ def _changes(row: Prompt, result: Result) -> dict[str, Any]:
         "first_token_ms": result.first_token_ms,
         "total_ms": result.total_ms,
         "is_tallied": True,
+        **({"model": result.model} if result.model else {}),
     }
     if row.erased_at is not None:
         return numbers

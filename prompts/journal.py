@@ -98,8 +98,9 @@ class Entry:
 class Result:
     """How it ended. Times in milliseconds since the prompt came; None where that never happened.
 
-    `findings` are all of them: the prompt's, then the answer's. `choices` are all answers, where there was
-    more than one; `response` is the first.
+    `model` is what really answered, where that is not what was asked for. `findings` are all of them: the
+    prompt's, then the answer's. `choices` are all answers, where there was more than one; `response` is the
+    first.
     """
 
     outcome: Outcome
@@ -112,6 +113,7 @@ class Result:
     queue_ms: float | None = None
     first_token_ms: float | None = None
     total_ms: float = 0.0
+    model: str = ""
     rules: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

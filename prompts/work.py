@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from inference.backends import Backend, Ending, Format, Generation, Message, Piece
+from inference.backends import Answering, Backend, Ending, Format, Generation, Message, Piece
 from prompts.asks import FORMAT_PARTS, Ask, stop_part
 from prompts.cache import AnswerCache, CachedAnswer, answer_key
 from prompts.choices import Choice
@@ -63,7 +63,7 @@ class Work:
         self.started = time.perf_counter()
         self.ask = ask
         self.house = house
-        self.card = house.backend.choose(ask.model)
+        self.card = self.asked_card = house.backend.choose(ask.model)
         self.id = uuid7()
         self.screened: Screened | None = None
         self.failure: ScreeningFailed | None = None
@@ -176,7 +176,8 @@ class Work:
         async with aclosing(self._generate(generation)) as texts:
             async for choice, text in texts:
                 yield choice, text
-        if key and self.outcome is Outcome.ANSWERED:
+        # Once more: the model that really answered may be another one than the one that was asked for.
+        if key and (key := self._cache_key(generation)) and self.outcome is Outcome.ANSWERED:
             answers = tuple(choice.answered for choice in self.choices)
             await self.house.cache.put(key, CachedAnswer(answers, self.usage))
 
@@ -232,6 +233,9 @@ class Work:
         waiting_since = time.perf_counter()
         async with aclosing(self.house.backend.answer(generation)) as events:
             async for event in events:
+                if isinstance(event, Answering):
+                    self.card = event.card
+                    continue
                 came_at = time.perf_counter()
                 self.times.backend_ms += (came_at - waiting_since) * 1000
                 choice = self.choices[event.choice]
@@ -334,6 +338,7 @@ class Work:
             queue_ms=self.queue_ms,
             first_token_ms=self.first_token_ms,
             total_ms=_ms_since(self.started),
+            model="" if self.card == self.asked_card else self.card.name,
         )
         log(self.id, self.ask.user_id, model=self.card.name, result=self.result)
         return self.result

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from inference.backends import Sampling
+from inference.backends import Answering, ModelCard, Sampling
 from inference.errors import DeadlineExceeded, GenerationFailed, QueueFull, UnknownModel
 from prompts.asks import Ask, plain
 from prompts.errors import JournalUnavailable, PromptBlocked
@@ -348,3 +348,31 @@ async def test_a_text_of_nothing_but_findings_makes_a_row_of_bounded_size():
     assert {one["rule"] for one in findings} == {"phone", "email", "credit_card"}
     assert [one["start"] for one in findings] == sorted(one["start"] for one in findings)
     assert "ann@" not in entry.prompt
+
+
+class Fallen(Parrot):
+    """Another model answers in its place."""
+
+    async def answer(self, generation):
+        yield Answering(ModelCard("budgie", "2", 512))
+        async for event in super().answer(generation):
+            yield event
+
+
+async def test_the_book_and_the_cache_name_the_model_that_really_answered():
+    notebook, shelf, asked = Notebook(), Shelf(), ask("hello", temperature=0.0)
+    _, done = await collect(asked, house_of(Fallen("Aye."), journal=notebook, cache=shelf))
+    ((result,),) = notebook.results.values()
+    (entry,) = notebook.entries.values()
+    assert (entry.model, result.model, done.begun.model) == ("parrot", "budgie", "budgie")
+    parrot = Parrot("Aye, aye.")
+    shown, done = await collect(asked, house_of(parrot, cache=shelf))
+    assert (shown, done.begun.cache, done.begun.model) == ("Aye, aye.", "miss", "parrot")
+    assert len(shelf.kept) == 2
+
+
+async def test_an_answer_of_the_chosen_model_changes_nothing_in_the_book():
+    notebook = Notebook()
+    await collect(ask("hello"), house_of(Parrot("Aye."), journal=notebook))
+    ((result,),) = notebook.results.values()
+    assert result.model == ""

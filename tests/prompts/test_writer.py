@@ -47,6 +47,15 @@ async def test_a_row_is_committed_when_accept_returns(journal):
     assert row.finished_at is None
 
 
+async def test_the_final_row_names_the_model_that_really_answered(journal):
+    asked, fallen = entry(), entry()
+    for made, model in ((asked, ""), (fallen, "budgie")):
+        await journal.accept(made)
+        await journal.finish(made.id, Result(Outcome.ANSWERED, model=model))
+    models = [(await Prompt.objects.aget(id=made.id)).model for made in (asked, fallen)]
+    assert models == ["parrot", "budgie"]
+
+
 async def test_many_rows_share_one_transaction(journal, monkeypatch):
     groups = []
     write = journal._write
