@@ -31,6 +31,7 @@ from accounts import hashers
 from accounts.errors import Busy
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
 from gateway.threads import Threads
+from inference import fleet
 from prompts import composition
 
 Scope = MutableMapping[str, Any]
@@ -175,6 +176,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             composition.open_house()
+            fleet.open_fleet()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await composition.close_house()

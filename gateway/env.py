@@ -145,7 +145,7 @@ declare(
     "WEB_WORKERS",
     positive,
     1,
-    "gunicorn workers. More than one needs a backend that is not the local model.",
+    "gunicorn workers. More than one needs a BACKENDS_FILE without local models.",
 )
 declare(
     _S,
@@ -359,21 +359,20 @@ declare(_S, "LLM_DRAIN_SECONDS", number, 10, "How long answers in progress may g
 # fmt: on
 
 
+_S = "Backends"
+# fmt: off
+declare(_S, "BACKENDS_FILE", str, "", "A backends.toml with model servers that answer beside, or instead of, the local models; empty means the local models alone.")
+declare(_S, "ENGINE_TOKEN", str, "", "What gateways send as the key to manage.py serve_engine, at least 32 characters.", secret=True)
+# fmt: on
+
+
 _reader = Env()
 
 
 def read(name: str) -> Any:
     """The value of a declared variable, cast. Raises ImproperlyConfigured naming the variable."""
     variable = DECLARED[name]
-    raw = os.environ.get(name, "").strip()
-    path = os.environ.get(f"{name}_FILE", "").strip() if variable.secret else ""
-    if path:
-        if raw:
-            raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; keep one.")
-        try:
-            raw = Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ImproperlyConfigured(f"{name}_FILE: {path}: {error.strerror}.") from error
+    raw = named_secret(name) if variable.secret else os.environ.get(name, "").strip()
     if not raw:
         return variable.default
     try:
@@ -381,6 +380,21 @@ def read(name: str) -> Any:
     except ValueError as error:
         shown = "its value" if variable.secret else repr(raw)
         raise ImproperlyConfigured(f"{name}: {shown} cannot be read: {error}.") from error
+
+
+def named_secret(name: str) -> str:
+    """The value of the variable, or of the file that NAME_FILE names; empty where neither is set. Also for
+    variables that nobody declared, because an operator's file names them. Raises ImproperlyConfigured."""
+    raw = os.environ.get(name, "").strip()
+    path = os.environ.get(f"{name}_FILE", "").strip()
+    if not path:
+        return raw
+    if raw:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; keep one.")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE: {path}: {error.strerror}.") from error
 
 
 def is_set(name: str) -> bool:

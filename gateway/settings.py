@@ -261,6 +261,9 @@ LLM_QUEUE_TOKENS = env.read("LLM_QUEUE_TOKENS")
 LLM_QUEUE_SECONDS = env.read("LLM_QUEUE_SECONDS")
 LLM_TIMEOUT_SECONDS = env.read("LLM_TIMEOUT_SECONDS")
 LLM_DRAIN_SECONDS = env.read("LLM_DRAIN_SECONDS")
+BACKENDS_FILE = env.read("BACKENDS_FILE")
+NAMED_SECRET = env.named_secret  # BACKENDS_FILE says which variables hold keys
+ENGINE_TOKEN = env.read("ENGINE_TOKEN")
 
 LOGGING_CONFIG = "gateway.logs.configure"
 LOGGING = {"level": env.read("LOG_LEVEL")}

@@ -16,8 +16,8 @@ class InferenceConfig(AppConfig):
     def ready(self) -> None:
         """Runs for `migrate`, `shell` and tests too: only LLM_AUTOSTART, which server entry points set,
         loads anything. The load goes on in the engine's thread after this returns."""
-        from inference import checks, composition  # noqa: F401  (checks register themselves)
+        from inference import checks, fleet  # noqa: F401  (checks register themselves)
 
         if settings.LLM_AUTOSTART:
             sys.setswitchinterval(SWITCH_SECONDS)
-            composition.start()
+            fleet.start()

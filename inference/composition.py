@@ -3,7 +3,7 @@ This process's models, from the settings: found, measured, and loaded where a se
 
     settings ─► served ─► entries ─► Roster ─► LocalBackend
 
-`InferenceConfig.ready` calls `start`; `prompts.composition` takes `backend()`.
+`inference.fleet` decides whether they are started, and whether anything else answers beside them.
 """
 
 import re
@@ -34,7 +34,7 @@ def roster() -> Roster[Engine]:
 
 
 def backend() -> LocalBackend:
-    """The backend of this process."""
+    """The local models as a backend."""
     return _backend or LocalBackend(roster())
 
 

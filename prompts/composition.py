@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from django.core.cache import cache as answers_store
 
 from inference import composition as inference
+from inference import fleet
 from prompts.asks import Ask
 from prompts.cache import AnswerCache, NoCache, StoredCache
 from prompts.conversations import Conversations
@@ -52,7 +53,7 @@ def built() -> House:
     return House(
         chain=sanitization.chain(),
         policy_of=policy_of,
-        backend=inference.backend(),
+        backend=fleet.backend(),
         journal=journal(),
         cache=answers,
         conversations=Conversations(
@@ -91,12 +92,13 @@ def journal() -> DatabaseJournal:
 
 
 def open_house() -> None:
-    """Opens the book. The model has been loading since `InferenceConfig.ready`."""
+    """Opens the book. Local models have been loading since `InferenceConfig.ready`."""
     house()
     journal().open()
 
 
 async def close_house() -> None:
-    """The model first, so that its last answers still get into the book."""
+    """What answers first, so that its last answers still get into the book."""
+    await fleet.close_fleet()
     await asyncio.to_thread(inference.close)
     await asyncio.to_thread(journal().close)

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from accounts.models import User
 from inference import composition as inference
-from inference.backends import Ending, Generation, Message
+from inference import fleet
+from inference.backends import Ending, Generation, Message, Piece
 from inference.errors import UnknownModel
 from prompts import composition
 from prompts.asks import Ask, plain
@@ -76,14 +77,8 @@ class Command(BaseCommand):
         logging.disable(logging.INFO)  # the terminal is for the answer
         inference.start(eager=False, wait_seconds=LOAD_SECONDS)
         try:
-            if raw_engine:
-                self._say("The model alone: nothing is sanitized, and no row is kept.")
-                self._run(self._answer_raw(ask))
-            else:
-                composition.open_house()
-                self._run(self._answer(ask))
+            self._run(self._within_a_house(ask, raw_engine=raw_engine))
         finally:
-            asyncio.run(composition.close_house())
             logging.disable(logging.NOTSET)
 
     def _run(self, answering: Any) -> None:
@@ -97,6 +92,18 @@ class Command(BaseCommand):
                 raise
             returncode = 2 if isinstance(error, UnknownModel) else 1
             raise CommandError(problem.data["detail"], returncode=returncode) from None
+
+    async def _within_a_house(self, ask: Ask, *, raw_engine: bool) -> None:
+        """On one event loop from opening to closing: connections belong to it."""
+        try:
+            if raw_engine:
+                self._say("The model alone: nothing is sanitized, and no row is kept.")
+                await self._answer_raw(ask)
+            else:
+                composition.open_house()
+                await self._answer(ask)
+        finally:
+            await composition.close_house()
 
     async def _answer(self, ask: Ask) -> None:
         """The pipeline's events onto the terminal."""
@@ -121,7 +128,7 @@ class Command(BaseCommand):
 
     async def _answer_raw(self, ask: Ask) -> None:
         """What the model says, as it says it."""
-        backend = inference.backend()
+        backend = fleet.backend()
         generation = Generation(
             messages=tuple(Message(said.role, said.content) for said in ask.messages),
             model=backend.choose(ask.model).name,
@@ -137,7 +144,7 @@ class Command(BaseCommand):
                     self._say(
                         f"[{piece.prompt_tokens} + {piece.completion_tokens} tokens, {piece.finish_reason}]"
                     )
-                else:
+                elif isinstance(piece, Piece):
                     self._show(piece.text)
 
     async def _after_loading(self, events: Any, backend: Any, model: str | None) -> AsyncIterator[Any]:

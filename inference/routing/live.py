@@ -1,0 +1,80 @@
+"""A server as it is now: what it owes, to how many, and how it fares."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from inference.backends import Embeddings, Event, Generation, Piece
+from inference.remote.reading import tokens_in
+from inference.routing.choosing import Option
+from inference.routing.health import Health
+from inference.routing.table import Server
+
+
+class Answers(Protocol):
+    """What answers at a server; it knows models as the server calls them."""
+
+    def answer(self, generation: Generation[str]) -> AsyncGenerator[Event, None]: ...
+
+    async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings: ...
+
+
+class Probed(Protocol):
+    async def probe(self) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """`server` in this process. `probed_ms` is how long its last probe took, None if there was none or it
+    failed."""
+
+    server: Server
+    answers: Answers
+    health: Health
+    running: int = 0
+    tokens: int = 0
+    probed_ms: float | None = None
+
+    @classmethod
+    def of(cls, server: Server, answers: Answers, random: Random) -> "Live":
+        return cls(server, answers, Health(random))
+
+    @property
+    def has_room(self) -> bool:
+        limit = self.server.max_concurrent
+        return limit is None or self.running < limit
+
+    def may_take(self, now: float) -> bool:
+        return not self.server.draining and self.health.may_take(now)
+
+    def option(self, weight: float) -> Option:
+        return Option(self.server.name, weight, self.tokens)
+
+
+@dataclass(slots=True, eq=False)
+class Debt:
+    """The tokens that a server owes to one request: all of its prompt until the first word, then what may
+    still come of the answer."""
+
+    live: Live
+    prompt: int
+    left: int
+
+    @classmethod
+    def of(cls, live: Live, *, prompt: int, answer: int) -> "Debt":
+        live.tokens += prompt + answer
+        return cls(live, prompt, prompt + answer)
+
+    def note(self, event: Event) -> None:
+        """This came of the answer."""
+        if isinstance(event, Piece):
+            paid = min(self.prompt + tokens_in(len(event.text)), self.left)
+            self.prompt = 0
+            self.left -= paid
+            self.live.tokens -= paid
+
+    def settle(self) -> None:
+        """Nothing more is owed."""
+        self.live.tokens -= self.left
+        self.left = 0

@@ -1,0 +1,321 @@
+"""
+One door to many model servers: the `Backend` of a table.
+
+    model ─► its targets, then those of its fallbacks ─► a place at one of them ─► its answer
+                 ▲                                                 │
+                 └── nothing has been heard of it, and the budget ─┘ fails
+                     allows another try
+
+Once the first word is out, an answer that breaks off has failed: another server would say something else.
+Knows no HTTP. Everything runs on one event loop.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from inference.backends import Answering, Embeddings, Ending, Event, Generation, ModelCard, Piece, Status
+from inference.errors import (
+    BackendRefused,
+    GenerationFailed,
+    InferenceError,
+    ModelLoading,
+    ModelUnavailable,
+    ParameterUnsupported,
+    PromptTooLong,
+    QueueFull,
+    UnknownModel,
+)
+from inference.remote.reading import prompt_chars, tokens_in
+from inference.routing.choosing import beginning_of, digest_of, pick
+from inference.routing.health import RetryBudget
+from inference.routing.line import Line
+from inference.routing.live import Answers, Debt, Live
+from inference.routing.table import Model, Server, Table, Target
+
+DEFAULT = "default"
+FAULTS = (ModelUnavailable, GenerationFailed)
+ELSEWHERE = (*FAULTS, ModelLoading, QueueFull, ParameterUnsupported)
+# What a server says when it is well and the request is not.
+ANSWERED = (BackendRefused, PromptTooLong)
+NOBODY = "No server of this model can be reached at this moment."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A target, with a place at its server."""
+
+    model: Model
+    target: Target
+    live: Live
+
+
+@dataclass(slots=True, eq=False)
+class Attempts:
+    """What one request has tried. The table may change meanwhile, so it knows its model by name."""
+
+    name: str
+    beginning: bytes
+    ends_at: float | None = None
+    tried: set[Target] = field(default_factory=set)
+    error: InferenceError | None = None
+
+
+class Router:
+    """`answers` makes what stands behind a server of the table. `places` requests wait for `queue_seconds`
+    for a server that has no room."""
+
+    def __init__(
+        self,
+        table: Table,
+        answers: Callable[[Server], Answers],
+        *,
+        places: int = 256,
+        queue_seconds: float = 60.0,
+        local: Callable[[str], Status] = lambda name: Status("ready"),
+        clock: Callable[[], float] = time.monotonic,
+        random: Random | None = None,
+    ) -> None:
+        self._answers = answers
+        self._local = local
+        self._clock = clock
+        self._random = random or Random()  # noqa: S311  (it spreads times, it hides nothing)
+        self._line = Line(places=places, seconds=queue_seconds)
+        self._budget = RetryBudget()
+        self._lives: dict[str, Live] = {}
+        self.use(table)
+
+    def use(self, table: Table) -> None:
+        """Goes by another table from now on. A server that is the same in both stays as it is; one that is
+        gone or changed ends its answers."""
+        before = self._lives
+        self._lives = {}
+        for server in table.servers:
+            known = before.get(server.name)
+            if known is None or known.server != server:
+                known = Live.of(server, self._answers(server), self._random)
+            self._lives[server.name] = known
+        self.table = table
+        self._names: dict[str, Model] = {DEFAULT: table.models[0]}
+        for model in table.models:
+            self._names |= {name.lower(): model for name in (model.name, *model.aliases)}
+        self._line.stir()
+
+    def look_again(self) -> None:
+        """A probe may have opened or closed a server: who waits looks again."""
+        self._line.stir()
+
+    # -- what can be asked for --
+
+    def choose(self, model: str | None) -> ModelCard:
+        return self._model(model).card()
+
+    def models(self) -> tuple[tuple[ModelCard, Status], ...]:
+        return tuple((model.card(), self._status(model)) for model in self.table.models)
+
+    def status(self) -> Status:
+        return self._status(self.table.models[0])
+
+    def lives(self) -> tuple[Live, ...]:
+        """The servers, in the order of the table."""
+        return tuple(self._lives.values())
+
+    @property
+    def waiting(self) -> int:
+        return len(self._line)
+
+    def _model(self, name: str | None) -> Model:
+        found = self._names.get((name or DEFAULT).strip().lower())
+        if found is None:
+            raise UnknownModel((*(model.name for model in self.table.models), DEFAULT))
+        return found
+
+    def _status(self, model: Model) -> Status:
+        """Ready if anything would answer for it, a fallback too."""
+        now, found = self._clock(), Status("down", NOBODY)
+        for each in self._with_fallbacks(model):
+            for target in each.targets:
+                live = self._lives[target.server]
+                if live.server.draining or live.health.state(now) == "ejected":
+                    continue
+                status = self._local(target.model) if live.server.remote is None else Status("ready")
+                if status.state in ("ready", "unloaded"):
+                    return status
+                found = status
+        return found
+
+    def _with_fallbacks(self, model: Model) -> tuple[Model, ...]:
+        return (model, *(self._names[name.lower()] for name in model.fallbacks))
+
+    # -- answers --
+
+    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Event, None]:
+        asked = self._model(generation.model)
+        attempts, came_at = Attempts(asked.name, beginning_of(generation)), self._clock()
+        if generation.deadline_seconds is not None:
+            attempts.ends_at = came_at + generation.deadline_seconds
+        self._budget.earn()
+        while True:
+            place = await self._place(attempts)
+            waited_ms = round((self._clock() - came_at) * 1000, 1)
+            has_begun = False
+            try:
+                async with aclosing(self._at(place, generation, attempts)) as events:
+                    async for event in events:
+                        if not has_begun:
+                            has_begun = True
+                            if (card := place.model.card(place.target)) != asked.card():
+                                yield Answering(card)
+                        if isinstance(event, Ending):
+                            event = replace(event, queue_ms=event.queue_ms + waited_ms)
+                        yield event
+                return
+            except ELSEWHERE as error:
+                if has_begun:
+                    raise
+                self._next(attempts, place, error)
+
+    async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings:
+        found = self._model(model)
+        if found.kind != "embedding":
+            raise UnknownModel(tuple(each.name for each in self.table.models if each.kind == "embedding"))
+        attempts = Attempts(found.name, digest_of(found.name, *texts[:1]))
+        self._budget.earn()
+        while True:
+            place = await self._place(attempts)
+            debt = Debt.of(place.live, prompt=tokens_in(sum(map(len, texts))), answer=0)
+            try:
+                with Watched(self, place):
+                    return await place.live.answers.embed(texts, model=place.target.model, caller=caller)
+            except ELSEWHERE as error:
+                self._next(attempts, place, error)
+            finally:
+                debt.settle()
+
+    async def _at(
+        self, place: Place, generation: Generation[str], attempts: Attempts
+    ) -> AsyncGenerator[Piece | Ending, None]:
+        """The answer of one target. Whatever happens, its place is free afterwards."""
+        left = None if attempts.ends_at is None else max(0.001, attempts.ends_at - self._clock())
+        asked = replace(generation, model=place.target.model, deadline_seconds=left)
+        answer = generation.max_tokens * generation.choices
+        debt = Debt.of(place.live, prompt=tokens_in(prompt_chars(generation)), answer=answer)
+        try:
+            with Watched(self, place) as watched:
+                async with aclosing(place.live.answers.answer(asked)) as events:
+                    async for event in events:
+                        assert not isinstance(event, Answering)  # no server here has fallbacks of its own
+                        watched.begun()
+                        debt.note(event)
+                        yield event
+        finally:
+            debt.settle()
+
+    # -- where --
+
+    async def _place(self, attempts: Attempts) -> Place:
+        """A place at the best server there is, waited for if all of them are full. Raises what went wrong
+        before where there is none left, else ModelUnavailable, QueueFull or DeadlineExceeded."""
+        while True:
+            models = self._models(attempts)
+            for model in models:
+                able = {self._lives[target.server]: target for target in self._able(model, attempts)}
+                if not able:
+                    continue
+                free = {live: target for live, target in able.items() if self._is_free(live)}
+                if free:
+                    live = self._pick(attempts.beginning, free)
+                    live.running += 1
+                    return Place(model, free[live], live)
+                seconds = None if attempts.ends_at is None else max(0.001, attempts.ends_at - self._clock())
+                waited = await self._line.wait(able, seconds=seconds)
+                if waited is not None:
+                    return Place(model, able[waited], waited)
+                break  # something changed: look again, from the first model on
+            else:
+                raise attempts.error or self._nobody(models)
+
+    def _models(self, attempts: Attempts) -> tuple[Model, ...]:
+        """In the order in which they may answer. A field that a server does not know is no reason to ask
+        another model."""
+        asked = self._model(attempts.name)
+        return (asked,) if isinstance(attempts.error, ParameterUnsupported) else self._with_fallbacks(asked)
+
+    @staticmethod
+    def _pick(beginning: bytes, free: Mapping[Live, Target]) -> Live:
+        options = {live.option(target.weight): live for live, target in free.items()}
+        return options[pick(beginning, tuple(options))]
+
+    def _able(self, model: Model, attempts: Attempts) -> Iterator[Target]:
+        """The targets that may be asked now. One server may have a model twice; one of them is enough."""
+        now = self._clock()
+        for target in model.targets:
+            if target not in attempts.tried and self._lives[target.server].may_take(now):
+                yield target
+
+    def _is_free(self, live: Live) -> bool:
+        return live.has_room and not self._line.is_ahead(live)
+
+    def _nobody(self, models: Sequence[Model]) -> InferenceError:
+        """Nobody may be asked at all: each is ejected, busy or draining."""
+        now = self._clock()
+        lives = [self._lives[target.server] for model in models for target in model.targets]
+        seconds = round(min(live.health.opens_at(now) for live in lives) - now) + 1
+        if any(live.health.state(now) == "busy" for live in lives):
+            return QueueFull(retry_after_seconds=seconds)
+        error = ModelUnavailable(NOBODY)
+        error.retry_after_seconds = seconds
+        return error
+
+    def _next(self, attempts: Attempts, place: Place, error: InferenceError) -> None:
+        """Another target may be tried. Raises the error where there is no budget for it. A server that
+        never saw the request costs nothing."""
+        attempts.tried.add(place.target)
+        attempts.error = error
+        if not isinstance(error, ParameterUnsupported) and not self._budget.spend():
+            raise error
+
+    def entered(self, live: Live, attempt: object) -> None:
+        live.health.begin(attempt)
+
+    def left(self, live: Live, attempt: object, error: BaseException | None) -> None:
+        """An attempt is over, and its place free."""
+        health, now = live.health, self._clock()
+        could_take = live.may_take(now)
+        if error is None or isinstance(error, ANSWERED):
+            health.well()
+        elif isinstance(error, QueueFull | ModelLoading):
+            health.busy(now, error.retry_after_seconds or 1)
+        elif isinstance(error, FAULTS):
+            health.fault(now)
+        health.over(attempt)
+        can_take = live.may_take(now)
+        if can_take:
+            self._line.leave(live)
+        else:
+            live.running -= 1
+        if could_take != can_take:
+            self._line.stir()
+
+
+class Watched:
+    """One attempt, for the health of its server."""
+
+    def __init__(self, router: Router, place: Place) -> None:
+        self._router = router
+        self._live = place.live
+        self._has_begun = False
+
+    def __enter__(self) -> "Watched":
+        self._router.entered(self._live, self)
+        return self
+
+    def begun(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._live.health.begun()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._router.left(self._live, self, error)

@@ -1,0 +1,113 @@
+"""Servers in memory, and a clock that stands still."""
+
+import asyncio
+from random import Random
+
+import pytest
+
+from inference.backends import Embeddings, Ending, Piece
+from inference.remote.options import RemoteOptions
+from inference.routing.router import Router
+from inference.routing.table import Model, Server, Table, Target
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Scripted:
+    """Says its name. `errors` are raised one after the other, before or (`late`) behind the first word."""
+
+    def __init__(self, name):
+        self.name = name
+        self.errors = []
+        self.is_late = False
+        self.gate = None
+        self.heard = []
+        self.running = 0
+        self.is_alive = True
+
+    async def answer(self, generation):
+        self.heard.append(generation)
+        self.running += 1
+        try:
+            error = self.errors.pop(0) if self.errors else None
+            if error is not None and not self.is_late:
+                raise error
+            yield Piece(self.name)
+            if self.gate is not None:
+                await self.gate.wait()
+            if error is not None:
+                raise error
+            yield Ending("stop", 3, 1, 0.0, first_token_ms=1.0)
+        finally:
+            self.running -= 1
+
+    async def embed(self, texts, *, model, caller):
+        self.heard.append(texts)
+        if self.errors:
+            raise self.errors.pop(0)
+        return Embeddings(((1.0,),) * len(texts), 1)
+
+    async def probe(self):
+        if not self.is_alive:
+            raise self.errors[0]
+
+
+def server(name, **more):
+    return Server(name, "vllm", RemoteOptions("vllm", f"http://{name}/v1"), **more)
+
+
+def model(name, *targets, **more):
+    made = tuple(each if isinstance(each, Target) else Target(each, name) for each in targets)
+    return Model(name, made, 4096, **more)
+
+
+class Fleet:
+    """A router over scripted servers: `fleet.up["a"]` is one of them."""
+
+    def __init__(self, servers, models, **more):
+        self.clock = Clock()
+        self.up = {}
+        self.router = Router(
+            Table(tuple(servers), tuple(models)),
+            self._make,
+            clock=self.clock,
+            random=Random(7),
+            **more,
+        )
+
+    def _make(self, described):
+        return self.up.setdefault(described.name, Scripted(described.name))
+
+    def live(self, name):
+        (found,) = (each for each in self.router.lives() if each.server.name == name)
+        return found
+
+    def is_quiet(self):
+        """Nobody holds a place, nobody waits, nothing is owed."""
+        lives = self.router.lives()
+        return self.router.waiting == 0 and all(
+            live.running == live.tokens == 0 and live.health.trial is None for live in lives
+        )
+
+
+@pytest.fixture
+async def fleet():
+    """`fleet("a", "b")`: one model `m` at these; or servers and models. All is quiet at the end."""
+    made = []
+
+    def make(*names, servers=None, models=None, **more):
+        servers = servers or [server(name) for name in names]
+        models = models or [model("m", *names)]
+        made.append(Fleet(servers, models, **more))
+        return made[-1]
+
+    yield make
+    await asyncio.sleep(0)
+    for each in made:
+        assert each.is_quiet()

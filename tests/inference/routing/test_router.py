@@ -1,0 +1,387 @@
+"""One door to many servers, in memory. Each test leaves no place taken: the fixture looks."""
+
+import asyncio
+
+import pytest
+
+from inference.backends import Answering, Ending, Piece, Status
+from inference.errors import (
+    BackendRefused,
+    DeadlineExceeded,
+    GenerationFailed,
+    ModelUnavailable,
+    ParameterUnsupported,
+    PromptTooLong,
+    QueueFull,
+    UnknownModel,
+)
+from inference.routing.health import LIMIT
+from inference.routing.probes import Probes, probe
+from inference.routing.table import Server, Table, Target
+from tests.inference.remote.conftest import collect, generation, text_of, until
+from tests.inference.routing.conftest import model, server
+
+AWAY = ModelUnavailable("away")
+
+
+def asked(said="hi", **more):
+    return generation(said, **{"model": "m", **more})
+
+
+async def answer(fleet, *said, **more):
+    return await collect(fleet.router.answer(asked(*said, **more)))
+
+
+def cards(events):
+    return [event.card.name for event in events if isinstance(event, Answering)]
+
+
+async def test_a_server_is_asked_by_its_own_name_for_the_model(fleet):
+    made = fleet(servers=[server("a")], models=[model("m", Target("a", "meta/m-8b"))])
+    events = await answer(made)
+    assert text_of(events) == "a"
+    assert cards(events) == []
+    assert made.up["a"].heard[0].model == "meta/m-8b"
+
+
+async def test_names_aliases_and_the_default_lead_to_a_model(fleet):
+    made = fleet(servers=[server("a")], models=[model("m", "a", aliases=("gpt-4o",)), model("n", "a")])
+    router = made.router
+    assert {router.choose(name).name for name in (None, "default", "M", "gpt-4o")} == {"m"}
+    assert [card.name for card, _ in router.models()] == ["m", "n"]
+    with pytest.raises(UnknownModel) as unknown:
+        router.choose("gpt-9")
+    assert unknown.value.served == ("m", "n", "default")
+
+
+async def test_another_server_answers_where_one_fails_before_its_first_word(fleet):
+    made = fleet("a", "b")
+    for up in made.up.values():
+        up.errors = [AWAY]
+    (first,) = {text_of(await answer(fleet("a", "b")))}
+    made.up["b" if first == "a" else "a"].errors = []
+    assert text_of(await answer(made)) != first
+    assert sum(len(up.heard) for up in made.up.values()) == 2
+
+
+async def test_an_answer_that_broke_off_is_not_begun_anew(fleet):
+    made = fleet("a", "b")
+    for up in made.up.values():
+        up.errors, up.is_late = [GenerationFailed()], True
+    with pytest.raises(GenerationFailed):
+        await answer(made)
+    assert sum(len(up.heard) for up in made.up.values()) == 1
+
+
+async def test_the_error_is_the_last_ones_where_all_fail(fleet):
+    made = fleet("a", "b")
+    for up in made.up.values():
+        up.errors = [QueueFull(retry_after_seconds=9)]
+    with pytest.raises(QueueFull) as full:
+        await answer(made)
+    assert full.value.retry_after_seconds == 9
+    with pytest.raises(QueueFull):  # both are left alone for those 9 seconds
+        await answer(made)
+    assert sum(len(up.heard) for up in made.up.values()) == 2
+    made.clock.now += 10
+    assert text_of(await answer(made)) in "ab"
+
+
+@pytest.mark.parametrize("error", [BackendRefused(), PromptTooLong(tokens=9, limit=5)])
+async def test_a_wrong_request_is_asked_once_and_no_fault_of_the_server(fleet, error):
+    made = fleet("a", "b")
+    for up in made.up.values():
+        up.errors = [error] * 2 * LIMIT
+    for _ in range(LIMIT):
+        with pytest.raises(type(error)):
+            await answer(made)
+    assert sum(len(up.heard) for up in made.up.values()) == LIMIT
+    assert {live.health.state(made.clock()) for live in made.router.lives()} == {"up"}
+
+
+async def test_a_server_that_fails_is_left_alone_and_comes_back(fleet):
+    made = fleet("a")
+    made.up["a"].errors = [AWAY] * LIMIT
+    for _ in range(LIMIT):
+        with pytest.raises(ModelUnavailable):
+            await answer(made)
+    assert made.router.status().state == "down"
+    with pytest.raises(ModelUnavailable) as nobody:
+        await answer(made)
+    assert 1 <= nobody.value.retry_after_seconds <= 8
+    assert len(made.up["a"].heard) == LIMIT
+    made.clock.now += 7
+    assert text_of(await answer(made)) == "a"
+    assert made.router.status() == Status("ready")
+
+
+async def test_answers_that_break_off_eject_too(fleet):
+    made = fleet("a")
+    made.up["a"].errors, made.up["a"].is_late = [GenerationFailed()] * LIMIT, True
+    for _ in range(LIMIT):
+        with pytest.raises(GenerationFailed):
+            await answer(made)
+    assert made.live("a").health.state(made.clock()) == "ejected"
+
+
+async def test_second_attempts_end_with_their_budget(fleet):
+    made = fleet("a", "b")
+    for up in made.up.values():
+        up.errors = [QueueFull(retry_after_seconds=1) for _ in range(200)]
+    for _ in range(50):
+        made.clock.now += 2
+        with pytest.raises(QueueFull):
+            await answer(made)
+    assert sum(len(up.heard) for up in made.up.values()) <= 50 + 10 + 10
+
+
+# -- fallbacks --
+
+
+def two_models(fleet, **more):
+    models = [model("m", "a", fallbacks=("small",)), model("small", "b", revision="s1")]
+    return fleet(servers=[server("a"), server("b")], models=models, **more)
+
+
+async def test_a_fallback_answers_and_says_so_first(fleet):
+    made = two_models(fleet)
+    made.up["a"].errors = [AWAY]
+    events = await answer(made)
+    assert isinstance(events[0], Answering)
+    assert (events[0].card.name, events[0].card.revision) == ("small", "s1")
+    assert text_of(events) == "b"
+    assert made.up["b"].heard[0].model == "small"
+    assert cards(await answer(made)) == []
+
+
+async def test_a_model_is_ready_as_long_as_a_fallback_is(fleet):
+    made = two_models(fleet)
+    made.up["a"].errors = [AWAY] * LIMIT
+    for _ in range(LIMIT):
+        await answer(made)
+    assert made.live("a").health.state(made.clock()) == "ejected"
+    assert made.router.status().state == "ready"
+
+
+async def test_other_weights_of_the_same_name_are_said_too(fleet):
+    targets = (Target("a", "m", revision="q4"), Target("b", "m", revision="q8"))
+    made = fleet(servers=[server("a"), server("b")], models=[model("m", *targets)])
+    made.up["a"].errors = [AWAY] * 5
+    events = await answer(made)
+    assert [event.card.revision for event in events if isinstance(event, Answering)] == ["q8"]
+    assert made.router.choose("m").revision == "q4"
+
+
+async def test_a_field_that_a_server_does_not_know_asks_the_next_one_but_no_other_model(fleet):
+    made = two_models(fleet)
+    made.up["a"].errors = [ParameterUnsupported(("top_k",))]
+    with pytest.raises(ParameterUnsupported):
+        await answer(made)
+    assert made.up["b"].heard == []
+    assert made.live("a").health.faults == 0
+
+
+# -- places --
+
+
+async def test_no_server_answers_more_at_once_than_it_may(fleet):
+    made = fleet(servers=[server("a", max_concurrent=2)], models=[model("m", "a")])
+    made.up["a"].gate = asyncio.Event()
+    answers = [asyncio.create_task(answer(made, str(number))) for number in range(5)]
+    await until(lambda: made.router.waiting == 3)
+    assert made.up["a"].running == 2
+    made.up["a"].gate.set()
+    events = await asyncio.gather(*answers)
+    assert [text_of(each) for each in events] == ["a"] * 5
+    assert [generation.messages[0].content for generation in made.up["a"].heard] == list("01234")
+
+
+async def test_who_waits_goes_before_who_comes(fleet):
+    made = fleet(servers=[server("a", max_concurrent=1)], models=[model("m", "a")])
+    gate = made.up["a"].gate = asyncio.Event()
+    first, second = (asyncio.create_task(answer(made, said)) for said in ("1", "2"))
+    await until(lambda: made.router.waiting == 1)
+    gate.set()
+    third = asyncio.create_task(answer(made, "3"))
+    await asyncio.gather(first, second, third)
+    assert [generation.messages[0].content for generation in made.up["a"].heard] == ["1", "2", "3"]
+
+
+async def test_a_line_that_is_full_refuses_and_one_that_is_long_gives_up(fleet):
+    made = fleet(
+        servers=[server("a", max_concurrent=1)], models=[model("m", "a")], places=1, queue_seconds=0.05
+    )
+    made.up["a"].gate = asyncio.Event()
+    first = asyncio.create_task(answer(made))
+    await until(lambda: made.up["a"].running == 1)
+    second = asyncio.create_task(answer(made))
+    await until(lambda: made.router.waiting == 1)
+    with pytest.raises(QueueFull):
+        await answer(made)
+    with pytest.raises(DeadlineExceeded):
+        await second
+    made.up["a"].gate.set()
+    await first
+
+
+async def test_who_leaves_the_line_takes_no_place_with_him(fleet):
+    made = fleet(servers=[server("a", max_concurrent=1)], models=[model("m", "a")])
+    gate = made.up["a"].gate = asyncio.Event()
+    first, second, third = (asyncio.create_task(answer(made, said)) for said in ("1", "2", "3"))
+    await until(lambda: made.router.waiting == 2)
+    gate.set()
+    await first
+    second.cancel()  # perhaps with the place in his hands already
+    await asyncio.gather(second, return_exceptions=True)
+    assert text_of(await third) == "a"
+
+
+async def test_who_waits_for_a_server_that_falls_ill_is_answered_by_another(fleet):
+    models = [model("m", "a", fallbacks=("small",)), model("small", "b")]
+    made = fleet(servers=[server("a", max_concurrent=1), server("b")], models=models)
+    a = made.up["a"]
+    a.gate, a.is_late, a.errors = asyncio.Event(), True, [GenerationFailed()]
+    made.live("a").health.faults = LIMIT - 1
+    first = asyncio.create_task(answer(made))
+    await until(lambda: a.running == 1)
+    waiting = asyncio.create_task(answer(made))
+    await until(lambda: made.router.waiting == 1)
+    a.gate.set()
+    with pytest.raises(GenerationFailed):
+        await first
+    assert text_of(await waiting) == "b"
+
+
+@pytest.mark.parametrize("way", ["close", "cancel"])
+async def test_a_caller_who_leaves_frees_everything(fleet, way):
+    made = fleet("a")
+    made.up["a"].gate = asyncio.Event()
+    events = made.router.answer(asked())
+    assert isinstance(await anext(events), Piece)
+    assert made.live("a").running == 1
+    assert made.live("a").tokens > 0
+    if way == "cancel":
+        reading = asyncio.create_task(collect(events))
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    await events.aclose()
+    assert made.is_quiet()
+    assert made.live("a").health.faults == 0
+
+
+async def test_what_is_owed_shrinks_as_an_answer_comes(fleet):
+    made = fleet("a")
+    events = made.router.answer(asked("x" * 400, max_tokens=50))
+    await anext(events)
+    assert made.live("a").tokens == 49  # the prompt is paid for, and one token of the answer
+    await collect(events)
+
+
+async def test_time_spent_in_line_counts_as_waiting(fleet):
+    made = fleet(servers=[server("a", max_concurrent=1)], models=[model("m", "a")])
+    gate = made.up["a"].gate = asyncio.Event()
+    first, second = (asyncio.create_task(answer(made, said)) for said in ("1", "2"))
+    await until(lambda: made.router.waiting == 1)
+    made.clock.now += 3
+    gate.set()
+    await first
+    (ending,) = (event for event in await second if isinstance(event, Ending))
+    assert ending.queue_ms == 3000
+
+
+async def test_the_callers_deadline_shrinks_with_every_attempt(fleet):
+    made = fleet("a", "b")
+    for up in made.up.values():
+        up.errors = [AWAY]
+    with pytest.raises(ModelUnavailable):
+        await answer(made, deadline_seconds=5.0)
+    assert all(up.heard[0].deadline_seconds <= 5.0 for up in made.up.values())
+
+
+# -- another table --
+
+
+async def test_another_table_leaves_answers_in_progress_alone(fleet):
+    made = fleet("a", "b")
+    before = made.router.lives()
+    a = made.up["a"]
+    a.gate = made.up["b"].gate = asyncio.Event()
+    going = asyncio.create_task(answer(made))
+    await until(lambda: sum(up.running for up in made.up.values()) == 1)
+    used = next(live for live in before if live.running)
+    other = "b" if used.server.name == "a" else "a"
+    made.router.use(Table((server(other),), (model("m", other),)))
+    assert [live.server.name for live in made.router.lives()] == [other]
+    assert made.live(other) in before, "what is the same keeps its state"
+    a.gate.set()
+    assert text_of(await going) == used.server.name
+    assert used.running == used.tokens == 0
+    assert text_of(await answer(made)) == other
+
+
+async def test_who_waits_for_a_server_that_is_taken_away_goes_to_another(fleet):
+    made = fleet(servers=[server("a", max_concurrent=1)], models=[model("m", "a")])
+    gate = made.up["a"].gate = asyncio.Event()
+    first, second = (asyncio.create_task(answer(made, said)) for said in ("1", "2"))
+    await until(lambda: made.router.waiting == 1)
+    made.router.use(Table((server("c"),), (model("m", "c"),)))
+    assert text_of(await second) == "c"
+    gate.set()
+    assert text_of(await first) == "a"
+
+
+async def test_a_draining_server_gets_nothing_new(fleet):
+    made = fleet(servers=[server("a", draining=True), server("b")], models=[model("m", "a", "b")])
+    assert {text_of(await answer(made, str(number))) for number in range(10)} == {"b"}
+
+
+# -- vectors --
+
+
+async def test_vectors_come_from_this_model_or_not_at_all(fleet):
+    models = [model("m", "a"), model("e5", "a", "b", kind="embedding")]
+    made = fleet(servers=[server("a"), server("b")], models=models)
+    for up in made.up.values():
+        up.errors = [AWAY]
+    with pytest.raises(ModelUnavailable):
+        await made.router.embed(["x"], model="e5", caller="alice")
+    assert len((await made.router.embed(["x", "y"], model="e5", caller="alice")).vectors) == 2
+    with pytest.raises(UnknownModel):
+        await made.router.embed(["x"], model="m", caller="alice")
+
+
+# -- the models of this process, and probes --
+
+
+async def test_a_local_model_that_loads_is_said_to_load(fleet):
+    local = Server("here", "local", is_local=True)
+    made = fleet(servers=[local], models=[model("m", "here")], local=lambda name: Status("loading"))
+    assert made.router.status().state == "loading"
+
+
+async def test_a_probe_finds_a_dead_server_and_one_that_came_back(fleet):
+    made = fleet("a")
+    live, up = made.live("a"), made.up["a"]
+    up.is_alive, up.errors = False, [AWAY]
+    for _ in range(LIMIT):
+        assert not await probe(live, made.clock)
+    assert not live.may_take(made.clock())
+    assert live.probed_ms is None
+    up.is_alive, up.errors = True, []
+    assert await probe(live, made.clock)
+    assert live.may_take(made.clock())
+    assert live.probed_ms == 0.0
+
+
+async def test_probes_follow_the_table_and_end(fleet):
+    made = fleet("a", "b", servers=[server("a", probe_seconds=0.001), server("b", probe_seconds=0)])
+    seen = asyncio.Event()
+    probes = Probes(changed=seen.set)
+    probes.watch(made.router.lives())
+    async with asyncio.timeout(5):
+        await seen.wait()
+    assert {live.server.name for live in probes._tasks} == {"a"}
+    probes.watch(())
+    assert probes._tasks == {}
+    await probes.aclose()
