@@ -11,16 +11,18 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from gateway import env
+from inference import fleet
 
 
 @register(Tags.compatibility)
 def one_local_model(**kwargs: Any) -> list[CheckMessage]:
-    if env.read("WEB_WORKERS") == 1:
+    if env.read("WEB_WORKERS") == 1 or not fleet.uses_local():
         return []
     return [
         Error(
             "WEB_WORKERS is more than 1, and each worker would load the local model.",
-            hint="Set WEB_WORKERS=1: one asynchronous worker carries hundreds of requests a second.",
+            hint="Set WEB_WORKERS=1: one asynchronous worker carries hundreds of requests a second. Or run "
+            "the model as a service of its own (manage.py serve_engine) and name it in BACKENDS_FILE.",
             id="gateway.E001",
         )
     ]

@@ -4,9 +4,12 @@ How gunicorn serves: one asynchronous worker, which owns the local model.
 Settings come from the declared environment; the request log is ours (`gateway.middleware.RequestId`).
 """
 
+import signal
+from pathlib import Path
 from typing import Any
 
 from gateway import env
+from inference.routing.file import uses_local
 
 env.load_dotenv()
 
@@ -43,8 +46,24 @@ logconfig_dict: dict[str, Any] = {
 
 def on_starting(server: Any) -> None:
     """Refuses what would load two models, before a worker is made."""
-    if server.cfg.workers > 1 or server.cfg.preload_app:
+    if server.cfg.workers == 1 and not server.cfg.preload_app:
+        return
+    path = env.read("BACKENDS_FILE")
+    if server.cfg.preload_app or not path or uses_local(Path(path)):
         raise SystemExit(
             "More than one worker (or preloading) would load the local model more than once. Set "
-            "WEB_WORKERS=1: one asynchronous worker carries hundreds of requests a second."
+            "WEB_WORKERS=1: one asynchronous worker carries hundreds of requests a second. Or run the model "
+            "as a service of its own (manage.py serve_engine) and name it in BACKENDS_FILE."
         )
+
+
+def when_ready(server: Any) -> None:
+    """SIGHUP makes the workers read BACKENDS_FILE again. gunicorn by itself would start new workers, load a
+    second model beside the first, and cut off the answers that take longer than `graceful_timeout`."""
+    server.handle_hup = lambda: server.kill_workers(signal.SIGHUP)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """A worker that is still starting reads the file anyway: a SIGHUP must not end it."""
+    worker.SIGNALS = [each for each in worker.SIGNALS if each != signal.SIGHUP]
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -2,7 +2,8 @@
 Is the process alive, and can it answer prompts: each component's state, without secrets.
 
 A cache that is away costs speed, not answers: it is reported and does not make the service unready. Of the
-models, the default and the pinned ones count; one that is loaded when it is asked for may be unloaded.
+models, the default and the pinned ones count; one that is loaded when it is asked for may be unloaded. Of
+several backends, one that can answer for the default model is enough; that others are down is reported.
 """
 
 import asyncio
@@ -17,7 +18,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from inference.backends import Status
-from inference.composition import needed_names
+from inference.fleet import needed_names
+from inference.routing.router import Router
 from prompts.composition import house
 
 PROBE_SECONDS = 3
@@ -46,10 +48,13 @@ async def ready(request: HttpRequest) -> JsonResponse:
         components["model"]["models"] = {
             name: {"state": status.state, "reason": status.reason} for name, status in models.items()
         }
+    if (router := house().backend) and isinstance(router, Router):
+        components["backends"] = _backends(router)
     needed = (database, journal, model.state)
     is_ready = all(state == "ready" for state in needed)
     status = "ready" if is_ready else next(state for state in needed if state != "ready")
-    if is_ready and store != "ready":
+    others = [store, components.get("backends", {}).get("state", "ready")]
+    if is_ready and others != ["ready", "ready"]:
         status = "degraded"
     return JsonResponse(
         {"status": status, "components": components},
@@ -64,6 +69,13 @@ def _models() -> dict[str, Status]:
     found = {backend.choose(None).name: backend.status()}
     needed = needed_names()
     return found | {card.name: status for card, status in backend.models() if card.name in needed}
+
+
+def _backends(router: Router) -> dict[str, Any]:
+    """How each of them fares, by its name: addresses and keys are nobody's business here."""
+    states = router.states()
+    is_well = all(state in ("up", "busy", "draining", "ready", "unloaded") for state in states.values())
+    return {"state": "ready" if is_well else "degraded", "backends": states}
 
 
 def worst(models: Mapping[str, Status]) -> Status:

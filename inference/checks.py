@@ -5,12 +5,14 @@ answering works, and /readyz says why; so only what can never work stops the sta
     inference.E001   two models have one name
     inference.E002   LLM_KV_TYPE is quantised, which needs LLM_FLASH_ATTENTION
     inference.E003   the default model is an embedding model: it answers no prompt
+    inference.E004   BACKENDS_FILE cannot be used
     inference.W001   a model is neither in the catalogue nor a file in the models' folder
     inference.W002   a path names no GGUF file
     inference.W003   LLM_MAX_TOKENS leaves no room for a prompt
     inference.W004   LLM_KV_TOKENS is less than one slot's LLM_CONTEXT
     inference.W005   LLM_PREFIX_DIR cannot be written, or others can read it
     inference.W006   the pinned models do not fit into the memory together
+    inference.W007   a key would travel unencrypted
     inference.I001   a model is not downloaded: prompts for it get 503
 """
 
@@ -22,7 +24,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
+from inference import fleet
 from inference.composition import memory_budget, need
+from inference.routing.file import TableInvalid
 from inference.runner import ModelBroken
 from inference.served import served
 
@@ -68,7 +72,7 @@ def options_go_together(**kwargs: Any) -> list[CheckMessage]:
                 id="inference.E003",
             )
         )
-    if default.context_tokens <= settings.LLM_MAX_TOKENS:
+    if fleet.uses_local() and default.context_tokens <= settings.LLM_MAX_TOKENS:
         text = f"LLM_MAX_TOKENS leaves no room for a prompt in {default.context_tokens} tokens."
         hint = "Raise LLM_CONTEXT, or lower LLM_MAX_TOKENS: a prompt and its answer share it."
         found.append(Warning(text, hint=hint, id="inference.W003"))
@@ -77,6 +81,27 @@ def options_go_together(**kwargs: Any) -> list[CheckMessage]:
         hint = "Raise LLM_KV_TOKENS, set it to 0, or lower LLM_CONTEXT."
         found.append(Warning(text, hint=hint, id="inference.W004"))
     return found
+
+
+@register(Tags.compatibility)
+def backends_can_be_used(**kwargs: Any) -> list[CheckMessage]:
+    """Everything that is wrong with the file, at once."""
+    if not settings.BACKENDS_FILE:
+        return []
+    try:
+        table = fleet.table()
+    except TableInvalid as error:
+        hint = "Correct the file that BACKENDS_FILE names; the README shows a whole one."
+        return [Error(problem, hint=hint, id="inference.E004") for problem in error.problems]
+    hint = "Give it an https address, or say `local = true` if the way there is yours alone."
+    return [
+        Warning(
+            f"[backends.{server.name}]: its key would travel unencrypted.", hint=hint, id="inference.W007"
+        )
+        for server in table.servers
+        if server.remote is not None and server.remote.api_key and not server.is_local
+        if server.remote.base_url.startswith("http://")
+    ]
 
 
 @register(Tags.security, deploy=True)
@@ -116,6 +141,8 @@ def pinned_models_fit(**kwargs: Any) -> list[CheckMessage]:
 def models_are_there(**kwargs: Any) -> list[CheckMessage]:
     """Only where a server is about to start."""
     hint = "Run: manage.py download_model --all"
+    if not fleet.uses_local():
+        return []
     return [
         Info(
             f"The model {model.name} is not downloaded; prompts for it will get 503.",

@@ -32,7 +32,8 @@ KINDS = {
     "ollama": Kind(OPENAI - {"n", "logit_bias", "logprobs"}),
     # `manage.py serve_engine` of this project.
     "engine": Kind(
-        LLAMA | {"priority", "deadline_seconds", "user", "grammar_format"} - {"grammar"}, "/readyz"
+        (LLAMA - {"grammar", "logprobs"}) | {"grammar_format", "priority", "deadline_seconds", "user"},
+        "/readyz",
     ),
 }
 LOCAL = "local"  # the models of this process, and no server at all

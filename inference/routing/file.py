@@ -83,8 +83,8 @@ def read(
     problems += _names(models, default)
     if problems:
         raise TableInvalid(tuple(dict.fromkeys(problems)))
-    models.sort(key=lambda model: model.name != (default or models[0].name))
-    return Table(tuple(servers.values()), tuple(models))
+    first = default or models[0].name
+    return Table(tuple(servers.values()), tuple(sorted(models, key=lambda model: model.name != first)))
 
 
 def place_of(error: tomllib.TOMLDecodeError) -> str:

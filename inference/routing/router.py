@@ -122,6 +122,22 @@ class Router:
         """The servers, in the order of the table."""
         return tuple(self._lives.values())
 
+    def states(self) -> dict[str, str]:
+        """How each server fares: draining, a state of its health, or of the models of this process."""
+        now, found = self._clock(), {}
+        for live in self.lives():
+            state: str = "draining" if live.server.draining else live.health.state(now)
+            if live.server.remote is None and state == "up":
+                state = self._local_state(live.server.name)
+            found[live.server.name] = state
+        return found
+
+    def _local_state(self, server: str) -> str:
+        """Of the local models that the table uses, the worst."""
+        used = [each.model for model in self.table.models for each in model.targets if each.server == server]
+        states = {self._local(name).state for name in used}
+        return next((state for state in ("down", "loading", "unloaded") if state in states), "ready")
+
     @property
     def waiting(self) -> int:
         return len(self._line)

@@ -1,0 +1,180 @@
+"""The engine service, called as gunicorn calls it: what it says is what our own backend of the kind `engine`
+and the openai package understand (`tests/test_engine_service.py` has the real processes)."""
+
+import asyncio
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from gateway import engine
+from inference import composition
+from inference.backends import Status
+from inference.errors import PromptTooLong, QueueFull
+from tests.fakes import Parrot
+from tests.inference.remote.conftest import until
+
+TOKEN = "t" * 40
+HI = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+@pytest.fixture
+def parrot(monkeypatch, settings):
+    settings.ENGINE_TOKEN = TOKEN
+    made = Parrot()
+    monkeypatch.setattr(composition, "backend", lambda: made)
+    monkeypatch.setattr(composition, "needed_names", lambda: ("parrot",))
+    return made
+
+
+class Line:
+    """One request to the application, and what came back."""
+
+    def __init__(self, method, path, body=None, *, token=TOKEN, **headers):
+        named = {"authorization": f"Bearer {token}", **headers}
+        coded = [(name.replace("_", "-").encode(), value.encode()) for name, value in named.items()]
+        self.scope = {"type": "http", "method": method, "path": path, "headers": coded}
+        self.raw = b"" if body is None else json.dumps(body).encode()
+        self.sent = []
+        self.hung_up = asyncio.Event()
+        self.is_read = False
+
+    async def receive(self):
+        if not self.is_read:
+            self.is_read = True
+            return {"type": "http.request", "body": self.raw}
+        await self.hung_up.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message):
+        self.sent.append(message)
+
+    async def run(self):
+        await engine.application(self.scope, self.receive, self.send)
+        return self
+
+    @property
+    def status(self):
+        return self.sent[0]["status"]
+
+    @property
+    def headers(self):
+        return {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
+
+    @property
+    def text(self):
+        return b"".join(message.get("body", b"") for message in self.sent).decode()
+
+    @property
+    def body(self):
+        return json.loads(self.text)
+
+    @property
+    def events(self):
+        lines = [line.removeprefix("data: ") for line in self.text.split("\n\n") if line]
+        assert lines[-1] == "[DONE]"
+        return [json.loads(line) for line in lines[:-1]]
+
+
+async def call(*arguments, **more):
+    return await Line(*arguments, **more).run()
+
+
+@pytest.mark.parametrize("token", ["", "t" * 39, TOKEN + "é"])
+async def test_nothing_without_the_token(parrot, token):
+    refused = await call("POST", "/v1/chat/completions", HI, token=token)
+    assert (refused.status, refused.body["error"]["code"]) == (401, "not_authenticated")
+    assert parrot.generations == []
+
+
+async def test_whole_answers(parrot):
+    answered = await call(
+        "POST", "/v1/chat/completions", {**HI, "user": "alice", "top_k": -1}, x_request_id="r-9"
+    )
+    assert answered.status == 200
+    assert answered.headers["x-request-id"] == "r-9"
+    assert answered.body["choices"][0]["message"]["content"] == "hello"
+    assert answered.body["usage"]["prompt_tokens"] == 7
+    (asked,) = parrot.generations
+    assert (asked.caller, asked.request_id, asked.sampling.top_k) == ("alice", "r-9", 0)
+
+
+async def test_streams_with_choices_and_usage(parrot):
+    body = {**HI, "stream": True, "n": 2, "stream_options": {"include_usage": True}}
+    events = (await call("POST", "/v1/chat/completions", body)).events
+    said = ["", ""]
+    for event in events:
+        for choice in event["choices"]:
+            said[choice["index"]] += choice["delta"].get("content") or ""
+    assert said == ["hello", "hello 1"]
+    assert events[-1]["usage"]["completion_tokens"] == 4
+
+
+async def test_texts_vectors_and_models(parrot):
+    said = await call("POST", "/v1/completions", {"prompt": "Once"})
+    assert said.body["choices"][0]["text"] == "Once"
+    made = await call("POST", "/v1/embeddings", {"input": ["ab", "c"], "encoding_format": "float"})
+    assert [one["embedding"] for one in made.body["data"]] == [[2.0, 0.0], [1.0, 0.0]]
+    listed = await call("GET", "/v1/models")
+    assert [one["id"] for one in listed.body["data"]] == ["parrot"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (HI | {"model": "gpt-9"}, 404, "model_not_found"),
+        (HI | {"temperature": 9}, 400, "invalid_value"),
+        (HI | {"tempreature": 1}, 400, "unknown_parameter"),
+        ([], 400, "unreadable_body"),
+    ],
+)
+async def test_wrong_requests_get_openais_envelope(parrot, body, status, code):
+    refused = await call("POST", "/v1/chat/completions", body)
+    assert (refused.status, refused.body["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(QueueFull(retry_after_seconds=7), 503), (PromptTooLong(tokens=9, limit=5), 400)]
+)
+async def test_what_the_model_refuses_is_said_before_the_stream(parrot, error, status):
+    parrot.words, parrot.error = "", error
+    refused = await call("POST", "/v1/chat/completions", {**HI, "stream": True})
+    assert refused.status == status
+    assert refused.headers.get("retry-after") == ("7" if status == 503 else None)
+
+
+async def test_an_answer_that_breaks_off_ends_with_an_error_and_never_with_done(parrot):
+    parrot.error = RuntimeError("sk-secret")
+    broken = await call("POST", "/v1/chat/completions", {**HI, "stream": True})
+    assert '"error"' in broken.text
+    assert "[DONE]" not in broken.text
+    assert "sk-secret" not in broken.text
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_gateway_that_hangs_up_frees_the_model(parrot, streamed):
+    parrot.words, parrot.pause_seconds = "x" * 1000, 0.01
+    line = Line("POST", "/v1/chat/completions", {**HI, "stream": streamed})
+    running = asyncio.create_task(line.run())
+    await until(lambda: parrot.running == 1)
+    await asyncio.sleep(0.05)
+    line.hung_up.set()
+    await running
+    assert (parrot.running, parrot.closed_early) == (0, 1)
+
+
+async def test_alive_and_ready_without_a_token(parrot, monkeypatch):
+    assert (await call("GET", "/healthz", token="")).status == 200
+    assert (await call("GET", "/readyz", token="")).status == 200
+    monkeypatch.setattr(parrot, "status", lambda: Status("loading"))
+    assert (await call("GET", "/readyz", token="")).status == 503
+    assert (await call("GET", "/v1/secrets")).status == 404
+
+
+def test_an_engine_without_a_token_or_with_backends_does_not_start(settings):
+    settings.ENGINE_TOKEN = "short"
+    with pytest.raises(CommandError, match="ENGINE_TOKEN"):
+        call_command("serve_engine")
+    settings.ENGINE_TOKEN, settings.BACKENDS_FILE = TOKEN, "backends.toml"
+    with pytest.raises(CommandError, match="BACKENDS_FILE"):
+        call_command("serve_engine")
