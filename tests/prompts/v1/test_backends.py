@@ -206,9 +206,11 @@ async def test_a_server_that_lies_about_usage_costs_what_was_seen(servers, as_al
 async def test_a_caller_who_leaves_is_forgotten_by_everybody(servers, as_alice):
     servers.script(one=says("Some words. " * 50, cut=4, pause_seconds=0.02))
     response = await as_alice.chat("hello", stream=True)
-    await anext(aiter(response.streaming_content))
+    reading = asyncio.create_task(chunks_of(response))
+    await asyncio.sleep(0.1)
     assert servers.ups["one"].running == 1
-    await response.streaming_content.aclose()
+    reading.cancel()  # as Django does when the connection is closed
+    await asyncio.gather(reading, return_exceptions=True)
     await until(lambda: servers.ups["one"].left == 1)
     async with asyncio.timeout(5):
         while (await row_of()).outcome == "accepted":
