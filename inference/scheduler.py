@@ -2,7 +2,7 @@
 Continuous batching: which tokens of which jobs go into the next model step, and who gets a slot.
 
 There are no phases. A job owes the model some tokens: all of its prompt at first, one per step later. Each
-step pays the smallest debts first, so answers in progress never wait for somebody's long prompt.
+step pays the smallest debts first, so answers in progress never wait for more than a slice of a prompt.
 
     next_move    who gets which slot, and what that slot keeps, or takes over from another
     plan         what the next step computes
@@ -56,6 +56,7 @@ class Scheduler:
         self._step_tokens = step_tokens
         self._is_split = is_split
         self._turns = 0
+        self._has_spoken = False  # the last step was of answers
         self._is_full = False  # somebody lost his place for want of memory, and nobody has left since
 
     # -- who gets which slot --
@@ -149,18 +150,24 @@ class Scheduler:
 
     def plan(self, *, prefill_tokens: int, whole_tokens: int = 0) -> Plan | None:
         """The next step, with at most `prefill_tokens` tokens of prompts, or with one prompt that brought no
-        more than `whole_tokens`; None if nobody can go on."""
-        rows = [self._say(job) for job in self.running if not job.is_prefilling]
-        room = self._step_tokens - sum(len(row.tokens) for _, row in rows)
-        decode_tokens = self._step_tokens - room
-        rows += self._prefill(min(prefill_tokens, room), whole=min(whole_tokens, room))
-        if not rows:
-            return None
-        rows.sort(key=lambda pair: pair[1].slot)
-        computed = sum(len(row.tokens) for _, row in rows)
-        return Plan(
-            [row for _, row in rows], [job for job, _ in rows], decode_tokens, computed - decode_tokens
-        )
+        more than `whole_tokens`; None if nobody can go on.
+
+        Where each slot has memory of its own, answers and prompts take turns: llama.cpp would compute them
+        apart in any case, and every row of a step looks through as much memory as the longest needs.
+        """
+        speaking = [self._say(job) for job in self.running if not job.is_prefilling]
+        apart = bool(speaking) and self._is_split
+        if apart and self._has_spoken:
+            room = self._step_tokens
+            if prompts := self._prefill(min(prefill_tokens, room), whole=min(whole_tokens, room)):
+                self._has_spoken = False
+                return _planned(prompts, decode_tokens=0)
+        decode_tokens = sum(len(row.tokens) for _, row in speaking)
+        self._has_spoken = bool(speaking)
+        if not apart:
+            room = self._step_tokens - decode_tokens
+            speaking += self._prefill(min(prefill_tokens, room), whole=min(whole_tokens, room))
+        return _planned(speaking, decode_tokens=decode_tokens) if speaking else None
 
     def plan_alone(self, job: Job) -> Plan:
         """A step for one job only."""
@@ -236,3 +243,9 @@ class Scheduler:
     def _leave(self, job: Job) -> None:
         self.places.leave(job)
         self.running.remove(job)
+
+
+def _planned(rows: list[tuple[Job, Row]], *, decode_tokens: int) -> Plan:
+    rows.sort(key=lambda pair: pair[1].slot)
+    computed = sum(len(row.tokens) for _, row in rows)
+    return Plan([row for _, row in rows], [job for job, _ in rows], decode_tokens, computed - decode_tokens)

@@ -104,15 +104,27 @@ class Desk:
         return job.tokens[job.prompt_tokens :]
 
 
-def test_an_answer_in_progress_never_waits_for_a_long_prompt():
+def test_an_answer_in_progress_never_waits_for_more_than_a_slice_of_a_long_prompt():
     desk = Desk()
-    talking = desk.put(job_of("hi", most=50))
+    talking = desk.put(job_of("hi", most=40))
     desk.step()
-    desk.put(job_of("x" * 600, "bob"))
-    while talking.slot is not None:
+    long = desk.put(job_of("x" * 600, "bob"))
+    for _ in range(30):
+        said, slice = desk.step(prefill=16), desk.step(prefill=16)
+        assert (said.jobs, said.prefill_tokens) == ([talking], 0)
+        assert (slice.jobs, slice.decode_tokens) == ([long], 0)
+        assert 0 < slice.prefill_tokens <= 16
+
+
+def test_answers_and_slices_share_a_step_where_all_slots_share_a_memory():
+    desk = Desk(kv_tokens=2000)
+    talking = desk.put(job_of("hi", most=40))
+    desk.step()
+    long = desk.put(job_of("x" * 600, "bob"))
+    for _ in range(30):
         plan = desk.step(prefill=16)
-        assert talking in plan.jobs
-        assert plan.prefill_tokens <= 16
+        assert plan.jobs == [talking, long]
+        assert (plan.decode_tokens, plan.prefill_tokens) == (1, 16)
 
 
 def test_a_step_computes_no_more_of_prompts_than_it_may():
@@ -129,8 +141,9 @@ def test_a_short_prompt_is_computed_at_once_and_a_long_ones_end_is_not():
     talking = desk.put(job_of("hi", most=50))
     desk.step()
     long, short = desk.put(job_of("y" * 300, "bob"), job_of("x" * 90, "eve"))
+    assert desk.step(prefill=10, whole=100).jobs == [talking]
     plan = desk.step(prefill=10, whole=100)
-    assert plan.jobs == [talking, short]
+    assert plan.jobs == [short]
     assert plan.prefill_tokens == 90
     while long.is_prefilling:
         assert desk.step(prefill=10, whole=100).prefill_tokens <= 10
@@ -143,9 +156,9 @@ def test_a_prompt_that_found_its_beginning_is_as_short_as_what_it_brought():
     while known.slot is not None or known not in desk.done:
         desk.step()
     turn = desk.put(job_of("y" * 300 + "x" * 60, "bob"))
-    plan = desk.step(prefill=10, whole=100)
-    assert plan.jobs == [talking, turn]
-    assert 60 <= plan.prefill_tokens <= 61
+    plans = [desk.step(prefill=10, whole=100), desk.step(prefill=10, whole=100)]
+    assert [plan.jobs for plan in plans] == [[talking], [turn]]
+    assert 60 <= plans[1].prefill_tokens <= 61
 
 
 def test_the_smallest_debt_is_paid_first_and_who_waits_longest_has_each_fourth_step():
@@ -160,13 +173,16 @@ def test_the_smallest_debt_is_paid_first_and_who_waits_longest_has_each_fourth_s
 
 def test_a_prompt_begins_beside_another_only_where_it_is_worth_a_row():
     desk = Desk(slots=3, step_tokens=100)
-    first, second, third = desk.put(
+    first, second, _ = desk.put(
         *(job_of(name * size, name) for name, size in (("a", 60), ("b", 70), ("c", 80)))
     )
     assert desk.step(prefill=80).jobs == [first]
-    assert desk.step(prefill=75).jobs == [first, second]
-    plan = desk.step(prefill=90)
-    assert plan.jobs == [first, second, third]
+    assert desk.step().jobs == [first]
+    assert desk.step(prefill=100).jobs == [second]
+    assert desk.step().jobs == [first, second]
+    desk.put(job_of("d" * 15, "d"))
+    desk.end(first)
+    assert sorted(len(row.tokens) for row in desk.step(prefill=95).rows) == [15, 80]
 
 
 def test_a_long_prompt_is_computed_in_spite_of_ever_new_short_ones():
