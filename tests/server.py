@@ -32,6 +32,11 @@ def free_port() -> int:
 class Server:
     """`directory` holds its database, locks and log. Keyword arguments become environment variables."""
 
+    command: tuple[str, ...] = (
+        *(sys.executable, "-m", "gunicorn", "-c", "gateway/gunicorn.conf.py"),
+        "gateway.asgi:application",
+    )
+
     def __init__(self, directory: Path, **variables: str) -> None:
         self.directory = directory
         self.port = free_port()
@@ -65,14 +70,7 @@ class Server:
         """Starts it and waits until that address answers 200."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "gunicorn",
-                    "-c",
-                    "gateway/gunicorn.conf.py",
-                    "gateway.asgi:application",
-                ],
+                self.command,
                 cwd=ROOT,
                 env=self.environment,
                 stdout=log,

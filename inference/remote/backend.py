@@ -77,14 +77,17 @@ class RemoteBackend:
         answer = Answer(generation)
         unchecked = [Unchecked(generation.format) for _ in answer.choices]
         async with self._post(path, body, generation.request_id, deadlines) as response:
-            async with aclosing(self._events(response, deadlines)) as events:
-                async for data in events:
-                    pieces = self._understood(answer, data)
+            stream = EventStream(max_bytes=self.options.max_line_bytes)
+            async with aclosing(self._chunks(response, deadlines)) as chunks:
+                async for chunk in chunks:
+                    pieces, fault = answer.read_all(stream.feed(chunk))
                     if pieces and deadlines.begun_at is None:
                         deadlines.begun_at = loop.time()
                     for piece in pieces:
                         unchecked[piece.choice].add(piece.text)
                         yield piece
+                    if fault is not None:
+                        raise self._broken(fault)
                     if answer.is_done:
                         break
             if not answer.is_whole:
@@ -203,22 +206,18 @@ class RemoteBackend:
                 break
         return b"".join(found)[:most_bytes]
 
-    async def _events(
+    async def _chunks(
         self, response: aiohttp.ClientResponse, deadlines: Deadlines
-    ) -> AsyncGenerator[str, None]:
-        """The data of its events, until the body ends."""
+    ) -> AsyncGenerator[bytes, None]:
+        """The body of an event stream as it comes."""
         if response.content_type != "text/event-stream":
             raise self._broken(Malformed("no event stream"))
-        stream, size = EventStream(max_bytes=self.options.max_line_bytes), 0
+        size = 0
         while chunk := await self._in_time(response.content.readany(), deadlines):
             size += len(chunk)
-            try:
-                if size > self.options.max_answer_bytes:
-                    raise Malformed("too much")
-                for data in stream.feed(chunk):
-                    yield data
-            except Malformed as error:
-                raise self._broken(error) from None
+            if size > self.options.max_answer_bytes:
+                raise self._broken(Malformed("too much"))
+            yield chunk
 
     @staticmethod
     async def _rest(response: aiohttp.ClientResponse) -> None:
@@ -231,12 +230,6 @@ class RemoteBackend:
             return  # the connection is closed instead
 
     # -- what went wrong --
-
-    def _understood(self, answer: Answer, data: str) -> list[Piece]:
-        try:
-            return answer.read(data)
-        except Malformed as error:
-            raise self._broken(error) from None
 
     def _broken(self, error: Malformed) -> GenerationFailed:
         self._warn(error.why)

@@ -6,7 +6,7 @@ What cannot be trusted is refused (`Malformed`) or, where only numbers are wrong
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +84,25 @@ class Answer:
         if not isinstance(given, list | tuple):
             raise Malformed("choices")
         return [piece for one in given if (piece := self._piece(one)) is not None]
+
+    def read_all(self, events: Iterable[str]) -> tuple[list[Piece], Malformed | None]:
+        """The pieces of several, those of one choice that follow each other joined: everything behind this
+        costs by the piece. What is wrong comes with what was good before it."""
+        pieces: list[Piece] = []
+        try:
+            for data in events:
+                for piece in self.read(data):
+                    last = pieces[-1] if pieces else None
+                    if last is not None and last.choice == piece.choice:
+                        logprobs = last.logprobs + piece.logprobs
+                        pieces[-1] = Piece(last.text + piece.text, piece.choice, logprobs)
+                    else:
+                        pieces.append(piece)
+                if self.is_done:
+                    break
+        except Malformed as error:
+            return pieces, error
+        return pieces, None
 
     def _piece(self, given: Any) -> Piece | None:
         number = given.get("index", 0) if isinstance(given, dict) else None

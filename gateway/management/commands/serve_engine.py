@@ -1,6 +1,7 @@
 """`manage.py serve_engine`: the models of this machine as a service for gateways."""
 
 import os
+import sys
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from gateway import env
 
 MIN_TOKEN_CHARS = 32
-GUNICORN = ("gunicorn", "--config", "gateway/gunicorn.conf.py", "gateway.engine:application")
+GUNICORN = ("-m", "gunicorn", "--config", "gateway/gunicorn.conf.py", "gateway.engine:application")
 
 
 class Command(BaseCommand):
@@ -27,4 +28,4 @@ class Command(BaseCommand):
                 "BACKENDS_FILE is for gateways; an engine serves its own models. Unset it here.", returncode=2
             )
         os.chdir(env.BASE_DIR)
-        os.execvp(GUNICORN[0], GUNICORN)  # noqa: S606  (there is nothing of a caller in it)
+        os.execv(sys.executable, (sys.executable, *GUNICORN))  # noqa: S606  (there is nothing of a caller in it)

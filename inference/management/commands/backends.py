@@ -15,7 +15,7 @@ from inference.remote.backend import RemoteBackend
 from inference.routing.file import TableInvalid
 from inference.routing.live import Live
 from inference.routing.probes import probe
-from inference.routing.router import Router
+from inference.routing.router import DEFAULT, Router
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ async def line_of(live: Live, router: Router) -> Line:
         health = "alive" if await probe(live) else "dead"
         if health == "alive":
             there = await listed(live.answers, models)
-            lacks = tuple(name for name in models if name not in there)
+            lacks = tuple(name for name in models if name not in (*there, DEFAULT))
     return Line(
         name=server.name,
         kind=server.kind,
