@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from gateway.env import DECLARED
+from inference.backends import ModelCard
+from inference.routing.file import read
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -83,7 +85,7 @@ def test_every_variable_of_compose_is_a_declared_one():
     passed = set(COMPOSE["x-gateway"]["environment"])
     assert passed <= set(DECLARED)
     # What only a bare machine chooses, or the image has settled.
-    settled = {"ENV_FILE", "BIND", "PORT", "WEB_WORKERS", "DATA_DIR", "STATIC_ROOT", "LLM_MODELS_DIR"}
+    settled = {"ENV_FILE", "BIND", "PORT", "DATA_DIR", "STATIC_ROOT", "LLM_MODELS_DIR"}
     assert set(DECLARED) - passed == settled | {"DEBUG", "LLM_MODEL_PATH", "LLM_AUTOSTART"}
 
 
@@ -111,12 +113,32 @@ def test_the_gateway_waits_for_its_stores_and_for_the_migration():
     assert COMPOSE["services"]["migrate"]["restart"] == "no"
 
 
-@pytest.mark.parametrize("name", ["gateway", "migrate"])
+@pytest.mark.parametrize("name", ["gateway", "migrate", "engine-1", "engine-2"])
 def test_the_gateway_has_no_more_rights_than_it_needs(name):
     service = COMPOSE["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_an_engine_has_no_secret_but_its_token():
+    for name in ("engine-1", "engine-2"):
+        engine = COMPOSE["services"][name]
+        assert engine["profiles"] == ["engines"]
+        assert engine["command"][-1] == "serve_engine"
+        assert set(engine["environment"]) <= set(DECLARED)
+        assert [each for each in engine["environment"] if DECLARED[each].secret] == ["ENGINE_TOKEN"]
+
+
+def test_the_example_of_backends_names_the_services_of_the_compose_file():
+    card = ModelCard("smollm2-135m", "1", 2048)
+    text = (ROOT / "deploy" / "backends.toml").read_text()
+    table = read(text, secret=lambda name: f"value of {name}".replace(" ", "-"), local={card.name: card})
+    assert {server.name for server in table.servers} == {"engine-1", "engine-2"}
+    for server in table.servers:
+        assert server.remote.base_url == f"http://{server.name}:8080/v1"
+        assert server.remote.api_key == "value-of-ENGINE_TOKEN"
+    assert not table.uses_local
 
 
 def test_every_volume_is_declared():

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from inference import catalogue
+from inference import catalogue, fleet
 from inference.download import DownloadError, fetch, is_complete
 from inference.served import Served, served
 
@@ -39,6 +39,8 @@ class Command(BaseCommand):
             if (model := catalogue.find(name)) is None:
                 raise CommandError(unknown(name), returncode=2)
             self.stdout.write(str(self._fetch(model, directory, force=force)))
+        elif all and not fleet.uses_local():
+            self._say("BACKENDS_FILE uses no model of this machine: nothing to download.")
         else:
             self._fetch_served(served() if all else served()[:1], directory, force=force)
 

@@ -1,5 +1,6 @@
 """`backends.toml`: what it may say, and what is said about what it may not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,13 @@ def test_a_good_file():
         ("gpu1", "llama-3.1-8b", 1.0),
         ("cloud", "meta/llama-3.1-8b", 0.5),
     ]
+
+
+def test_the_readmes_example_can_be_used():
+    text = re.search(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
+    table = read(text, secret=lambda name: f"sk-{name}", local=LOCAL)
+    assert {server.kind for server in table.servers} == {"vllm", "engine", "openai", "local"}
+    assert [model.name for model in table.models] == ["llama-3.1-8b", "smollm2-135m", "bge-m3"]
 
 
 def test_an_undeclared_revision_is_another_one_for_another_model():
