@@ -81,3 +81,16 @@ def test_no_module_but_env_reads_the_environment():
             continue
         if name != "gateway/env.py" and name not in exempt:
             assert "os.environ" not in path.read_text(), name
+
+
+def test_a_secret_that_a_file_of_the_operator_names_is_read_like_any_other(monkeypatch, tmp_path):
+    assert env.named_secret("SOME_KEY") == ""
+    monkeypatch.setenv("SOME_KEY", " sk-1 ")
+    assert env.named_secret("SOME_KEY") == "sk-1"
+    path = tmp_path / "key"
+    path.write_text("sk-2\n")
+    monkeypatch.setenv("SOME_KEY_FILE", str(path))
+    with pytest.raises(ImproperlyConfigured, match="both set"):
+        env.named_secret("SOME_KEY")
+    monkeypatch.delenv("SOME_KEY")
+    assert env.named_secret("SOME_KEY") == "sk-2"

@@ -4,7 +4,9 @@ import pytest
 from django.test import AsyncClient
 
 from gateway import checks, health
+from inference import fleet
 from inference.backends import ModelCard, Status
+from inference.routing.health import LIMIT
 from inference.wanted import parse
 from prompts import composition
 from tests.fakes import Notebook, Parrot, house_of
@@ -107,3 +109,68 @@ def test_debug_in_public_is_told(settings):
     assert checks.no_debug_in_public() == []
     settings.DEBUG, settings.HTTPS = True, True
     assert [found.id for found in checks.no_debug_in_public()] == ["gateway.W001"]
+
+
+# -- many backends --
+
+
+@pytest.fixture
+def router(settings, tmp_path, monkeypatch):
+    """A house with a router over two servers, of which the second only answers for a model of its own."""
+    path = tmp_path / "backends.toml"
+    path.write_text(
+        """
+        [backends.one]
+        kind = "vllm"
+        base_url = "http://one.example.org:8000/v1"
+        api_key_env = "ONE_KEY"
+        [backends.two]
+        kind = "vllm"
+        base_url = "http://two.example.org:8000/v1"
+        [models.first]
+        backends = ["one"]
+        context_tokens = 512
+        [models.second]
+        backends = ["two"]
+        context_tokens = 512
+        """
+    )
+    monkeypatch.setenv("ONE_KEY", "sk-of-one")
+    settings.BACKENDS_FILE = str(path)
+    composition.install(house_of(fleet.backend(), journal=Notebook()))
+    yield fleet.router()
+    composition.install(None)
+    monkeypatch.setattr(fleet, "_router", None)
+
+
+def eject(router, name):
+    (live,) = (live for live in router.lives() if live.server.name == name)
+    for _ in range(LIMIT):
+        live.health.fault(router._clock())
+
+
+async def test_backends_are_shown_without_addresses_and_keys(router):
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "ready")
+    assert body["components"]["backends"] == {"state": "ready", "backends": {"one": "up", "two": "up"}}
+    assert "example.org" not in str(body)
+    assert "sk-of-one" not in str(body)
+
+
+async def test_a_backend_that_is_down_degrades(router):
+    eject(router, "two")
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["components"]["backends"]["backends"]["two"] == "ejected"
+
+
+async def test_without_a_backend_for_the_default_model_it_is_not_ready(router):
+    eject(router, "one")
+    status, body = await ready()
+    assert (status, body["status"]) == (503, "down")
+    assert "No server" in body["components"]["model"]["reason"]
+
+
+def test_several_workers_are_fine_where_no_backend_is_local(router, monkeypatch):
+    monkeypatch.setenv("WEB_WORKERS", "2")
+    assert checks.one_local_model() == []
