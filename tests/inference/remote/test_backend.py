@@ -161,6 +161,18 @@ async def test_a_broken_server_is_one_clear_error_that_repeats_nothing_of_it(ser
     await until(lambda: upstream.running == 0)
 
 
+async def test_nobody_is_sent_where_a_server_wants_it(served):
+    """What stands there is the server's choice, and the key would travel along."""
+    elsewhere, _ = await served()
+    for status in (301, 302, 303, 307, 308):
+        location = f"{elsewhere.base}/chat/completions"
+        _, backend = await served(refuses(status, b"", location=location), api_key="sk-secret")
+        with pytest.raises(ModelUnavailable):
+            await collect(backend.answer(generation()))
+    assert elsewhere.heard == []
+    assert elsewhere.probes == 0
+
+
 async def test_a_server_that_is_not_there_is_unavailable(served):
     upstream, backend = await served()
     await upstream.stop()
