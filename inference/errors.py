@@ -3,6 +3,7 @@ What can go wrong between a prompt and a model. No HTTP here; `gateway.problems`
 
     InferenceError
     ├── ModelUnavailable        missing, broken, or the engine is down
+    │   └── NotThere            this server is well and does not have the model
     ├── ModelLoading            it is being loaded, and will be there soon
     ├── UnknownModel            the caller named a model that is not served
     ├── PromptTooLong           prompt and answer do not fit the context
@@ -32,6 +33,10 @@ class ModelUnavailable(InferenceError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class NotThere(ModelUnavailable):
+    """Says nothing about the server's other models."""
 
 
 class ModelLoading(InferenceError):

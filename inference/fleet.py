@@ -118,7 +118,10 @@ def reload() -> bool:
     """Reads the file again, without touching an answer in progress. A file that cannot be used changes
     nothing, and the log says why."""
     try:
-        router().use(table())
+        found = table()
+        if found.uses_local and not router().table.uses_local:
+            raise file.TableInvalid(("This process has loaded no model: restart it to use a local one.",))
+        router().use(found)
     except file.TableInvalid as error:
         for problem in error.problems:
             logger.error("backends not reloaded", extra={"problem": problem})

@@ -6,7 +6,14 @@ how much; they are never repeated, because they may quote the prompt, a key or a
 import json
 from typing import Any
 
-from inference.errors import BackendRefused, InferenceError, ModelUnavailable, PromptTooLong, QueueFull
+from inference.errors import (
+    BackendRefused,
+    InferenceError,
+    ModelUnavailable,
+    NotThere,
+    PromptTooLong,
+    QueueFull,
+)
 
 MAX_RETRY_SECONDS = 300
 # OpenAI and our engine service; llama-server; what vLLM, SGLang and Ollama write into the message.
@@ -22,7 +29,7 @@ def error_of(status: int, body: bytes, *, retry_after: str = "") -> InferenceErr
     if status in (401, 403):
         return ModelUnavailable("The server of this model refuses the gateway's key. Tell the operator.")
     if status == 404:
-        return ModelUnavailable("The server of this model does not have it. Tell the operator.")
+        return NotThere("The server of this model does not have it. Tell the operator.")
     if status in (400, 413, 422):
         return _refused(body)
     return ModelUnavailable("The server of this model cannot answer at this moment.")

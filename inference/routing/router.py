@@ -23,6 +23,7 @@ from inference.errors import (
     InferenceError,
     ModelLoading,
     ModelUnavailable,
+    NotThere,
     ParameterUnsupported,
     PromptTooLong,
     QueueFull,
@@ -39,7 +40,9 @@ DEFAULT = "default"
 FAULTS = (ModelUnavailable, GenerationFailed)
 ELSEWHERE = (*FAULTS, ModelLoading, QueueFull, ParameterUnsupported)
 # What a server says when it is well and the request is not.
-ANSWERED = (BackendRefused, PromptTooLong)
+ANSWERED = (BackendRefused, PromptTooLong, NotThere)
+# Another server may be asked for these without an end: they cost nobody anything.
+FREE = (ParameterUnsupported, NotThere)
 NOBODY = "No server of this model can be reached at this moment."
 
 
@@ -286,11 +289,10 @@ class Router:
         return error
 
     def _next(self, attempts: Attempts, place: Place, error: InferenceError) -> None:
-        """Another target may be tried. Raises the error where there is no budget for it. A server that
-        never saw the request costs nothing."""
+        """Another target may be tried. Raises the error where there is no budget for it."""
         attempts.tried.add(place.target)
         attempts.error = error
-        if not isinstance(error, ParameterUnsupported) and not self._budget.spend():
+        if not isinstance(error, FREE) and not self._budget.spend():
             raise error
 
     def entered(self, live: Live, attempt: object) -> None:
@@ -298,15 +300,11 @@ class Router:
 
     def left(self, live: Live, attempt: object, error: BaseException | None) -> None:
         """An attempt is over, and its place free."""
-        health, now = live.health, self._clock()
+        now = self._clock()
         could_take = live.may_take(now)
-        if error is None or isinstance(error, ANSWERED):
-            health.well()
-        elif isinstance(error, QueueFull | ModelLoading):
-            health.busy(now, error.retry_after_seconds or 1)
-        elif isinstance(error, FAULTS):
-            health.fault(now)
-        health.over(attempt)
+        if live.server.remote is not None:  # the models of this process know by themselves how they are
+            self._judge(live, error, now)
+        live.health.over(attempt)
         can_take = live.may_take(now)
         if can_take:
             self._line.leave(live)
@@ -314,6 +312,15 @@ class Router:
             live.running -= 1
         if could_take != can_take:
             self._line.stir()
+
+    @staticmethod
+    def _judge(live: Live, error: BaseException | None, now: float) -> None:
+        if error is None or isinstance(error, ANSWERED):
+            live.health.well()
+        elif isinstance(error, QueueFull | ModelLoading):
+            live.health.busy(now, error.retry_after_seconds or 1)
+        elif isinstance(error, FAULTS):
+            live.health.fault(now)
 
 
 class Watched:

@@ -35,6 +35,7 @@ fallbacks = ["big"]
 backends = ["two"]
 context_tokens = 512
 """
+HERE = '\n[backends.here]\nkind = "local"\n'
 DEAD = "http://127.0.0.1:1/v1"
 
 
@@ -132,6 +133,15 @@ async def test_a_file_that_cannot_be_used_changes_nothing_and_is_told(written, c
         assert "kind must be one of" in caplog.records[-1].problem
         assert text_of(await ask()) == "still here"
         await fleet.close_fleet()
+
+
+async def test_a_model_of_this_process_needs_a_restart(written, caplog):
+    fleet.router()
+    written(instead={'backends = ["one"]': 'backends = ["here"]'})
+    text = (path := fleet.Path(fleet.settings.BACKENDS_FILE)).read_text()
+    path.write_text(text.replace('["here"]', '[{backend = "here", model = "smollm2-135m"}]') + HERE)
+    assert not fleet.reload()
+    assert "restart it" in caplog.records[-1].problem
 
 
 # -- told before the start --

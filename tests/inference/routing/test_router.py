@@ -10,6 +10,7 @@ from inference.errors import (
     DeadlineExceeded,
     GenerationFailed,
     ModelUnavailable,
+    NotThere,
     ParameterUnsupported,
     PromptTooLong,
     QueueFull,
@@ -358,6 +359,25 @@ async def test_a_local_model_that_loads_is_said_to_load(fleet):
     local = Server("here", "local", is_local=True)
     made = fleet(servers=[local], models=[model("m", "here")], local=lambda name: Status("loading"))
     assert made.router.status().state == "loading"
+
+
+async def test_a_local_model_that_cannot_answer_says_nothing_about_the_others(fleet):
+    local = Server("here", "local", is_local=True)
+    made = fleet(servers=[local, server("b")], models=[model("m", "here", fallbacks=("n",)), model("n", "b")])
+    made.up["here"].errors = [AWAY, QueueFull(retry_after_seconds=20)] * LIMIT
+    for _ in range(2 * LIMIT):
+        assert text_of(await answer(made)) == "b"
+    assert text_of(await answer(made)) == "here"
+
+
+async def test_a_server_that_lacks_one_model_is_asked_for_its_others_and_costs_no_budget(fleet):
+    made = fleet(
+        servers=[server("a"), server("b")], models=[model("m", "a", fallbacks=("n",)), model("n", "b")]
+    )
+    made.up["a"].errors = [NotThere("not there")] * 50
+    for _ in range(50):
+        assert text_of(await answer(made)) == "b"
+    assert made.live("a").health.state(made.clock()) == "up"
 
 
 async def test_a_probe_finds_a_dead_server_and_one_that_came_back(fleet):
