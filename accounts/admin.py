@@ -7,19 +7,23 @@ once. Nobody but a superuser touches a superuser, makes one, or hands out permis
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 
-from accounts import keys, logins, person, registration, services, sessions
+from accounts import browser, keys, logins, person, registration, services, sessions
 from accounts.errors import SecondFactorNeeded, TooManyAttempts, WrongCredentials
 from accounts.models import ApiKey, AuditEvent, Invitation, Session, User, UserManager
 from accounts.permissions import manageable, may_manage
@@ -57,6 +61,40 @@ class LoginForm(AdminAuthenticationForm):
         return self.cleaned_data
 
 
+class OwnPasswordForm(AdminPasswordChangeForm):
+    """One's own password, changed as at the API: guesses are paused, and all other sessions end."""
+
+    session_id: UUID | None = None  # the one that stays
+
+    def clean_old_password(self) -> str:
+        old: str = self.cleaned_data["old_password"]
+        try:
+            services.confirm_password(self.user, old)
+        except WrongCredentials:
+            raise ValidationError(
+                self.error_messages["password_incorrect"], code="password_incorrect"
+            ) from None
+        except TooManyAttempts as error:
+            raise ValidationError(f"Too many attempts. Try again in {error} s.") from None
+        return old
+
+    def save(self, commit: bool = True) -> User:
+        services.set_password(self.user, self.cleaned_data["new_password1"], but=self.session_id)
+        return self.user
+
+
+def change_own_password(
+    request: HttpRequest, extra_context: dict[str, Any] | None = None
+) -> HttpResponseBase:
+    """The admin's page for one's own password."""
+    form = type("Form", (OwnPasswordForm,), {"session_id": browser.session_id(request)})
+    done = reverse("admin:password_change_done")
+    more = {**admin.site.each_context(request), **(extra_context or {})}
+    view = PasswordChangeView.as_view(form_class=form, success_url=done, extra_context=more)
+    return view(request)
+
+
+admin.site.password_change = change_own_password  # type: ignore[assignment,method-assign]
 admin.site.login_form = LoginForm
 admin.site.login_template = "accounts/admin_login.html"
 

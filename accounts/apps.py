@@ -8,4 +8,4 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from accounts import checks, schema  # noqa: F401  (both register themselves)
+        from accounts import browser, checks, schema  # noqa: F401  (they register themselves)

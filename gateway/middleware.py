@@ -27,8 +27,9 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import SimpleLazyObject
 
-from accounts import origin
+from accounts import browser, origin
 from gateway.logs import request_id
 from gateway.proxies import believe
 
@@ -150,7 +151,17 @@ class Sessions(PageOnly, SessionMiddleware):
 
 
 class Authentication(PageOnly, AuthenticationMiddleware):
-    """The user of a browser session, for pages."""
+    """The user of a browser session, for pages, as long as his log-in stands."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        user: Any = request.user
+        request.user = SimpleLazyObject(lambda: browser.standing(request, user))  # type: ignore[assignment]
+
+        async def auser() -> Any:
+            return await sync_to_async(lambda: request.user)()
+
+        request.auser = auser
 
 
 class Messages(PageOnly, MessageMiddleware):

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Now
 
 from accounts.person import Part
 from prompts import book
-from prompts.models import HourlyTally, Prompt
+from prompts.models import HourlyFindings, HourlyTally, Prompt
 from prompts.statistics import tallies
 
 BATCH = 1_000
@@ -66,14 +66,18 @@ PROMPTS = Part("prompts", export, count, erase)
 
 
 def export_statistics(user_id: UUID) -> Iterator[dict[str, Any]]:
-    """What was asked in which hour, by key, model and outcome."""
-    names = ("hour", "key_id", "model", "outcome", "prompts", "prompt_tokens", "completion_tokens")
-    rows = HourlyTally.objects.filter(user_id=user_id).order_by("hour")
-    yield from rows.values(*names).iterator(chunk_size=BATCH)
+    """What was asked in which hour, by key, model and outcome, and what was found."""
+    asked = ("hour", "key_id", "model", "outcome", "prompts", "prompt_tokens", "completion_tokens")
+    found = ("hour", "rule", "direction", "action", "prompts", "findings")
+    for model, names in ((HourlyTally, asked), (HourlyFindings, found)):
+        rows = model._default_manager.filter(user_id=user_id).order_by("hour")
+        yield from rows.values(*names).iterator(chunk_size=BATCH)
 
 
 def count_statistics(user_id: UUID) -> int:
-    return HourlyTally.objects.filter(user_id=user_id).count()
+    return sum(
+        model._default_manager.filter(user_id=user_id).count() for model in (HourlyTally, HourlyFindings)
+    )
 
 
 STATISTICS = Part("statistics", export_statistics, count_statistics, tallies.forget_user)
