@@ -6,7 +6,11 @@ Password hashing, bounded: in `AT_ONCE` threads of its own, with a short queue, 
 
 Argon2id with 19 MiB, time 2, one lane (OWASP Password Storage Cheat Sheet). Django's default of 100 MiB and
 eight lanes would let a burst of log-ins take the machine from the model. The threads let everybody else go
-first (nice 10 on Linux), so that a log-in takes what the model and the event loop leave.
+first (nice 10 on Linux), so that a log-in takes what the model and the event loop leave. No lower: a thread
+that has to wait long for a core may be the one whose turn with the interpreter everybody else waits for.
+
+Up to three cores, one at once: llama.cpp has all but one of them, and a second hash would take one of those,
+and half of the memory's bandwidth with it.
 """
 
 import os
@@ -22,9 +26,22 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, BCryptPasswordHash
 
 from accounts.errors import Busy
 
-AT_ONCE = 2
-QUEUE = 10  # those that are hashing among them
 Result = TypeVar("Result")
+
+
+def at_once(cores: int) -> int:
+    """How many hashes are computed at the same time on so many cores."""
+    return 1 if cores < 4 else 2
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # what this process may use, where that can be asked
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+AT_ONCE = at_once(_cores())
+QUEUE = 10  # those that are hashing among them
 
 
 def _let_others_go_first() -> None:

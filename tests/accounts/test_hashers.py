@@ -38,7 +38,7 @@ def crowd(count, work):
         return list(pool.map(one, range(count)))
 
 
-def test_a_crowd_is_hashed_by_two_threads_and_what_exceeds_the_queue_is_refused_at_once():
+def test_a_crowd_is_hashed_by_few_threads_and_what_exceeds_the_queue_is_refused_at_once():
     running, most, lock, names = 0, 0, threading.Lock(), set()
 
     def work():
@@ -54,12 +54,17 @@ def test_a_crowd_is_hashed_by_two_threads_and_what_exceeds_the_queue_is_refused_
 
     started = time.perf_counter()
     results = crowd(100, work)
-    assert most == hashers.AT_ONCE == 2
+    assert most == hashers.AT_ONCE <= 2
     assert all(name.startswith("hashing") for name in names)
     assert results.count("hash") == hashers.QUEUE == 10
     assert all(busy.retry_after_seconds == 2 for busy in results if busy != "hash")
-    assert time.perf_counter() - started < 12
+    assert time.perf_counter() - started < 20
     assert hashers.hashing(work) == "hash"  # the places are free again
+
+
+@pytest.mark.parametrize(("cores", "hashes"), [(1, 1), (2, 1), (3, 1), (4, 2), (64, 2)])
+def test_a_small_machine_hashes_one_at_once(cores, hashes):
+    assert hashers.at_once(cores) == hashes
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads priorities of their own")
