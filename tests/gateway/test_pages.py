@@ -1,4 +1,4 @@
-"""Every page under its Content-Security-Policy: nothing that browsers would refuse, nothing from elsewhere."""
+"""Every page under its Content-Security-Policy: nothing that browsers refuse, nothing from elsewhere."""
 
 import re
 from html.parser import HTMLParser
