@@ -68,13 +68,14 @@ class Mode(StrEnum):
 
 
 class ConfirmationTokens(PasswordResetTokenGenerator):
-    """Good until the address is confirmed, and for nothing else."""
+    """Good until the address is confirmed, for the registration that it was sent for, and for nothing else:
+    whoever registers the same address later chooses another password."""
 
     key_salt = "accounts.registration.confirm"
 
     def _make_hash_value(self, user: object, timestamp: int) -> str:
         assert isinstance(user, User)
-        return f"{user.pk}{timestamp}{user.email}{user.awaits_email}"
+        return f"{user.pk}{timestamp}{user.email}{user.awaits_email}{user.password}"
 
 
 confirmations, resets = ConfirmationTokens(), PasswordResetTokenGenerator()
@@ -95,8 +96,11 @@ def register(
     if settings.REGISTRATION_DOMAINS and normal.rpartition("@")[2] not in settings.REGISTRATION_DOMAINS:
         raise EmailRefused
     code = _standing(invitation, normal) if mode is Mode.INVITATION else None
-    if User.objects.filter(email=normal).exists():
-        _already(normal, password)
+    if (known := User.objects.filter(email=normal).first()) is not None:
+        if settings.EMAIL_CONFIRMATION and known.awaits_email:
+            _register_anew(known, first_name, last_name, password)
+        else:
+            _already(normal, password)
         return None
     awaits = {
         "awaits_email": settings.EMAIL_CONFIRMATION,
@@ -120,6 +124,20 @@ def register(
     return user
 
 
+def _register_anew(user: User, first_name: str, last_name: str, password: str) -> None:
+    """Nobody confirmed the address so far: whoever registers last gets the link that counts, so that nobody
+    can keep an address from its owner. The work is that of any registration."""
+    user.set_password(password)
+    with transaction.atomic():
+        changed = User.objects.filter(pk=user.pk, awaits_email=True).update(
+            first_name=first_name, last_name=last_name, password=user.password, date_joined=timezone.now()
+        )
+        if not changed:  # confirmed a moment ago
+            return
+        audit.record("user.registered", subject_id=user.pk, actor_id=user.pk, mode="again")
+    _send_confirmation(user)
+
+
 def _already(email: str, password: str) -> None:
     """Somebody has this e-mail. Where addresses are confirmed, he alone is told; the work is the same."""
     if not settings.EMAIL_CONFIRMATION:
@@ -137,7 +155,8 @@ def confirm(token: str) -> User:
     if not user.awaits_email:
         raise LinkWrong
     with transaction.atomic():
-        waiting = User.objects.filter(pk=user.pk, awaits_email=True)
+        # With the password that the link was sent for, and no other that came a moment ago.
+        waiting = User.objects.filter(pk=user.pk, awaits_email=True, password=user.password)
         if not waiting.update(awaits_email=False, is_active=not user.awaits_approval):
             raise LinkWrong
         audit.record("user.confirmed", subject_id=user.pk, actor_id=user.pk)

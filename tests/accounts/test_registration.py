@@ -141,6 +141,37 @@ def test_an_address_is_confirmed_by_its_link_and_by_nothing_less(settings, mailo
     assert post("/auth/confirm", {"token": link.partition("=")[2]}).json()["code"] == "link-wrong"
 
 
+def test_nobody_keeps_an_address_from_its_owner_by_registering_first(settings, mailoutbox):
+    settings.EMAIL_CONFIRMATION = True
+    register(password="Th1ef!pass-word")
+    first = link_in(mailoutbox)
+    mailoutbox.clear()
+    assert register().status_code == 202
+    assert Client().post(first).status_code == 400  # it was sent for another password
+    assert Client().post(link_in(mailoutbox)).status_code == 200
+    assert may_log_in()
+    register(password="Th1ef!pass-word")  # too late
+    assert may_log_in()
+    assert User.objects.count() == 1
+
+
+def test_a_password_that_comes_while_the_link_is_followed_is_not_confirmed_by_it(
+    settings, mailoutbox, monkeypatch
+):
+    settings.EMAIL_CONFIRMATION = True
+    register()
+    owner_of = registration._owner
+
+    def slow(token, kind):
+        user = owner_of(token, kind)
+        register(password="Th1ef!pass-word")
+        return user
+
+    monkeypatch.setattr(registration, "_owner", slow)
+    assert Client().post(link_in(mailoutbox)).status_code == 400
+    assert not User.objects.get().is_active
+
+
 def test_a_program_confirms_by_the_token(settings, mailoutbox):
     settings.EMAIL_CONFIRMATION = True
     register()
