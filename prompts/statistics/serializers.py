@@ -13,11 +13,19 @@ from prompts.statistics.reading import LONGEST, Counts, Span, Statistics, Step
 DEFAULT_SPAN = timedelta(days=1)
 
 
+def in_our_time(instant: datetime) -> None:
+    """Days before and after it exist too."""
+    if not 1970 <= instant.year <= 9000:
+        raise serializers.ValidationError("There are no statistics of that time.")
+
+
 class StatisticsQuerySerializer(StrictSerializer):
     """What `GET /api/statistics` takes; becomes a `Span`."""
 
-    since = serializers.DateTimeField(required=False, help_text="Default: a day before `until`.")
-    until = serializers.DateTimeField(required=False, help_text="Default: now.")
+    since = serializers.DateTimeField(
+        required=False, validators=[in_our_time], help_text="Default: a day before `until`."
+    )
+    until = serializers.DateTimeField(required=False, validators=[in_our_time], help_text="Default: now.")
     step = serializers.ChoiceField(choices=[step.value for step in Step], default=Step.HOUR.value)
     user = serializers.UUIDField(required=False, help_text="Of one user; for those who see everybody's.")
 

@@ -91,6 +91,8 @@ def test_a_policy_editor_sees_his_own(asking):
         ({"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "since"),
         ({"since": "2026-01-01T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "since"),
         ({"since": "2020-01-01T00:00:00Z", "until": "2026-03-01T00:00:00Z", "step": "day"}, "since"),
+        ({"until": "0001-01-01T00:00:00Z"}, "until"),
+        ({"since": "9999-12-31T23:00:00-14:00"}, "since"),
         ({"step": "week"}, "step"),
         ({"user": "ann"}, "user"),
         ({"days": "3"}, "days"),
