@@ -22,8 +22,9 @@ from sanitization.fingerprints import Fingerprints
 from sanitization.placeholders import Memory, Placeholders
 from sanitization.policies import Policy
 from sanitization.rules import version_of
+from sanitization.rulings import Ruling
 from sanitization.spans import Action, Direction, Finding
-from sanitization.stream import NamedScan, Ruling, Stage, StreamSanitizer
+from sanitization.stream import NamedScan, Stage, StreamSanitizer
 from sanitization.structured import StructuredSanitizer
 from sanitization.text import EMPTY, Sanitized, join
 

@@ -20,7 +20,13 @@ _ESCAPED = re.compile(r'u[0-9A-Fa-f]{4}|["\\/bfnrt]')
 _QUOTED = re.compile(r'(\\?["\'`])(.+)\1', re.DOTALL)
 _TRAILING_QUOTE = re.compile(r'["\'][ \t\r\n,;:)\]}]{0,8}\Z')
 _KEY = re.compile(r'(\\*)["\'][ \t]{0,4}:[ \t\r\n]{0,8}\Z')
+_QUOTING = re.compile(r"[\"'`\\]")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+
+
+def may_trim(before: str, value: str) -> bool:
+    """Whether `trimmed` could have anything to do, behind this character: nearly never."""
+    return before == "\\" or _QUOTING.search(value) is not None
 
 
 def trimmed(value: str, *, backslashes: int) -> tuple[int, int]:

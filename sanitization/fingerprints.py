@@ -16,7 +16,8 @@ class Fingerprints:
     """BLAKE2b (RFC 7693) with a key of any length. Values are compared as they read: folded, without case."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = blake2b(key, digest_size=32, person=b"fingerprint").digest()
+        own = blake2b(key, digest_size=32, person=b"fingerprint").digest()
+        self._hash = blake2b(key=own, digest_size=8)
 
     def __repr__(self) -> str:
         return "<fingerprints>"
@@ -24,8 +25,9 @@ class Fingerprints:
     def of(self, rule: str, value: str) -> str:
         """16 hexadecimal digits."""
         read = fold(value)[0].casefold()
-        text = f"{rule}\0{read}".encode("utf-8", "surrogatepass")
-        return blake2b(text, key=self._key, digest_size=8).hexdigest()
+        hash = self._hash.copy()
+        hash.update(f"{rule}\0{read}".encode("utf-8", "surrogatepass"))
+        return hash.hexdigest()
 
     def name(self, rule: str, value: str) -> str:
         """What takes the place of a hashed value, such as `[EMAIL#kbdmaocfjhgd]`: letters alone, so that no

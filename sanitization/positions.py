@@ -23,10 +23,14 @@ class Edits:
 
     def forward(self, start: int, end: int) -> tuple[int, int]:
         """From the text as it was to the text as it is."""
+        if not self._in_starts:
+            return start, end
         return _mapped(start, end, (self._in_starts, self._in_ends), (self._out_starts, self._out_ends))
 
     def back(self, start: int, end: int) -> tuple[int, int]:
         """From the text as it is to the text as it was."""
+        if not self._in_starts:
+            return start, end
         return _mapped(start, end, (self._out_starts, self._out_ends), (self._in_starts, self._in_ends))
 
 

@@ -17,18 +17,17 @@ from sanitization import edges
 from sanitization.ceiling import Ceiling
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Scan
-from sanitization.fingerprints import Fingerprints
 from sanitization.json_values import JsonValues
-from sanitization.normalize import fold
-from sanitization.placeholders import Placeholders
-from sanitization.policies import EVERY_RULE, Policy
 from sanitization.positions import Edits
-from sanitization.rules import is_cleaned, version_of
-from sanitization.spans import Action, Direction, Finding, Span
+from sanitization.rulings import Found, Ruling
+from sanitization.spans import Action, Finding, Span
 from sanitization.text import EMPTY, Sanitized, join
 
 SLICE = 16_384
 BEHIND = edges.LONGEST_RUN + 16  # how far back a stage remembers what it has let out
+
+# A finding, and where in what its stage lets out stands what was put in its place; None where it stays.
+Placed = tuple[Found, tuple[int, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,72 +36,6 @@ class NamedScan:
 
     name: str
     scan: Scan
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What becomes of the findings of one text. `ends_at_block`: nothing follows a blocked finding."""
-
-    direction: Direction
-    policy: Policy
-    placeholders: Placeholders
-    fingerprints: Fingerprints
-    ends_at_block: bool
-
-    def action(self, span: Span) -> Action:
-        return span.action or self.policy.action(self.direction, span.rule)
-
-    def counts(self, span: Span, value: str) -> bool:
-        """Whether this span is a finding: sure enough, and not a value that the policy allows."""
-        if span.score < self.policy.threshold(span.rule):
-            return False
-        if not self.policy.allow:
-            return True
-        read = fold(value)[0].casefold()
-        entries = self.policy.allow.get(span.rule, ()) + self.policy.allow.get(EVERY_RULE, ())
-        return not any(_allows(fold(entry)[0].casefold(), read) for entry in entries)
-
-    def fingerprint(self, span: Span, value: str) -> str:
-        """Empty for what is cleaned: markup is no value."""
-        return "" if is_cleaned(span.rule) else self.fingerprints.of(span.rule, value)
-
-    def rewrite(self, group: Sequence["Found"], original: str, *, quote: str) -> str:
-        """What stands in the place of a group of overlapping spans; `original` is their union. Where a value
-        of JSON stands, `quote` makes a number a string.
-        """
-        new = self._name(group, original)
-        return f"{quote}{new}{quote}" if quote and new and edges.is_number(original) else new
-
-    def _name(self, group: Sequence["Found"], original: str) -> str:
-        best = max(group, key=lambda one: (one.action.strength, *_weight(one.span)))
-        strongest, replaced = best.span, any(one.span.replacement for one in group)
-        if best.action is Action.REMOVE and (len(group) == 1 or not replaced):
-            return strongest.replacement
-        if best.action is Action.HASH:
-            return self.fingerprints.name(strongest.rule, original)
-        # One span's replacement does not speak for the union: it may repeat what another one hides.
-        return self.placeholders.mint(strongest.rule, original)
-
-
-def _allows(entry: str, value: str) -> bool:
-    inner = entry.strip("*")
-    if entry.startswith("*"):
-        return inner in value if entry.endswith("*") else value.endswith(inner)
-    return value.startswith(inner) if entry.endswith("*") else value == inner
-
-
-def _weight(span: Span) -> tuple[float, int, str]:
-    """The better evidence, then the longer span, names the placeholder; the rest is only for order."""
-    return span.score, span.end - span.start, span.rule
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A span that counted, what was done about it, and the fingerprint of its value."""
-
-    span: Span
-    action: Action
-    fingerprint: str
 
 
 class Stage:
@@ -126,7 +59,7 @@ class Stage:
         self.consumed = 0
         self._emitted = 0
         self.edits = Edits()
-        self.found: list[Found] = []
+        self.found: list[Placed] = []
         self.blocked = False
 
     def feed(self, piece: str, *, last: bool) -> str:
@@ -145,32 +78,40 @@ class Stage:
     def _ask(self, named: NamedScan, piece: str, *, last: bool) -> int:
         """Takes a scan's new spans; returns up to where it is done."""
         try:
-            for span in named.scan.feed(piece, last=last):
-                if not self.consumed <= span.start < span.end <= self._given:
-                    raise ValueError("a span outside of what is open")
-                action = self._ruling.action(span)
-                if action is Action.OFF:
-                    continue
-                span, value = self._trimmed(span)
-                if self._ruling.counts(span, value):
-                    found = Found(span, action, self._ruling.fingerprint(span, value))
-                    (self._flagged if action is Action.FLAG else self._waiting).append(found)
+            if spans := named.scan.feed(piece, last=last):
+                self._take(spans)
             self._ceiling.check()
             return named.scan.settled
         except Exception:  # noqa: BLE001  # whatever a filter raises may carry the text
             failure = ScreeningFailed(named.name)
         raise failure
 
+    def _take(self, spans: Sequence[Span]) -> None:
+        """Keeps those of a scan's spans that are findings."""
+        ruling = self._ruling
+        for span in spans:
+            if not self.consumed <= span.start < span.end <= self._given:
+                raise ValueError("a span outside of what is open")
+            treatment = ruling.treatment(span.rule)
+            action = span.action or treatment.action
+            if action is Action.OFF:
+                continue
+            span, value = self._trimmed(span, trims=treatment.is_value)
+            if treatment.counts(span, value):
+                mark = ruling.fingerprint(span.rule, value) if treatment.is_value else ""
+                found = Found(span, action, mark)
+                (self._flagged if action is Action.FLAG else self._waiting).append(found)
+
     def _joined(self) -> str:
         if len(self._held) > 1:
             self._held = ["".join(self._held)]
         return self._held[0] if self._held else ""
 
-    def _trimmed(self, span: Span) -> tuple[Span, str]:
+    def _trimmed(self, span: Span, *, trims: bool) -> tuple[Span, str]:
         """A span that has not been let out, without the quoting at its ends, and its value."""
-        at = span.start - self.consumed
-        value = self._joined()[at : span.end - self.consumed]
-        if is_cleaned(span.rule):
+        at, text = span.start - self.consumed, self._joined()
+        value = text[at : span.end - self.consumed]
+        if not trims or not edges.may_trim(text[at - 1] if at else self._behind[-1:], value):
             return span, value
         before = self._before(at)
         start, end = edges.trimmed(value, backslashes=edges.run_before(before, len(before)))
@@ -196,7 +137,7 @@ class Stage:
         """Lets out what lies before `frontier` and belongs to no group that reaches across it."""
         text = self._joined()
         base = self.consumed
-        self._waiting.sort(key=lambda one: (one.span.start, one.span.end, one.span.rule))
+        self._waiting.sort(key=_order)
         done = 0
         for first, group, end in _groups(self._waiting):
             start = group[0].span.start
@@ -205,12 +146,12 @@ class Stage:
             if end > frontier:
                 frontier = start
                 break
-            yield self._copy(text[self.consumed - base : start - base])
+            if start > self.consumed:
+                yield self._copy(text[self.consumed - base : start - base])
             if self._blocks(group):
                 self._close(group, start)
                 return
-            before = self._before(start - base)
-            yield self._rewrite(group, start, text[start - base : end - base], before)
+            yield self._rewrite(group, text[start - base : end - base], at=start - base)
             done = first + len(group)
         yield self._copy(text[self.consumed - base : frontier - base])
         self._waiting = self._waiting[done:]
@@ -228,22 +169,27 @@ class Stage:
         if self._json is not None and text:
             self._json.feed(text)
 
-    def _quote(self, before: str) -> str:
-        """What a string of JSON begins with here, empty where none can."""
-        if self._json is None:
-            return ""
-        return edges.quote_behind_key(before) or ('"' if self._json.at_element else "")
-
-    def _rewrite(self, group: Sequence[Found], start: int, original: str, before: str) -> str:
-        self.found += group
-        new = self._ruling.rewrite(group, original, quote=self._quote(before))
-        self._follow(original)
-        self.edits.add(
-            start, start + len(original), out_start=self._emitted, out_end=self._emitted + len(new)
-        )
-        self.consumed += len(original)
-        self._emitted += len(new)
+    def _rewrite(self, group: Sequence[Found], original: str, *, at: int) -> str:
+        """What takes the place of a group that stands at this place of what is held. A number that is a value
+        of JSON becomes a string.
+        """
+        new = self._ruling.rewrite(group, original)
+        if self._json is not None:
+            if new and edges.is_number(original):
+                quote = self._quote(at)
+                new = f"{quote}{new}{quote}"
+            self._json.feed(original)
+        start, out_start = self.consumed, self._emitted
+        self.consumed = end = start + len(original)
+        self._emitted = out_end = out_start + len(new)
+        self.edits.add(start, end, out_start=out_start, out_end=out_end)
+        self.found += [(one, (out_start, out_end)) for one in group]
         return new
+
+    def _quote(self, at: int) -> str:
+        """What a string of JSON begins with here, empty where none can."""
+        at_element = self._json is not None and self._json.at_element
+        return edges.quote_behind_key(self._before(at)) or ('"' if at_element else "")
 
     def _blocks(self, group: Sequence[Found]) -> bool:
         found = any(one.action is Action.BLOCK for one in group)
@@ -252,15 +198,21 @@ class Stage:
 
     def _close(self, group: Sequence[Found], start: int) -> None:
         """The text ends before this group."""
-        self.found += group
+        self.found += [(one, (self._emitted, self._emitted)) for one in group]
         end = max(one.span.end for one in group)
         self.edits.add(start, end, out_start=self._emitted, out_end=self._emitted)
         self._keep_flags(start)
         self._scans, self._waiting, self._held = (), [], []
 
     def _keep_flags(self, frontier: int) -> None:
-        self.found += [one for one in self._flagged if one.span.start < frontier]
-        self._flagged = [one for one in self._flagged if one.span.start >= frontier]
+        if self._flagged:
+            self.found += [(one, None) for one in self._flagged if one.span.start < frontier]
+            self._flagged = [one for one in self._flagged if one.span.start >= frontier]
+
+
+def _order(one: Found) -> tuple[int, int, str]:
+    span = one.span
+    return span.start, span.end, span.rule
 
 
 def _groups(found: Sequence[Found]) -> Iterator[tuple[int, Sequence[Found], int]]:
@@ -346,21 +298,21 @@ class StreamSanitizer:
         located = [
             finding
             for number, stage in enumerate(self._stages)
-            for found in stage.found
-            if (finding := self._locate(number, found))
+            for found, place in stage.found
+            if (finding := self._locate(number, found, place))
         ]
         return tuple(sorted(located, key=lambda f: (f.start, f.end, f.rule)))
 
-    def _locate(self, number: int, found: Found) -> Finding | None:
+    def _locate(self, number: int, found: Found, place: tuple[int, int] | None) -> Finding | None:
         span = found.span
-        start, end = span.start, span.end
-        for stage in reversed(self._stages[:number]):
-            start, end = stage.edits.back(start, end)
-        out_start, out_end = self._stages[number].edits.forward(span.start, span.end)
+        out_start, out_end = place or self._stages[number].edits.forward(span.start, span.end)
         for stage in self._stages[number + 1 :]:
             if out_end > stage.consumed:
                 return None
             out_start, out_end = stage.edits.forward(out_start, out_end)
+        start, end = span.start, span.end
+        for stage in reversed(self._stages[:number]):
+            start, end = stage.edits.back(start, end)
         return Finding(
             rule=span.rule,
             direction=self._ruling.direction,
@@ -371,6 +323,6 @@ class StreamSanitizer:
             output_end=out_end,
             action=found.action,
             score=span.score,
-            version=version_of(span.rule),
+            version=self._ruling.treatment(span.rule).version,
             fingerprint=found.fingerprint,
         )

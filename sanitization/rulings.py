@@ -1,0 +1,114 @@
+"""
+What becomes of the findings of one text, as its policy says. Knows nothing of scans or pieces.
+
+The same is asked about every finding, and hostile texts have one in every few characters: what the policy
+says of a rule, and the fingerprint of a value, is worked out once for a text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sanitization.fingerprints import Fingerprints
+from sanitization.normalize import fold
+from sanitization.placeholders import Placeholders
+from sanitization.policies import EVERY_RULE, Policy
+from sanitization.rules import is_cleaned, version_of
+from sanitization.spans import Action, Direction, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A span that counted, what was done about it, and the fingerprint of its value."""
+
+    span: Span
+    action: Action
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What the policy says of one rule. `is_value`: not something to clean away, such as markup. `allowed`:
+    entries whose values are no findings, as they read.
+    """
+
+    action: Action
+    threshold: float
+    is_value: bool
+    allowed: tuple[str, ...]
+    version: int
+
+    def counts(self, span: Span, value: str) -> bool:
+        """Whether this span is a finding: sure enough, and not a value that the policy allows."""
+        if span.score < self.threshold:
+            return False
+        if not self.allowed:
+            return True
+        read = fold(value)[0].casefold()
+        return not any(_allows(entry, read) for entry in self.allowed)
+
+
+class Ruling:
+    """What becomes of the findings of one text. `ends_at_block`: nothing follows a blocked finding."""
+
+    def __init__(
+        self,
+        direction: Direction,
+        policy: Policy,
+        placeholders: Placeholders,
+        fingerprints: Fingerprints,
+        *,
+        ends_at_block: bool,
+    ) -> None:
+        self.direction = direction
+        self.policy = policy
+        self.ends_at_block = ends_at_block
+        self._placeholders = placeholders
+        self._fingerprints = fingerprints
+        self._treatments: dict[str, Treatment] = {}
+        self._known: dict[tuple[str, str], str] = {}  # rule and value to fingerprint
+
+    def treatment(self, rule: str) -> Treatment:
+        known = self._treatments.get(rule)
+        if known is None:
+            policy = self.policy
+            listed = policy.allow.get(rule, ()) + policy.allow.get(EVERY_RULE, ())
+            known = self._treatments[rule] = Treatment(
+                action=policy.action(self.direction, rule),
+                threshold=policy.threshold(rule),
+                is_value=not is_cleaned(rule),
+                allowed=tuple(fold(entry)[0].casefold() for entry in listed),
+                version=version_of(rule),
+            )
+        return known
+
+    def fingerprint(self, rule: str, value: str) -> str:
+        known = self._known.get((rule, value))
+        if known is None:
+            known = self._known[rule, value] = self._fingerprints.of(rule, value)
+        return known
+
+    def rewrite(self, group: Sequence[Found], original: str) -> str:
+        """What stands in the place of a group of overlapping spans; `original` is their union."""
+        best = group[0] if len(group) == 1 else max(group, key=_weight)
+        strongest = best.span
+        if best.action is Action.REMOVE and (len(group) == 1 or not any(one.span.replacement for one in group)):
+            return strongest.replacement
+        if best.action is Action.HASH:
+            return self._fingerprints.name(strongest.rule, original)
+        # One span's replacement does not speak for the union: it may repeat what another one hides.
+        return self._placeholders.mint(strongest.rule, original)
+
+
+def _allows(entry: str, value: str) -> bool:
+    inner = entry.strip("*")
+    if entry.startswith("*"):
+        return inner in value if entry.endswith("*") else value.endswith(inner)
+    return value.startswith(inner) if entry.endswith("*") else value == inner
+
+
+def _weight(one: Found) -> tuple[int, float, int, str]:
+    """The strongest action counts; then the better evidence, then the longer span, names the placeholder; the
+    rest is only for order.
+    """
+    span = one.span
+    return one.action.strength, span.score, span.end - span.start, span.rule
