@@ -58,6 +58,8 @@ _WHOLE_IMAGE = compile_pattern(_IMAGE)
 _IMAGE_BEGINNING = compile_pattern(rf"(?:{beginnings(_IMAGE)})\z")
 _IMAGE_ADDRESS = re.compile(r"\]\(<?(https?://[^\s<>()]+)")
 MAX_IMAGE = 2_200
+# Where a link's address or an image may begin.
+_STOPS = r"!(?:\[|\Z)|\](?:[(:]|\Z)"
 
 # One character of an address: a character reference, an escape, or itself.
 _TOKEN = re.compile(
@@ -203,7 +205,7 @@ class LinkScan:
     """One answer's way through. `alike` says that the same is done about both rules."""
 
     def __init__(self, policy: Policy, *, alike: bool = False) -> None:
-        self._code = CodeReader(stops="<!]") if policy.html == "markdown" else None
+        self._code = CodeReader(f"<|{_STOPS}", _STOPS) if policy.html == "markdown" else None
         self._origins = Origins(policy.origins)
         self._links, self._images = policy.links, policy.images
         self._text = ""

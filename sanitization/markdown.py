@@ -23,6 +23,7 @@ backslash before, and no unpaired backticks earlier in the paragraph that could 
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 # Any line that some container could make a fence: marks and blanks, list numbers, then the run. No renderer
 # goes into hundreds of containers, and a line of nothing but marks would be held for ever.
@@ -72,13 +73,30 @@ class _Fence:
         return self.char == opening.char and self.length >= opening.length and not self.info
 
 
-class CodeReader:
-    """Reads one text and stops at `stops`. `previous` is the character before the text that is given next."""
+_SHORT = 64
 
-    def __init__(self, stops: str = "<") -> None:
+
+@lru_cache(maxsize=1024)
+def _fence_of_short(line: str) -> _Fence | None:
+    return _Fence.read(line)
+
+
+def _fence(line: str) -> _Fence | None:
+    """The fence that this line may be. Most of those that are hostile are the same short one again and again."""
+    if "```" not in line and "~~~" not in line:
+        return None
+    return _fence_of_short(line) if len(line) <= _SHORT else _Fence.read(line)
+
+
+class CodeReader:
+    """Reads one text and stops where the pattern `stops` matches, after a tag that stays markup and up to the
+    next blank line at `stops_in_tags`. `previous` is the character before the text that is given next.
+    """
+
+    def __init__(self, stops: str = "<", stops_in_tags: str | None = None) -> None:
         self.previous = "\n"
-        self._stops = frozenset(stops)
-        self._event = re.compile(rf"[{re.escape(stops)}`\r\n]")
+        self._usual, self._in_tags = _events(stops), _events(stops_in_tags or stops)
+        self._stop, self._event = self._usual
         self._state = _State.PLAIN
         self._open = _Fence(0, "`", 3, "")  # what FENCE and MAYBE are about
         self._at_line_start = True
@@ -94,6 +112,13 @@ class CodeReader:
     def tag_kept(self) -> None:
         """A tag that stays markup has been read: an HTML block may have begun."""
         self._tags = True
+        self._stop, self._event = self._in_tags
+
+    def _new_paragraph(self) -> None:
+        self._unpaired = False
+        if self._tags:
+            self._tags = False
+            self._stop, self._event = self._usual
 
     def goes_on(self, piece: str) -> bool:
         """Whether this piece is nothing but more of its line: it has been read then. Else `skip` reads it."""
@@ -116,7 +141,7 @@ class CodeReader:
             elif self._state is _State.FENCE:
                 end = _LINE_END.search(text, at)
                 here = self._line_end(text, end.start(), last=last) if end else len(text)
-            elif text[at] in self._stops:
+            elif self._stop.match(text, at):
                 self._blank = False
                 return at, True
             else:
@@ -134,7 +159,7 @@ class CodeReader:
         if to == at:
             return None
         if self._state is not _State.FENCE:
-            self._unpaired = self._tags = False
+            self._new_paragraph()
         return to
 
     def _line(self, text: str, at: int, *, last: bool) -> int | None:
@@ -143,7 +168,7 @@ class CodeReader:
         line = text[at : end.start() if end else len(text)]
         if end is None and not last and self._undecided(line):
             return None
-        fence = _Fence.read(line) if "```" in line or "~~~" in line else None
+        fence = _fence(line)
         self._at_line_start, self._blank = False, True
         if self._state is _State.FENCE:
             if fence is None or fence.indent is None or fence.contained or not fence.closes(self._open):
@@ -214,7 +239,7 @@ class CodeReader:
             at += text[at + 1 : at + 2] == "\n"
         self._at_line_start = True
         if self._blank and self._state is not _State.FENCE:
-            self._unpaired = self._tags = False
+            self._new_paragraph()
         return at + 1
 
     def _backticks(self, text: str, at: int, *, last: bool) -> int | None:
@@ -237,6 +262,12 @@ class CodeReader:
             return closing.end()
         self._unpaired = True
         return at + length
+
+
+@lru_cache
+def _events(stops: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What a reader stops at, and that or what else it has to look at."""
+    return re.compile(stops), re.compile(rf"{stops}|[`\r\n]")
 
 
 def _spaces(line: str) -> int:

@@ -63,6 +63,15 @@ def width(pattern: str) -> int | None:
     return None if longest >= int(_c.MAXREPEAT) else longest
 
 
+def is_led_by_one(pattern: str) -> bool:
+    """Whether it is one character and behind it one group, which is all of the rest."""
+    nodes = list(parsed(pattern))
+    if len(nodes) != 2 or nodes[0][0] not in (_c.IN, _c.LITERAL, _c.NOT_LITERAL, _c.ANY):
+        return False
+    kind, value = nodes[1]
+    return kind is _c.SUBPATTERN and value[0] is not None and parsed(pattern).state.groups == 2
+
+
 def parsed(pattern: str) -> Any:
     """The tree that Python's own parser makes of it. ValueError if it is no regular expression."""
     try:

@@ -9,7 +9,10 @@ hidden so is masked (`encoded_value`): whoever can decode it, reads it.
 import base64
 import binascii
 import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import accumulate
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -17,7 +20,7 @@ import numpy as np
 from sanitization.attacks import features
 from sanitization.attacks.scorer import Scorer, shipped
 from sanitization.filters import Stage
-from sanitization.matching import Searcher
+from sanitization.matching import Cursor, Searcher
 from sanitization.patterns import PatternFilter
 from sanitization.policies import Policy
 from sanitization.rules import Category, Rule, declare
@@ -132,12 +135,21 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 _MANGLED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 KNOWN = 256  # runs whose judgement a text keeps: who repeats one pays for it once
 DEPTH = 2  # an encoding within an encoding is read, one more is not
+# To judge a run costs half a millisecond, however short. Behind the first ALONE different ones that can be read,
+# what they say is put together, up to GROUP characters of it or MOST runs, and judged at once.
+ALONE, GROUP, MOST = 64, 4_096, 1_024
+
+Verdict = tuple[float, float]  # how much a run hides an attack, and how surely a value; 0 for none
 
 
-def _next_run(text: str, at: int) -> re.Match[str] | None:
+def _quick_look(text: str) -> Cursor:
     # Only ASCII matters here, and one byte for each character is what RE2 is fastest with.
-    begin = _MAY_RUN.start(text.encode("ascii", "replace").decode(), at)
-    return None if begin < 0 else _RUNS.search(text, begin)
+    return _MAY_RUN.over(text.encode("ascii", "replace").decode())
+
+
+def _next_run(text: str, at: int, quick: Cursor) -> re.Match[str] | None:
+    maybe = quick.spans(at)
+    return None if maybe is None else _RUNS.search(text, maybe[0][0])
 
 
 def decoded(run: str) -> list[str]:
@@ -185,32 +197,50 @@ class EncodedFilter:
     def open_answer(self, policy: Policy) -> None:
         return None
 
-    def judge(self, run: str, policy: Policy, *, depth: int = DEPTH) -> tuple[float, float]:
-        """How much a run hides an attack, and how surely a value that is masked in plain text; 0 for none."""
-        attack = value = 0.0
-        for text in decoded(run):
-            attack = max(attack, self._scorer.score(text))
-            value = max(value, self._value_in(text, policy))
-            if depth > 1:
+    def texts(self, run: str, *, depth: int = DEPTH) -> list[str]:
+        """All that a run says, in every encoding and in encodings within."""
+        found = decoded(run)
+        if depth > 1:
+            for text in tuple(found):
                 for inner in _RUNS.findall(text):
-                    deeper = self.judge(inner[:MAX_RUN], policy, depth=depth - 1)
-                    attack, value = max(attack, deeper[0]), max(value, deeper[1])
-        return attack, value
+                    found += self.texts(inner[:MAX_RUN], depth=depth - 1)
+        return found
 
-    def _value_in(self, text: str, policy: Policy) -> float:
+    def judge(self, texts: Sequence[str], policy: Policy) -> Verdict:
+        """The verdict on a run that says this."""
+        attack = max(map(self._scorer.score, texts), default=0.0)
+        values = [span.score for text in texts for span in self._values_in(text, policy)]
+        return attack, max(values, default=0.0)
+
+    def judge_together(self, said: Sequence[Sequence[str]], policy: Policy) -> list[Verdict]:
+        """The verdicts on several runs, each by what it says; what stands beside an attack may be taken for
+        a part of it.
+        """
+        owners = [number for number, texts in enumerate(said) for _ in texts]
+        texts = [text for texts in said for text in texts]
+        begins = [0, *accumulate(len(text) + 1 for text in texts)]
+        joined = "\n".join(texts)
+        verdicts = [[0.0, 0.0] for _ in said]
+        scan = AttackScan(self._scorer, threshold=policy.threshold(ENCODED_ATTACK))
+        for kind, spans in enumerate((scan.feed(joined, last=True), self._values_in(joined, policy))):
+            for span in spans:
+                first, last = bisect_right(begins, span.start) - 1, bisect_left(begins, span.end)
+                for owner in owners[first:last]:
+                    verdicts[owner][kind] = max(verdicts[owner][kind], span.score)
+        return [(attack, value) for attack, value in verdicts]
+
+    def _values_in(self, text: str, policy: Policy) -> list[Span]:
+        """What would be masked in plain text."""
         scan = self._detectors.open_prompt(policy)
         if scan is None:
-            return 0.0
+            return []
         hidden = (Action.OFF, Action.FLAG)
-        return max(
-            (
-                span.score
-                for span in scan.feed(text, last=True)
-                if span.score >= policy.threshold(span.rule)
-                and policy.action("prompt", span.rule) not in hidden
-            ),
-            default=0.0,
-        )
+        return [
+            span
+            for span in scan.feed(text, last=True)
+            if span.score >= policy.threshold(span.rule)
+            and policy.action("prompt", span.rule) not in hidden
+        ]
 
 
 class EncodedScan:
@@ -219,35 +249,70 @@ class EncodedScan:
     def __init__(self, owner: EncodedFilter, policy: Policy) -> None:
         self._owner = owner
         self._policy = policy
-        self._known: dict[str, tuple[float, float]] = {}  # runs that have been judged
+        self._known: dict[str, Verdict] = {}  # runs that have been judged
+        self._alone = 0  # how many were judged by themselves
+        self._said: dict[str, list[str]] = {}  # runs that wait to be judged together
+        self._waiting: list[tuple[str, int]] = []  # they again, and where each stands
+        self._size = 0
         self._text = "\n"  # begins with the character before what has not been read
         self._start = -1  # position of text[0] in the prompt
         self.settled = 0
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
         self._text += piece
+        quick = _quick_look(self._text)
         spans: list[Span] = []
         at = 1
-        while found := _next_run(self._text, at):
+        while found := _next_run(self._text, at, quick):
             start, end = found.span()
             if not last and end > len(self._text) - MARGIN and end - start < MAX_RUN:
                 at = start
                 break  # more of it may come
             end = min(end, start + MAX_RUN)
-            spans += self._judged(self._text[start:end], self._start + start)
+            spans += self._take(self._text[start:end], self._start + start)
             at = end
         else:
             at = len(self._text) if last else max(at, len(self._text) - MARGIN)
-        self.settled = self._start + at
+        if last:
+            spans += self._judge_waiting()
         self._text, self._start = self._text[at - 1 :], self._start + at - 1
+        self.settled = self._waiting[0][1] if self._waiting else self._start + 1
         return spans
 
-    def _judged(self, run: str, place: int) -> list[Span]:
-        if run not in self._known:
-            if len(self._known) >= KNOWN:
-                self._known.clear()
-            self._known[run] = self._owner.judge(run, self._policy)
-        attack, value = self._known[run]
-        end = place + len(run)
-        spans = [Span(place, end, ENCODED_ATTACK, round(attack, 3))] if attack else []
-        return [*spans, Span(place, end, ENCODED_VALUE, value)] if value else spans
+    def _take(self, run: str, place: int) -> list[Span]:
+        """A run that stands here: the findings that are certain now."""
+        verdict = self._known.get(run)
+        if verdict is None:
+            if run not in self._said:
+                said = self._owner.texts(run)
+                if self._alone < ALONE or not said:
+                    self._alone += bool(said)
+                    return _spans(run, place, self._learn(run, self._owner.judge(said, self._policy)))
+                self._said[run] = said
+                self._size += sum(map(len, said))
+            self._waiting.append((run, place))
+            enough = self._size >= GROUP or len(self._waiting) >= MOST
+            return self._judge_waiting() if enough else []
+        return _spans(run, place, verdict)
+
+    def _judge_waiting(self) -> list[Span]:
+        verdicts = self._owner.judge_together(list(self._said.values()), self._policy)
+        judged = dict(zip(self._said, verdicts, strict=True))
+        spans = [span for run, place in self._waiting for span in _spans(run, place, judged[run])]
+        for run, verdict in judged.items():
+            self._learn(run, verdict)
+        self._said, self._waiting, self._size = {}, [], 0
+        return spans
+
+    def _learn(self, run: str, verdict: Verdict) -> Verdict:
+        if len(self._known) >= KNOWN:
+            self._known.clear()
+        self._known[run] = verdict
+        return verdict
+
+
+def _spans(run: str, place: int, verdict: Verdict) -> list[Span]:
+    attack, value = verdict
+    end = place + len(run)
+    spans = [Span(place, end, ENCODED_ATTACK, round(attack, 3))] if attack else []
+    return [*spans, Span(place, end, ENCODED_VALUE, value)] if value else spans

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from sanitization.filters import Stage
+from sanitization.joining import Joiner
 from sanitization.policies import Policy
 from sanitization.rules import Category, Rule, declare
 from sanitization.spans import Action, Span
@@ -92,40 +93,61 @@ def _may_be_token(text: str) -> bool:
 
 class EdgeScan:
     """A text's way through one bounded pattern. Holds back as much as a match may be long. `may_match` is a
-    quick look: where it says no, there is no match.
+    quick look: where it says no, there is no match. `alike`: the same is done about all `rules`.
     """
 
     def __init__(
-        self, pattern: re.Pattern[str], may_match: Callable[[str], bool], rules: frozenset[str]
+        self,
+        pattern: re.Pattern[str],
+        may_match: Callable[[str], bool],
+        rules: frozenset[str],
+        *,
+        alike: bool = True,
     ) -> None:
         self._pattern = pattern
         self._may_match = may_match
         self._rules = rules
-        self._text = ""  # from one character before `settled` on, once there is one
+        self._text = ""  # from one character before what has not been read on, once there is one
         self._base = 0
+        self._read = 0  # position up to which everything has been found
+        self._joiner = Joiner(mixes=alike)
         self.settled = 0
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
         self._text += piece
         end = self._base + len(self._text)
-        sure = end if last else max(self.settled, end - LONGEST)
+        sure = end if last else max(self._read, end - LONGEST)
         spans = self._spans(sure) if self._may_match(self._text) else []
-        self.settled = max([sure, *(span.end for span in spans)])
-        kept = max(0, self.settled - self._base - 1)
+        if self._read < sure:
+            spans += self._keep(sure)
+        if last:
+            spans += self._joiner.close()
+        self.settled = self._joiner.settled(self._read)
+        kept = max(0, self._read - self._base - 1)
         self._text, self._base = self._text[kept:], self._base + kept
-        return [span for span in spans if span.rule in self._rules]
+        return spans
 
     def _spans(self, sure: int) -> list[Span]:
         """Every match that begins before `sure`."""
         spans = []
-        at = self.settled - self._base
-        while found := self._pattern.search(self._text, at):
-            start, at = self._base + found.start(), found.end()
+        while found := self._pattern.search(self._text, self._read - self._base):
+            start, end = self._base + found.start(), self._base + found.end()
             if start >= sure:
                 break
             rule = found.lastgroup or TOKEN
+            if rule not in self._rules:
+                spans += self._keep(end)
+                continue
+            spans += self._keep(start)
             taken_apart = f"{found[0][0]} {found[0][1:]}" if rule == TOKEN else ""
-            spans.append(Span(start, self._base + at, rule, 1.0, replacement=taken_apart))
+            spans += self._joiner.add(start, end, rule, taken_apart)
+            self._read = end
+        return spans
+
+    def _keep(self, end: int) -> list[Span]:
+        """Nothing is to be found from where it has been read to here."""
+        spans = self._joiner.keep(self._text[self._read - self._base : end - self._base])
+        self._read = end
         return spans
 
 
@@ -137,7 +159,8 @@ class HiddenTextFilter:
 
     def open_prompt(self, policy: Policy) -> EdgeScan | None:
         wanted = frozenset(rule for rule in self.rules if policy.action("prompt", rule) is not Action.OFF)
-        return EdgeScan(_HIDDEN, _may_hide, wanted) if wanted else None
+        done = {(policy.action("prompt", rule), policy.threshold(rule)) for rule in wanted}
+        return EdgeScan(_HIDDEN, _may_hide, wanted, alike=len(done) == 1) if wanted else None
 
     def open_answer(self, policy: Policy) -> None:
         return None

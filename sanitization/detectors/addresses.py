@@ -81,12 +81,9 @@ class IPv4(PatternDetector):
     def accept(self, candidate: str) -> int:
         return len(candidate) if _is_ip(candidate) else 0
 
-    def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
+    def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
         """All but those that are the end of an IPv6 address, which is one finding."""
-        found = super().find(text, start, limit)
-        while found is not None and _ends_ipv6(text, *found):
-            found = super().find(text, found[1], limit)
-        return found
+        return None if _ends_ipv6(text, begin, end) else (begin, end)
 
 
 class IPv6(PatternDetector):

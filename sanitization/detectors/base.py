@@ -11,9 +11,9 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import ClassVar
 
-from sanitization.matching import Searcher, Spans, compile_pattern
+from sanitization.matching import Cursor, Searcher, Spans, compile_pattern
 from sanitization.normalize import fold
-from sanitization.partial import beginnings, width
+from sanitization.partial import beginnings, is_led_by_one, width
 from sanitization.rules import Category, Rule
 from sanitization.spans import Action
 
@@ -28,6 +28,8 @@ MAX_CANDIDATE = 512
 # Every search costs what it is given, match or not, so such a search is given a window at a time.
 WINDOW = 8 * MAX_CANDIDATE
 
+
+_NAMED = re.compile(r"\(\?P<\w+>")
 
 Finder = Callable[[int, int], tuple[int, int] | None]
 
@@ -96,14 +98,18 @@ class PatternDetector(Detector):
     def __init__(self) -> None:
         longest = width(self.pattern)
         own = type(self)
-        self._judged = own.accept is not PatternDetector.accept or own.judge is not PatternDetector.judge
-        if self._judged and (longest is None or longest > MAX_CANDIDATE):
+        self.judged = own.accept is not PatternDetector.accept or own.judge is not PatternDetector.judge
+        if self.judged and (longest is None or longest > MAX_CANDIDATE):
             raise TypeError(f"{self.rule}: a pattern whose matches are judged needs an end")
         if longest is not None:
             self.reach = longest + 1
-        self._searcher = Searcher(self.pattern)
+        # Of a match behind one character of context, no group has to tell where it is: that costs several
+        # times the search.
+        self._lead = int(is_led_by_one(self.pattern))
+        self._searcher = Searcher(_NAMED.sub("(?:", self.pattern) if self._lead else self.pattern)
         self._groups = self._searcher.groups or {"": 0}
-        self._single = next(iter(self._groups)) if len(self._groups) == 1 else None
+        self._name, single = next(iter(self._groups.items()))
+        self._single = single if len(self._groups) == 1 else None
 
     @cached_property
     def _beginnings(self) -> Searcher:
@@ -117,61 +123,92 @@ class PatternDetector(Detector):
         """`accept` for patterns with several named groups: which one it was is evidence too."""
         return self.accept(candidate)
 
+    def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
+        """Which part of what was accepted is the finding; None if it is none after all."""
+        return begin, end
+
     def finder(self, text: str) -> Finder:
         own = type(self).find is not PatternDetector.find
-        return partial(self.find, text) if self._judged or own else self._reader(text)
-
-    def _reader(self, text: str) -> Finder:
-        """Without judging there is no bound on matches either, so each search is given all of the text."""
-        cursor = self._searcher.over(text)
-
-        def find(start: int, limit: int) -> tuple[int, int] | None:
-            spans = cursor.spans(start)
-            return None if spans is None or spans[0][0] >= limit else self._taken(spans)[1]
-
-        return find
+        return partial(self.find, text) if own else _Reader(self, text).find
 
     def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
-        if not self._judged:
-            return self._reader(text)(start, limit)
-        while start < limit:
-            base = max(0, start - 1)  # one character for what a pattern asks about its left side
-            window = text[base : base + WINDOW]
-            rest = base + len(window) == len(text)
-            # What begins behind this could reach out of the window.
-            certain = len(text) if rest else base + len(window) - MAX_CANDIDATE - 1
-            if found := self._find_in(window, start - base, min(certain, limit) - base):
-                return base + found[0], base + found[1]
-            if rest or certain >= limit:
-                return None
-            start = certain
-        return None
+        return _Reader(self, text).find(start, limit)
 
-    def _find_in(self, window: str, start: int, limit: int) -> tuple[int, int] | None:
-        """The first finding whose match begins in [start, limit) of a window."""
-        cursor = self._searcher.over(window)
-        while start < limit:
-            spans = cursor.spans(start)
-            if spans is None or spans[0][0] >= limit:
-                return None
-            group, (begin, end) = self._taken(spans)
-            if length := self.judge(group, window[begin:end]):
-                return begin, begin + length
-            start = spans[0][0] + 1
-        return None
+    def over(self, text: str) -> Cursor:
+        """For many searches of one text, each from further on."""
+        return self._searcher.over(text)
 
-    def _taken(self, spans: Spans) -> tuple[str, tuple[int, int]]:
-        """The group that tells where the value is. Groups are alternatives; others lie at -1."""
+    def place(self, spans: Spans) -> tuple[str, int, int]:
+        """The group that tells where the value of a match is, and where."""
         if self._single is not None:
-            return self._single, spans[self._groups[self._single]]
-        span, group = max((spans[number], name) for name, number in self._groups.items())
-        return group, span
+            begin, end = spans[self._single]
+            return self._name, begin + self._lead, end
+        # Groups are alternatives; others lie at -1.
+        (begin, end), group = max((spans[number], name) for name, number in self._groups.items())
+        return group, begin, end
 
     def hold(self, text: str, start: int) -> int:
         if self.reach is not None:
             start = max(start, len(text) - self.reach)
         found = self._beginnings.start(text, start)
         return len(text) if found < 0 else found
+
+
+class _Reader:
+    """What a detector finds in one text, from places that never go back.
+
+    Without judging there is no bound on matches, so each search is given all of the text. Else it is given a
+    window, and what begins in it before `_sure` ends in it too.
+    """
+
+    def __init__(self, detector: PatternDetector, text: str) -> None:
+        self._detector = detector
+        self._text = text
+        self._base = self._sure = 0
+        self._window = ""
+        self._cursor: Cursor | None = None
+        self._known: dict[str, tuple[str, int]] = {}
+
+    def _over(self, start: int) -> Cursor:
+        """The cursor of a window in which a search can begin here."""
+        size = len(self._text)
+        if self._detector.judged:
+            # One character more, for what a pattern asks about its left side.
+            self._base = max(0, start - 1)
+            size = WINDOW
+        self._window = self._text[self._base : self._base + size]
+        stop = self._base + len(self._window)
+        self._sure = stop if stop == len(self._text) else stop - MAX_CANDIDATE - 1
+        self._cursor = self._detector.over(self._window)
+        self._known.clear()
+        return self._cursor
+
+    def find(self, start: int, limit: int) -> tuple[int, int] | None:
+        detector, cursor = self._detector, self._cursor
+        while start < limit:
+            if cursor is None or start >= self._sure:
+                cursor = self._over(start)
+            base = self._base
+            spans = cursor.spans(start - base)
+            if spans is None or base + spans[0][0] >= min(self._sure, limit):
+                start = min(self._sure, limit)
+                continue
+            group, begin, end = detector.place(spans)
+            length = self._accepted(group, self._window[begin:end]) if detector.judged else end - begin
+            if not length:
+                start = base + spans[0][0] + 1
+                continue
+            start = base + begin + length
+            if (found := detector.narrowed(self._text, base + begin, start)) is not None:
+                return found
+        return None
+
+    def _accepted(self, group: str, candidate: str) -> int:
+        """`judge`, once for each candidate: hostile texts repeat the same one in every few characters."""
+        known = self._known.get(candidate)
+        if known is None or known[0] != group:
+            known = self._known[candidate] = group, self._detector.judge(group, candidate)
+        return known[1]
 
 
 # A placeholder says what was there, not what stands behind it; its beginning may lie before LOOKBACK.

@@ -162,15 +162,12 @@ class Phone(PatternDetector):
         r"|[㐀-鿿가-힣] ?1[3-9]\d{9}(?:[^A-Za-z0-9]|$)"
     )
 
-    def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
+    def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
         """A match begins with one character of context, and perhaps words. Named groups, which would tell
         them from the number, cost several times the search.
         """
-        found = super().find(text, start, limit)
-        if found is None:
-            return None
-        number = _START.search(text, found[0] + 1, found[1])
-        return None if number is None else (number.start(), found[1])
+        number = _START.search(text, begin + 1, end)
+        return None if number is None else (number.start(), end)
 
     def accept(self, candidate: str) -> int:
         first, last = _START.search(candidate, 1), _LAST.search(candidate)

@@ -104,13 +104,13 @@ class SpelledEmail(PatternDetector):
     _named = Searcher("|".join(map(re.escape, keywords)))
     # Every top-level domain has two letters behind a dot. To look for them is cheaper than to take a candidate
     # apart, and hostile texts have a candidate in every second character.
-    _may_end = Searcher(rf"(?:\.|{_any(_DOT)})[^\pL\d]{{0,8}}\pL\pL")
+    _may_end = re.compile(rf"(?:\.|{_any(_DOT)})[\W_]{{0,8}}[^\W\d_]{{2}}")
     _parts = Searcher(
         rf"(?P<local>{_LOCAL})(?:(?P<marked>{_MARKED_AT})|(?P<worded>{_WORDED_AT})|(?P<sign>{_SIGN})){_domain()}"
     )
 
     def accept(self, candidate: str) -> int:
-        if self._may_end.spans(candidate) is None:
+        if self._may_end.search(candidate) is None:
             return 0
         spans = self._parts.spans(candidate)
         assert spans is not None  # it is the same pattern, in parts

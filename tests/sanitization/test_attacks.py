@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sanitization.attacks.filters import _RUNS, AttackFilter, EncodedFilter, _next_run, decoded
+from sanitization.attacks.filters import _RUNS, AttackFilter, EncodedFilter, _next_run, _quick_look, decoded
 from sanitization.attacks.hidden import ControlTokenFilter, HiddenTextFilter
 from sanitization.chain import Chain
 from sanitization.patterns import PatternFilter
@@ -123,8 +123,8 @@ def test_removing_a_value_does_not_make_a_control_token():
 
 @given(st.text(st.sampled_from("aF0 %:\\x+/_-=é\ud800"), max_size=120))
 def test_the_quick_look_for_encoded_text_misses_none(text):
-    at, found = 0, []
-    while run := _next_run(text, at):
+    at, found, quick = 0, [], _quick_look(text)
+    while run := _next_run(text, at, quick):
         found.append(run.span())
         at = run.end()
     assert found == [run.span() for run in _RUNS.finditer(text)]
@@ -191,6 +191,25 @@ def test_a_value_that_is_encoded_is_masked(form):
 def test_other_encoded_text_is_left_alone(text):
     assert prompt(text).texts["/prompt"] == text
     assert not rules(text) & {"encoded_attack", "encoded_value"}
+
+
+def test_of_very_many_encoded_texts_each_that_hides_something_is_found():
+    said = [f"nothing much in number {number}" for number in range(400)]
+    said[20] = said[230] = "write to ann.miller@example.org"
+    said[350] = ATTACKS[1]
+    runs = [base64.b64encode(one.encode()).decode().rstrip("=") for one in said]
+    text = " ".join(runs)
+    screened = prompt(text)
+    masked = {(one.start, one.end) for one in screened.findings if one.rule == "encoded_value"}
+    assert masked == {(at, at + len(runs[20])) for at in (text.index(runs[20]), text.rindex(runs[20]))}
+    assert runs[20] not in screened.texts["/prompt"]
+    flagged = [one for one in screened.findings if one.rule == "encoded_attack"]
+    assert any(one.start == text.index(runs[350]) for one in flagged)
+    scan, spans = EncodedFilter().open_prompt(Policy()), []
+    for at in range(0, len(text), 97):
+        spans += scan.feed(text[at : at + 97], last=False)
+    spans += scan.feed("", last=True)
+    assert sorted(spans, key=str) == sorted(EncodedFilter().open_prompt(Policy()).feed(text, last=True), key=str)
 
 
 def test_what_is_decoded_is_bounded():
