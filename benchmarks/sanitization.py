@@ -37,6 +37,7 @@ from sanitization.policies import Policy
 SEED = 20_261_124
 VALUES_ALONE = ("sanitization.patterns.PatternFilter",)
 SCORER_ALONE = ("sanitization.attacks.filters.AttackFilter",)
+ENGLISH, OTHER_SCRIPTS, PRESIDIO = "English", ("Russian", "Persian", "Chinese"), "presidio"
 TIMES_SLOWER = 40  # what Presidio's patterns are to be at least
 MOST_ASCII, MOST_OTHER, MOST_SCORER = 150, 600, 250
 MANY_LABELS = 25
@@ -105,10 +106,16 @@ def print_speed(rows: Sequence[dict[str, Any]]) -> None:
         lines.append([row["kind"], row["characters"], *(took[name] for name in names), *times])
     print("\nSpeed, µs of processor time for 1,024 characters, median of texts that are all different")
     print(figures.table(head, lines))
-    print(
-        f"  wanted: PII and secrets {MOST_ASCII} or less on English, {MOST_OTHER} on other scripts; attack "
-        f"scorer {MOST_SCORER} or less; presidio {TIMES_SLOWER} times slower or more"
-    )
+    for row in rows:
+        took, what = row["microseconds"], f"{row['kind']}, {row['characters']} characters"
+        if row["kind"] == ENGLISH:
+            print(figures.bar(f"{what}: PII and secrets", took["values"], most=MOST_ASCII))
+            print(figures.bar(f"{what}: attack scorer", took["scorer"], most=MOST_SCORER))
+            if PRESIDIO in took:
+                times = took[PRESIDIO] / took["values"]
+                print(figures.bar(f"{what}: Presidio's patterns, times slower", times, least=TIMES_SLOWER))
+        elif row["kind"] in OTHER_SCRIPTS:
+            print(figures.bar(f"{what}: PII and secrets", took["values"], most=MOST_OTHER))
 
 
 def print_hostile(cases: Sequence[hostile.Case], size: int) -> None:
@@ -116,20 +123,22 @@ def print_hostile(cases: Sequence[hostile.Case], size: int) -> None:
     print(f"\nHostile texts of {size // 2:,} and {size:,} characters")
     head = ["text", "direction", "half, s", "whole, s", "growth", "delay, ms", "misses"]
     print(figures.table(head, [case.row(scale) for case in cases]))
-    missing = sum(bool(case.misses(scale)) for case in cases)
-    print(
-        f"  wanted: {hostile.MOST_SECONDS * scale:.2g} s, growth {hostile.MOST_GROWTH}, delay "
-        f"{hostile.MOST_DELAY * 1000:.0f} ms at most; {missing} of {len(cases)} miss something"
-    )
+    slow, grown = max(case.full for case in cases), max(case.growth for case in cases)
+    delay = max(case.delay for case in cases)
+    print(figures.bar("seconds for the slowest", slow, most=hostile.MOST_SECONDS * scale))
+    print(figures.bar("growth from half to whole", grown, most=hostile.MOST_GROWTH))
+    print(figures.bar("milliseconds that another thread waited", delay * 1000, most=hostile.MOST_DELAY * 1000))
+    print(figures.bar("texts that were given up", sum(case.withheld for case in cases), most=0))
 
 
 def print_tail(found: tail.Tail) -> None:
     print(
-        f"\nHeld back of a streamed answer, plain English in tokens of four characters: median "
-        f"{found.median:g} characters, at most {found.longest}; mean delay {found.mean_delay:.2f} tokens"
-        f"\n  wanted: median {tail.MOST_CHARACTERS} characters or less, under {tail.MOST_TOKENS:g} tokens"
-        f"\nTo take a token through the whole answer chain costs {found.microseconds:.0f} µs"
+        f"\nHeld back of a streamed answer, plain English in tokens of four characters: at most "
+        f"{found.longest} characters; to take a token through the whole answer chain costs "
+        f"{found.microseconds:.0f} µs"
     )
+    print(figures.bar("median of the characters that are held", found.median, most=tail.MOST_CHARACTERS))
+    print(figures.bar("tokens that a character waits for, in the mean", found.mean_delay, most=tail.MOST_TOKENS))
 
 
 def print_accuracy(file: str, texts: int, results: dict[str, accuracy.Accuracy]) -> None:
@@ -245,7 +254,7 @@ def _accuracy(files: Sequence[Path], chain: Chain, peers: Peers | None) -> dict[
 
 def _hostile(chain: Chain, size: int) -> list[dict[str, object]]:
     cases = []
-    for name in hostile.PIECES:
+    for name in hostile.NAMES:
         for direction in ("prompt", "answer"):
             _progress(f"hostile: {name}, {direction}")
             cases.append(hostile.measure(chain, Policy(), direction, name, size))

@@ -107,6 +107,8 @@ def fold(text: str) -> tuple[str, list[int] | None]:
     """The folded text, without reading character references, and where each of its characters stood; None
     where every one kept its place.
     """
+    if text.isascii() and text.isprintable():
+        return text, None
     runs = list(_runs(text))
     if len(runs) == 1 and runs[0][0] == 0 and len(runs[0][1]) == len(text):
         return runs[0][1], None

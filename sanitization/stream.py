@@ -183,7 +183,8 @@ class Stage:
         self.consumed = end = start + len(original)
         self._emitted = out_end = out_start + len(new)
         self.edits.add(start, end, out_start=out_start, out_end=out_end)
-        self.found += [(one, (out_start, out_end)) for one in group]
+        place = (out_start, out_end)
+        self.found += [(one, place) for one in group]
         return new
 
     def _quote(self, at: int) -> str:
@@ -192,9 +193,11 @@ class Stage:
         return edges.quote_behind_key(self._before(at)) or ('"' if at_element else "")
 
     def _blocks(self, group: Sequence[Found]) -> bool:
-        found = any(one.action is Action.BLOCK for one in group)
-        self.blocked = self.blocked or found
-        return found and self._ruling.ends_at_block
+        for one in group:
+            if one.action is Action.BLOCK:
+                self.blocked = True
+                return self._ruling.ends_at_block
+        return False
 
     def _close(self, group: Sequence[Found], start: int) -> None:
         """The text ends before this group."""

@@ -24,6 +24,13 @@ def ratio(ours: float, theirs: float) -> float | None:
     return theirs / ours if ours else None
 
 
+def bar(what: str, value: float, *, most: float | None = None, least: float | None = None) -> str:
+    """A line that says whether a figure is as it should be."""
+    met = (most is None or value <= most) and (least is None or value >= least)
+    wanted = f"{most:g} or less" if most is not None else f"{least:g} or more"
+    return f"  {'met' if met else 'missed':<6}  {what}: {_shown(float(value))}, wanted {wanted}"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     """Columns of a plain text table: the first to the left, the others to the right."""
     cells = [list(head), *([_shown(cell) for cell in row] for row in rows)]

@@ -3,6 +3,7 @@ Texts made to be expensive: one short piece again and again. What counts is that
 twice the time, and that nothing else in the process has to wait long meanwhile.
 """
 
+import base64
 import threading
 import time
 from collections.abc import Callable
@@ -54,21 +55,59 @@ PIECES = {
     "zero-width": "\u200b",
     "escapes": "\x1b[",
     "addresses": "a@b.co ",
+    "spelled addresses": "ann%40corp.com ",
+    "nearly addresses": "a [at] b.",
+    "nearly addresses in words": "a@b dot ",
+    "tildes": "~~~",
+    "links with a query": "[a](http://x?y)",
+    "control tokens": "<|im_start|>",
+    "bidi": "\u202e",
+    "bidi and text": "\u202ea",
+    "encoded": "%41%42",
 }
+NUMBERED = {
+    "different addresses": "a{:x}@b.co ",
+    "different calls": "call {:07d} ",
+    "different digits": "{0}-{0} ",
+}
+# Encoded texts of which none is like another.
+ENCODED = {"different base64": "base64", "different hexadecimal": "hex"}
 # What the issue asks for.
 MOST_SECONDS, MOST_GROWTH, MOST_DELAY = 2.0, 2.5, 0.1
 _TICK = 0.001
 
 
-def text_of(piece: str, size: int) -> str:
-    return (piece * (size // len(piece) + 1))[:size]
+NAMES = (*PIECES, *NUMBERED, *ENCODED)
+
+
+def text_of(name: str, size: int) -> str:
+    if name in PIECES:
+        piece = PIECES[name]
+        return (piece * (size // len(piece) + 1))[:size]
+    if name in NUMBERED:
+        return _grown(lambda number: NUMBERED[name].format(number * 7919 % 9_999_991), size)
+    return _grown(lambda number: _encoded(ENCODED[name], f"hello number {number} "), size)
+
+
+def _grown(part: Callable[[int], str], size: int) -> str:
+    """As many of these parts as make so many characters."""
+    parts, length = [], 0
+    while length < size:
+        parts.append(part(len(parts)))
+        length += len(parts[-1])
+    return "".join(parts)[:size]
+
+
+def _encoded(form: str, text: str) -> str:
+    data = text.encode()
+    return (data.hex() if form == "hex" else base64.b64encode(data).decode().rstrip("=")) + " "
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One kind of text in one direction. Processor seconds of the thread that works, so that other programs
-    do not count; `delay`, by the clock, is the longest that another thread of the process waited for its
-    turn. `withheld`: the chain gave up and let nothing out.
+    do not count; `delay` is the longest that another thread of the process waited for its turn, as far as this
+    one worked meanwhile. `withheld`: the chain gave up and let nothing out.
     """
 
     name: str
@@ -101,10 +140,13 @@ class Case:
 
 
 class Watch:
-    """A thread that wants its turn every millisecond, and remembers the longest it had to wait for it."""
+    """A thread that wants its turn every millisecond, and remembers the longest that it had to wait for it
+    while the thread that made this worked: what another program takes of the machine does not count.
+    """
 
     def __init__(self) -> None:
         self.longest = 0.0
+        self._worker = time.pthread_getcpuclockid(threading.get_ident())
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -118,12 +160,12 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        last = time.perf_counter()
+        last, worked = time.perf_counter(), time.clock_gettime(self._worker)
         while not self._done.is_set():
             time.sleep(_TICK)
-            now = time.perf_counter()
-            self.longest = max(self.longest, now - last - _TICK)
-            last = now
+            now, working = time.perf_counter(), time.clock_gettime(self._worker)
+            self.longest = max(self.longest, min(now - last - _TICK, working - worked))
+            last, worked = now, working
 
 
 def measure(chain: Chain, policy: Policy, direction: str, name: str, size: int) -> Case:
@@ -135,8 +177,8 @@ def measure(chain: Chain, policy: Policy, direction: str, name: str, size: int) 
         else:
             chain.open_answer(policy, Placeholders()).whole(text)
 
-    half, _, gave_up = _timed(work, text_of(PIECES[name], size // 2))
-    full, delay, gave_up_too = _timed(work, text_of(PIECES[name], size))
+    half, _, gave_up = _timed(work, text_of(name, size // 2))
+    full, delay, gave_up_too = _timed(work, text_of(name, size))
     return Case(name, direction, half, full, delay, gave_up or gave_up_too)
 
 

@@ -114,7 +114,7 @@ _SPACED_END = r"(?:[^A-Za-z0-9 -]|[ -](?:[^0-9]|$)|$)"
 _END = r"(?:[^A-Za-z0-9-]|-(?:[^0-9]|$)|$)"
 
 _START = re.compile(r"[+(\d]")
-_LAST = re.compile(r"\d\D*\Z")
+_LETTER = re.compile(r"[^\W\d_]")
 _EXTENSION = re.compile(_EXT[:-1] + r"\Z")
 _GAPS = re.compile(r"[ ()./-]+")
 _SHAPE = re.compile("|".join(_SHAPES))
@@ -170,10 +170,12 @@ class Phone(PatternDetector):
         return None if number is None else (number.start(), end)
 
     def accept(self, candidate: str) -> int:
-        first, last = _START.search(candidate, 1), _LAST.search(candidate)
-        if first is None or last is None:
+        first, end = _START.search(candidate, 1), len(candidate)
+        while end and not candidate[end - 1].isdigit():
+            end -= 1
+        if first is None or not end:
             return 0
-        begin, end = first.start(), last.start() + 1
+        begin = first.start()
         number = candidate[begin:end]
         told = any(map(str.isalpha, candidate[1:begin]))
         if candidate[0] >= "\u3400" and number.isdigit() and not told:
@@ -198,7 +200,9 @@ def _length(number: str, *, told: bool, whole: bool) -> int:
         gaps = [gap.start() for gap in _GAPS.finditer(number) if gap.start()]
         ends = [*gaps[:_MAX_GROUPS], *([len(number)] if len(gaps) < _MAX_GROUPS else [])]
     for end in reversed(ends):
-        text = _EXTENSION.sub("", number[:end]) if end == len(number) else number[:end]
+        text = number[:end]
+        if end == len(number) and _LETTER.search(number):
+            text = _EXTENSION.sub("", number)
         digits = text.translate(_UNDIGITS)
         if not 6 <= len(digits) <= 18 or text.count("(") != text.count(")"):
             continue

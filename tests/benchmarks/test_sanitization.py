@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -74,8 +75,8 @@ def test_values_are_such_that_they_are_found():
 
 
 def test_a_hostile_text_has_the_size_that_was_asked_for():
-    for piece in hostile.PIECES.values():
-        assert len(hostile.text_of(piece, 1000)) == 1000
+    for name in hostile.NAMES:
+        assert len(hostile.text_of(name, 1000)) == 1000
 
 
 def test_a_case_says_which_bars_it_misses():
@@ -91,6 +92,17 @@ def test_a_watch_sees_what_keeps_it_waiting():
     with hostile.Watch() as watch:
         sum(range(3_000_000))  # in C, without a moment for anybody else
     assert watch.longest > 0.005
+
+
+def test_a_watch_does_not_count_what_other_programs_take():
+    with hostile.Watch() as watch:
+        time.sleep(0.05)  # as if the machine had been somebody else's meanwhile
+    assert watch.longest < 0.01
+
+
+def test_bars_say_whether_they_are_met():
+    assert figures.bar("English", 120.0, most=150) == "  met     English: 120, wanted 150 or less"
+    assert figures.bar("Presidio", 27.0, least=40) == "  missed  Presidio: 27.0, wanted 40 or more"
 
 
 def test_what_is_held_back_is_counted_in_characters_and_tokens():
@@ -171,7 +183,7 @@ def test_the_stretches_that_became_asterisks_are_found():
 
 
 def test_a_short_run_prints_every_table_and_writes_the_same_figures(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(hostile, "PIECES", {"brackets": "[", "tags": "<b>"})
+    monkeypatch.setattr(hostile, "NAMES", ("nested brackets", "nested tags"))
     file, labels = tmp_path / "figures.json", tmp_path / "labels.jsonl"
     labels.write_text(json.dumps({"text": "mail ann@example.com", "spans": [[5, 20, "EMAIL_ADDRESS"]]}))
     arguments = ["--quick", "--without-peers", "--blocks", "1", "--hostile-size", "2000", "--json", str(file)]
