@@ -15,9 +15,10 @@ Case stays: patterns say whether it matters to them.
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import unescape
 from html.entities import html5
+from itertools import accumulate
 
 from sanitization.lookalikes import LOOKALIKES
 
@@ -205,6 +206,14 @@ class Normalized:
         """Where what text[index] stands for ended in the original."""
         place = self.place(index)
         return place + self._long.get(place, 1)
+
+    def is_parted(self, begin: int, end: int, parts: Sequence[int]) -> bool:
+        """Whether text[begin:end] is in groups of these lengths, with something that nobody sees between them
+        and nowhere else: soft hyphens in the place of hyphens.
+        """
+        places = [self.place(at) for at in range(begin, end)]
+        gaps = [at for at in range(1, len(places)) if places[at] - places[at - 1] > 1]
+        return sum(parts) == end - begin and gaps == list(accumulate(parts[:-1]))
 
     def drop(self, count: int) -> None:
         """Forgets the first `count` characters."""

@@ -210,6 +210,8 @@ class DetectorScan:
         while found := find(start, limit):
             begin, start = found
             score = detector.rate(copy.text, begin)
+            if detector.parts and score < detector.alone and copy.is_parted(begin, start, detector.parts):
+                score = detector.alone
             if number in self._plan.told and score < detector.score:
                 start = begin + 1  # nothing: where no such word is near, nobody has even looked
                 continue

@@ -39,6 +39,7 @@ class Detector:
 
     `keywords`, lower case: no match without one of them in the text; empty when there is none to name.
     `needs` is an RE2 pattern for the same purpose where words do not do: no match without one of its own.
+    `parts` are the lengths of the groups of a number that is written in groups: what nobody sees may part them.
     `form_of` is the detector that has the rule, where this one only knows other ways to write the same.
     """
 
@@ -51,6 +52,8 @@ class Detector:
     score: ClassVar[float] = 0.9
     keywords: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[str] = ""
+    parts: ClassVar[tuple[int, ...]] = ()
+    alone: ClassVar[float] = 0.0  # the best score without a word that tells, where there is one
 
     @classmethod
     def as_rule(cls) -> Rule:
@@ -225,7 +228,6 @@ class ContextualDetector(PatternDetector):
     context: ClassVar[tuple[str, ...]] = ()
     score = 0.85
     weak: ClassVar[float] = 0.3
-    alone: ClassVar[float] = 0.0  # the best score without such a word, where that is more than `weak`
 
     def __init_subclass__(cls) -> None:
         # As they read: a Cyrillic word folds to other letters when it is in capitals.

@@ -1,6 +1,13 @@
 """US social security numbers, which every other detector of numbers has to leave alone."""
 
+import re
+
 from sanitization.detectors.base import ContextualDetector
+
+_GAP = r"(?: ?[ ._/-] ?|--|-?[\n\t])?"
+_GROUPS = re.compile(rf"\d{{3}}({_GAP})\d\d({_GAP})\d{{4}}")
+# Both gaps are the same one of these in nothing else.
+_TELLING = frozenset({"-", "--", "."})
 
 
 class UsSsn(ContextualDetector):
@@ -14,12 +21,14 @@ class UsSsn(ContextualDetector):
     rule = "us_ssn"
     aliases = ("US_SSN",)
     context = ("ssn", "social security", "social-security", "ss#", "soc sec")
+    version = 2
     alone = 0.85
+    parts = (3, 2, 4)
     pattern = (
         r"(?:[^A-Za-z0-9.-]|[^0-9]\.)"
-        r"(?P<value>\d{3}(?: ?[ ._/-] ?)?\d{2}(?: ?[ ._/-] ?)?\d{4})(?:[^A-Za-z0-9-]|-(?:[^0-9]|$)|$)"
+        rf"(?P<value>\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{4}})(?:[^A-Za-z0-9-]|-(?:[^0-9]|$)|$)"
     )
-    needs = r"\d{3} ?[ ._/-]? ?\d\d"
+    needs = rf"\d{{3}}{_GAP}\d\d"
 
     def accept(self, candidate: str) -> int:
         digits = "".join(char for char in candidate if char.isdigit())
@@ -30,6 +39,7 @@ class UsSsn(ContextualDetector):
 
     def rate(self, text: str, begin: int) -> float:
         score = super().rate(text, begin)
-        gaps = text[begin + 3], text[begin + 6]
-        separated = gaps in (("-", "-"), (".", ".")) or text.startswith(" - ", begin + 3)
+        found = _GROUPS.match(text, begin)
+        gaps = {gap.strip() for gap in found.groups()} if found else set()
+        separated = len(gaps) == 1 and gaps <= _TELLING
         return self.alone if score < self.score and separated else score

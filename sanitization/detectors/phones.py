@@ -49,7 +49,10 @@ _LINKS = (
 )
 
 _EXT = r"(?:[ ,;]{0,2}(?i:x|ext\.?|extn\.?|extension|доб\.?)[ :.=]{0,2}\d{1,6})?"
-_GAP = r"[ ()./-]{0,4}"  # `) - ` is the longest
+_GAP = r"(?:[ ()./_-]{0,4}|-\n)"  # `) - ` is the longest
+# A hyphen, however it is set; and a number that was broken into lines or columns.
+_HYPHEN = r"(?: ?[_-] ?|--|-\n)"
+_BROKEN = r"\d{2,5}(?:-?[\n\t]\d{2,5}){2,4}"
 _NUMBER = rf"[+(]{{0,2}}\d(?:{_GAP}\d){{5,16}}{_EXT}"
 _BREAK = r"[^A-Za-z0-9\n+(]{1,3}"
 
@@ -75,8 +78,8 @@ _TELLS = r"[ \t-]{0,2}[(-]?(?i:office|fax|mobile|cell|home|work|phone|tel)[ \t]{
 # numbers (tests/sanitization/test_phones.py).
 _SHAPES = (
     # North America
-    rf"(?:0{{0,2}}1[ .-])?\(\d{{3}}\)[ -]?\d{{3}}[ .-]\d{{4}}{_EXT}",
-    rf"(?:0{{0,2}}1[ .-])?(?:\d{{3}}-\d{{3}}-|\d{{3}}\.\d{{3}}\.)\d{{4}}{_EXT}",
+    rf"(?:0{{0,2}}1(?:[ .]|{_HYPHEN}))?\(\d{{3}}\)(?: {{1,2}}|{_HYPHEN})?\d{{3}}(?:[ .]|{_HYPHEN})\d{{4}}{_EXT}",
+    rf"(?:0{{0,2}}1(?:[ .]|{_HYPHEN}))?(?:\d{{3}}{_HYPHEN}\d{{3}}{_HYPHEN}|\d{{3}}\.\d{{3}}\.)\d{{4}}{_EXT}",
     # Russia, Kazakhstan, Belarus; then the same without the first digit, Turkey, Ukraine, Poland
     r"[78][ -]?\(?[3-9]\d{2}\)?[ -]?\d{3}[ -]\d{2}[ -]\d{2}",
     r"8 0\d{2} \d{3}-\d{2}-\d{2}",
@@ -100,7 +103,7 @@ _SPACED_SHAPES = (
     r"(?:33|55|56|81) \d{4} \d{4}",
     r"0[1-9]\d \d{3} \d{3}",
 )
-_AREA = r"\(\d{1,5}\)(?: ?- ?| )?\d{2,8}(?:(?: ?- ?| )\d{2,5}){0,3}"
+_AREA = rf"\(\d{{1,5}}\)(?:{_HYPHEN}| {{1,2}})?\d{{2,8}}(?:(?:{_HYPHEN}| )\d{{2,5}}){{0,3}}"
 _SHAPED = "|".join((*_SHAPES, _AREA))
 _SPACED = "|".join(_SPACED_SHAPES)
 _INTERNATIONAL = rf"(?:\(?\+|\(?00)\(?[1-9](?:{_GAP}\d){{5,16}}{_EXT}"
@@ -116,7 +119,7 @@ _END = r"(?:[^A-Za-z0-9-]|-(?:[^0-9]|$)|$)"
 _START = re.compile(r"[+(\d]")
 _LETTER = re.compile(r"[^\W\d_]")
 _EXTENSION = re.compile(_EXT[:-1] + r"\Z")
-_GAPS = re.compile(r"[ ()./-]+")
+_GAPS = re.compile(r"[ ()./_\n\t-]+")
 _SHAPE = re.compile("|".join(_SHAPES))
 _SPACED_SHAPE = re.compile(_SPACED)
 # As the codes of American towns and of many other things, and as thousands.
@@ -133,7 +136,7 @@ _YEARS = re.compile(r"(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d")
 _SSN = re.compile(r"\d{3}-\d{2}-\d{4}")
 _PAIRS = re.compile(r"\d\d(?:[ ./-]\d\d)*")
 _MORE = re.compile(r"[.-]\d")
-_UNDIGITS = {ord(char): None for char in " ()./-+"}
+_UNDIGITS = {ord(char): None for char in " ()./_\n\t-+"}
 _MAX_GROUPS = 8
 _KINDS = (
     "fixed_line",
@@ -153,9 +156,9 @@ class Phone(PatternDetector):
     rule = "phone"
     aliases = ("PHONE_NUMBER",)
     score = 0.75
-    version = 2
+    version = 3
     pattern = (
-        rf"[^A-Za-z0-9.+(](?:{_TOLD}{_NUMBER}(?:[^A-Za-z0-9]|$)|{_NUMBER}{_TELLS})"
+        rf"[^A-Za-z0-9.+(](?:{_TOLD}(?:{_NUMBER}|{_BROKEN})(?:[^A-Za-z0-9]|$)|{_NUMBER}{_TELLS})"
         rf"|(?:[^A-Za-z0-9.]|[^0-9]\.){_INTERNATIONAL}{_END}"
         rf"|[^A-Za-z0-9.+(_#$-](?:(?:{_SHAPED}){_END}|{_TRUNK}{_END})"
         rf"|(?:[^A-Za-z0-9 .+(_#$-]|[^0-9] )(?:{_SPACED}){_SPACED_END}"
