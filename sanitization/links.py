@@ -58,6 +58,7 @@ _WHOLE_IMAGE = compile_pattern(_IMAGE)
 _IMAGE_BEGINNING = compile_pattern(rf"(?:{beginnings(_IMAGE)})\z")
 _IMAGE_ADDRESS = re.compile(r"\]\(<?(https?://[^\s<>()]+)")
 MAX_IMAGE = 2_200
+_MAY_BEGIN = re.compile(r"[!\]]")
 # Where a link's address or an image may begin.
 _STOPS = r"!(?:\[|\Z)|\](?:[(:]|\Z)"
 
@@ -250,7 +251,11 @@ class LinkScan:
             self._code.previous = text[at - 1]
         self._start += at
         self._text = text[at:]
-        self.settled = self._joiner.settled(self._start)
+        # Nothing that is taken begins before one of these: other text may leave before it is known what it is.
+        undecided = _MAY_BEGIN.search(self._text)
+        self.settled = self._joiner.settled(
+            self._start + (undecided.start() if undecided else len(self._text))
+        )
         return spans
 
     def _judge(self, text: str, at: int, *, last: bool) -> tuple[int, Span | None] | None:

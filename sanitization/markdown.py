@@ -25,10 +25,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 
-# Any line that some container could make a fence: marks and blanks, list numbers, then the run. No renderer
-# goes into hundreds of containers, and a line of nothing but marks would be held for ever.
+# Any line that some container could make a fence: marks and blanks, list numbers, then the run. Letters of any
+# script are none of that. No renderer goes into hundreds of containers, and a line of nothing but marks would be held for ever.
 MAX_MARKS = 512
-_MARKS = r"(?:[^A-Za-z0-9`~<\r\n]++|[0-9]{1,9}[.)])*+"
+_MARKS = r"(?:(?:[^\w`~<\r\n]|_)++|[0-9]{1,9}[.)])*+"
 _FENCE_LINE = re.compile(rf"{_MARKS}(?:```|~~~)")
 _FENCE_BEGINNING = re.compile(rf"{_MARKS}(?:[0-9]{{1,9}}|``?|~~?)?\Z")
 _FENCE_PARTS = re.compile(r"([^`~]*)(`{3,}|~{3,})(.*)", re.DOTALL)

@@ -7,8 +7,15 @@ from sanitization.detectors.base import PatternDetector
 
 # Letters beyond ASCII, by block, without the punctuation and symbols between them: RE2 knows \pL, but
 # Python's parser, which derives the streaming form of every pattern, does not.
-LETTERS = "À-ÖØ-öø-ɏͰ-῿Ⰰ-ⷿ぀-퟿豈-﷏"
+SPACED = (
+    "\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u0dff\u10a0-\u177f\u1800-\u1fff\u2c00-\u2dff"
+    "\ua000-\ud7ff\ufb00-\ufdcf"
+)
+# Scripts without blanks between words: what stands before a sign is a sentence, of which a name is the end.
+UNSPACED = "\u0e00-\u109f\u1780-\u17ff\u3040-\u9fff\uf900-\ufaff"
+LETTERS = SPACED + UNSPACED
 NAME = f"A-Za-z0-9{LETTERS}"
+LONGEST_UNSPACED = 16
 
 
 # What stands before the IPv4 tail of an IPv6 address, and the character before that.
@@ -17,7 +24,11 @@ _IPV6_FRONT = re.compile(r"[^A-Za-z0-9:.\]]([0-9A-Fa-f:]{2,39})\Z")
 
 
 _LONGEST_LOCAL = 128
-_ATOM = rf"[{NAME}][{NAME}_.!#$%&'*+^~-]{{0,{_LONGEST_LOCAL - 1}}}"
+_MARKS = "_.!#$%&'*+^~-"
+_ATOM = (
+    rf"(?:[{UNSPACED}]{{0,{LONGEST_UNSPACED}}}[A-Za-z0-9{SPACED}][A-Za-z0-9{SPACED}{_MARKS}]{{0,{_LONGEST_LOCAL - 1 - 2 * LONGEST_UNSPACED}}}"
+    rf"|[{UNSPACED}])[{UNSPACED}{_MARKS}]{{0,{LONGEST_UNSPACED}}}"
+)
 _DOMAIN = (
     rf"(?:(?:[{NAME}][{NAME}-]*\.){{1,30}}(?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z{LETTERS}]{{2,63}}[{NAME}]*)"
     r"|\[(?:IPv6:)?[0-9A-Fa-f:.]{3,50}\])"
@@ -29,11 +40,12 @@ class Email(PatternDetector):
     internationalized names (RFC 6531), and addresses that are spelled out (`sanitization.detectors.spelled`).
 
     Knowingly left out: comments, and `/` and `=`, which in prose end a path or an assignment. What is glued
-    to the end goes with the address. A local part of more than 128 characters loses its front.
+    to the end goes with the address. A local part of more than 96 characters loses its front, and so does one
+    of more than 16 letters in a row of a script without blanks.
     """
 
     rule = "email"
-    version = 2
+    version = 3
     aliases = (
         "EMAIL_ADDRESS",
         "EMAIL",

@@ -13,7 +13,7 @@ E-mail addresses that somebody spelled out, so that no machine should read them.
 import re
 from itertools import product
 
-from sanitization.detectors.addresses import NAME, Email
+from sanitization.detectors.addresses import LONGEST_UNSPACED, NAME, SPACED, UNSPACED, Email
 from sanitization.detectors.base import PatternDetector
 from sanitization.matching import Searcher
 from sanitization.normalize import fold
@@ -42,7 +42,7 @@ _SIGN = r" {0,2}@ {0,2}"
 _MARKED_DOT = rf"{_OPEN}(?:{_any(_DOT)}|\.){_CLOSE}"
 _DOTS = rf"(?:\.|{_MARKED_DOT}| {{1,3}}{_any(_DOT)} {{1,3}}|DOT|{_ruled(_DOT)})"
 
-_WORD = rf"[{NAME}][{NAME}_.+'-]{{0,63}}"
+_WORD = rf"(?:[A-Za-z0-9{SPACED}][A-Za-z0-9{SPACED}_.+'-]{{0,63}}|[{UNSPACED}]{{1,{LONGEST_UNSPACED}}})"
 _LOCAL = rf"{_WORD}(?:(?:{_MARKED_DOT}| {_any(_JOINTS)} ){_WORD}){{0,2}}"
 _LABEL = rf"[{NAME}](?:[{NAME}-]{{0,30}}[{NAME}])?"
 _MOST_DOTS = 4
