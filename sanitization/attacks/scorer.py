@@ -91,7 +91,7 @@ class Scorer:
     def judge(self, reading: Reading) -> Verdict:
         """The verdict on a chunk."""
         bins, chars = len(reading.places) - 1, reading.chars
-        weights, of_chars, of_words = self._buckets[reading.grams], reading.bins[:chars], reading.bins[chars:]
+        weights, of_chars, of_words = self._buckets.take(reading.grams), reading.bins[:chars], reading.bins[chars:]
         sums = np.zeros((4, bins + 1))
         sums[0, 1:] = np.bincount(of_chars, weights[:chars], bins)
         sums[1, 1:] = np.bincount(of_chars, minlength=bins)
@@ -99,7 +99,7 @@ class Scorer:
         sums[3, 1:] = np.bincount(of_words, minlength=bins)
         np.cumsum(sums, axis=1, out=sums)
         firsts, lasts, doubt = windows(bins)
-        inside = sums[:, lasts] - sums[:, firsts]
+        inside = sums.take(lasts, axis=1) - sums.take(firsts, axis=1)
         odds = self._bias - doubt
         odds += inside[0] * damped(inside[1], USUAL_CHARS)
         odds += inside[2] * damped(inside[3], USUAL_WORDS)
