@@ -90,9 +90,10 @@ def read(chunk: str) -> Reading:
     where += [of_words[: len(one)] for one in grams[len(CHAR_GRAMS) :]]
     buckets, standing = _mixed(np.concatenate(grams)), np.concatenate(where)
     new = _first(buckets)
+    new_chars = int(np.searchsorted(new, chars))
     edges = range(BIN, len(folded), BIN)
     inner = edges if places is None else (places[edge] for edge in edges)
-    return Reading(buckets[new], standing[new], int(np.count_nonzero(new[:chars])), (0, *inner, len(chunk)))
+    return Reading(buckets.take(new), standing.take(new), new_chars, (0, *inner, len(chunk)))
 
 
 def _plain(text: str) -> tuple[Buckets, Kinds]:
@@ -195,10 +196,9 @@ class _Scratch(threading.local):
 _SCRATCH = _Scratch()
 
 
-def _first(buckets: Buckets) -> npt.NDArray[np.bool_]:
-    """Which of them stand where they stand for the first time."""
+def _first(buckets: Buckets) -> Places:
+    """Where there is one that has not been before."""
     order = np.arange(len(buckets), dtype=np.int32)
     seen = _SCRATCH.seen
     seen[buckets[::-1]] = order[::-1]  # of those that are equal, the first is written last
-    first: npt.NDArray[np.bool_] = seen.take(buckets) == order
-    return first
+    return np.flatnonzero(seen.take(buckets) == order)
