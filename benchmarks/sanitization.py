@@ -127,7 +127,9 @@ def print_hostile(cases: Sequence[hostile.Case], size: int) -> None:
     delay = max(case.delay for case in cases)
     print(figures.bar("seconds for the slowest", slow, most=hostile.MOST_SECONDS * scale))
     print(figures.bar("growth from half to whole", grown, most=hostile.MOST_GROWTH))
-    print(figures.bar("milliseconds that another thread waited", delay * 1000, most=hostile.MOST_DELAY * 1000))
+    print(
+        figures.bar("milliseconds that another thread waited", delay * 1000, most=hostile.MOST_DELAY * 1000)
+    )
     print(figures.bar("texts that were given up", sum(case.withheld for case in cases), most=0))
 
 
@@ -138,7 +140,9 @@ def print_tail(found: tail.Tail) -> None:
         f"{found.microseconds:.0f} µs"
     )
     print(figures.bar("median of the characters that are held", found.median, most=tail.MOST_CHARACTERS))
-    print(figures.bar("tokens that a character waits for, in the mean", found.mean_delay, most=tail.MOST_TOKENS))
+    print(
+        figures.bar("tokens that a character waits for, in the mean", found.mean_delay, most=tail.MOST_TOKENS)
+    )
 
 
 def print_accuracy(file: str, texts: int, results: dict[str, accuracy.Accuracy]) -> None:

@@ -15,8 +15,6 @@ stands, if it does, is not known while the text arrives. In code nothing is chan
 
 import re
 from dataclasses import replace
-from html import unescape
-from urllib.parse import urlsplit
 
 from sanitization.detectors.base import PatternDetector
 from sanitization.filters import Backlog, Stage
@@ -29,6 +27,7 @@ from sanitization.patterns import MAX_PLANS, DetectorScan, Plan
 from sanitization.policies import Policy
 from sanitization.rules import Category, Rule, declare
 from sanitization.spans import Action, Span
+from sanitization.targets import Address, MoreNeeded, Origins
 
 LINK, IMAGE = "markdown_link", "markdown_image"
 
@@ -62,144 +61,9 @@ _MAY_BEGIN = re.compile(r"[!\]]")
 # Where a link's address or an image may begin.
 _STOPS = r"!(?:\[|\Z)|\](?:[(:]|\Z)"
 
-# One character of an address: a character reference, an escape, or itself.
-_TOKEN = re.compile(
-    r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)|\\[!-/:-@\[-`{-~]|.", re.S
-)
-_TOKEN_BEGINNING = re.compile(
-    r"(?:&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)|\\)\Z"
-)
-_PLAIN = re.compile(r"[^\s()<>?&\\]*+")
 _BLANKS = re.compile(r"\s{0,100}+")
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _NO_ADDRESS = frozenset("])([}{>!?#*`'\"|@")  # what a relative address or none begins with
-# What an address may hold of blanks before its scheme, and of parentheses, escapes and references before its
-# query. More is an attack, and bounding it keeps the work linear.
-MAX_ODD = 24
-MAX_SCHEME = 40
-MAX_ADDRESS = 4_096
 REMOVED = "#removed-link"
-
-
-class _More(Exception):  # no error: the answer goes on
-    """More text must decide."""
-
-
-class _Address:
-    """An address that begins at `first`, read character by character as it is meant."""
-
-    def __init__(self, text: str, first: int, *, angle: bool, last: bool) -> None:
-        self._text = text
-        self._angle = angle  # `<…>` around it
-        self._last = last
-        self._depth = 0
-        self.first = self.at = first
-
-    def next(self) -> str:
-        """The next character, empty at the end of the address."""
-        if self.at >= len(self._text):
-            return self._end_of_text()
-        begun = self._text[self.at] in "&\\" and _TOKEN_BEGINNING.match(self._text, self.at)
-        if begun and not self._last:
-            raise _More
-        found = _TOKEN.match(self._text, self.at)
-        assert found is not None
-        written = found.group()
-        if self._ends(written):
-            return ""
-        self.at = found.end()
-        meant = unescape(written) if written[0] == "&" and len(written) > 1 else written[-1]
-        return meant[:1]
-
-    def _end_of_text(self) -> str:
-        if self._last or self.at - self.first >= MAX_ADDRESS:
-            return ""
-        raise _More
-
-    def _ends(self, char: str) -> bool:
-        if self._angle:
-            return char in "\r\n>"
-        self._depth += (char == "(") - (char == ")")
-        return char.isspace() or char in "<>" or self._depth < 0
-
-    def scheme(self) -> str | None:
-        """The scheme, `//` for an address of another host under the same one, empty for a relative address;
-        None where so many odd characters stand in the way that nobody could mean well.
-        """
-        letters, odd = "", 0
-        while char := self.next():
-            if char <= " " or not char.isprintable():
-                odd += 1
-                if odd > MAX_ODD:
-                    return None
-            elif char == ":":
-                return letters if _SCHEME.fullmatch(letters) else ""
-            elif char in "/\\":
-                return "//" if letters == "/" else "" if letters else self._second_slash()
-            elif not (char.isascii() and (char.isalnum() or char in "+.-")) or len(letters) >= MAX_SCHEME:
-                return ""
-            else:
-                letters += char.lower()
-        return ""
-
-    def _second_slash(self) -> str:
-        while char := self.next():
-            if char > " " and char.isprintable():
-                return "//" if char in "/\\" else ""
-        return ""
-
-    def query(self) -> int | None:
-        """Where its query begins, None if it has none; where it begins itself if it is too odd."""
-        odd = 0
-        while self.at - self.first < MAX_ADDRESS:
-            plain = _PLAIN.match(self._text, self.at)
-            assert plain is not None
-            self.at = plain.end()
-            start = self.at
-            char = self.next()
-            if not char:
-                return None
-            odd += 1
-            if char == "?":
-                return start
-            if odd > MAX_ODD:
-                return self.first
-        return self.at
-
-    def skip(self) -> int:
-        """Goes to the end of the address, or as far as one may be long; says where that is."""
-        while self.at - self.first < MAX_ADDRESS and self.next():
-            pass
-        return self.at
-
-
-class Origins:
-    """The origins that a policy lists."""
-
-    def __init__(self, listed: tuple[str, ...]) -> None:
-        self._exact = {origin.lower() for origin in listed if "*" not in origin}
-        self._under = tuple(origin.lower().split("*.", 1) for origin in listed if "*" in origin)
-
-    def __bool__(self) -> bool:
-        return bool(self._exact or self._under)
-
-    def has(self, address: str) -> bool:
-        """Whether this plainly written address is of a listed origin. In doubt it is not."""
-        if not address.isascii() or "\\" in address or any(char <= " " for char in address):
-            return False
-        try:
-            parts = urlsplit(address)
-            host, port = parts.hostname or "", parts.port
-        except ValueError:
-            return False
-        if not host or "@" in parts.netloc:
-            return False
-        tail = host + (f":{port}" if port else "")
-        if f"{parts.scheme}://{tail}" in self._exact:
-            return True
-        return any(
-            f"{parts.scheme}://" == scheme and tail.endswith(f".{base}") for scheme, base in self._under
-        )
 
 
 class LinkScan:
@@ -251,7 +115,7 @@ class LinkScan:
             self._code.previous = text[at - 1]
         self._start += at
         self._text = text[at:]
-        # Nothing that is taken begins before one of these: other text may leave before it is known what it is.
+        # Nothing that is taken begins before one of these: other text need not wait for what it is.
         undecided = _MAY_BEGIN.search(self._text)
         self.settled = self._joiner.settled(
             self._start + (undecided.start() if undecided else len(self._text))
@@ -296,13 +160,13 @@ class LinkScan:
         if text[first : first + 1] in _NO_ADDRESS:
             return 2, None
         angle = text[first : first + 1] == "<"
-        address = _Address(text, first + angle, angle=angle, last=last)
+        address = Address(text, first + angle, angle=angle, last=last)
         try:
             return self._judged(address, text, at)
-        except _More:
+        except MoreNeeded:
             return None
 
-    def _judged(self, address: _Address, text: str, at: int) -> tuple[int, Span | None]:
+    def _judged(self, address: Address, text: str, at: int) -> tuple[int, Span | None]:
         scheme = address.scheme()
         behind = address.at
         if scheme == "" or scheme == "mailto":
@@ -316,7 +180,8 @@ class LinkScan:
         query = address.query()
         end = query if query is not None else address.at
         written = text[address.first : end]
-        plainly = scheme != "//" and "&" not in written and "\\" not in written
+        begins = written.lower().startswith(f"{scheme}://")  # browsers take `https:x.example` for it too
+        plainly = begins and "&" not in written and "\\" not in written
         if plainly and (self._links == "listed" or self._origins.has(written)):
             return 2, None  # AddressFilter sees to addresses that are written plainly
         if self._links == "listed":

@@ -25,8 +25,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 
-# Any line that some container could make a fence: marks and blanks, list numbers, then the run. Letters of any
-# script are none of that. No renderer goes into hundreds of containers, and a line of nothing but marks would be held for ever.
+# Any line that some container could make a fence: marks and blanks, list numbers, then the run. Letters of
+# any script are none of that. No renderer goes into hundreds of containers, and a line of nothing but marks
+# would be held for ever.
 MAX_MARKS = 512
 _MARKS = r"(?:(?:[^\w`~<\r\n]|_)++|[0-9]{1,9}[.)])*+"
 _FENCE_LINE = re.compile(rf"{_MARKS}(?:```|~~~)")
@@ -82,7 +83,7 @@ def _fence_of_short(line: str) -> _Fence | None:
 
 
 def _fence(line: str) -> _Fence | None:
-    """The fence that this line may be. Most of those that are hostile are the same short one again and again."""
+    """The fence that this line may be. Hostile texts have the same short one again and again."""
     if "```" not in line and "~~~" not in line:
         return None
     return _fence_of_short(line) if len(line) <= _SHORT else _Fence.read(line)

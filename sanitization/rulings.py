@@ -91,7 +91,9 @@ class Ruling:
         """What stands in the place of a group of overlapping spans; `original` is their union."""
         best = group[0] if len(group) == 1 else max(group, key=_weight)
         strongest = best.span
-        if best.action is Action.REMOVE and (len(group) == 1 or not any(one.span.replacement for one in group)):
+        if best.action is Action.REMOVE and (
+            len(group) == 1 or not any(one.span.replacement for one in group)
+        ):
             return strongest.replacement
         if best.action is Action.HASH:
             return self._fingerprints.name(strongest.rule, original)

@@ -106,8 +106,8 @@ def _encoded(form: str, text: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Case:
     """One kind of text in one direction. Processor seconds of the thread that works, so that other programs
-    do not count; `delay` is the longest that another thread of the process waited for its turn, as far as this
-    one worked meanwhile. `withheld`: the chain gave up and let nothing out.
+    do not count; `delay` is the longest that another thread of the process waited for its turn, as far as
+    this one worked meanwhile. `withheld`: the chain gave up and let nothing out.
     """
 
     name: str

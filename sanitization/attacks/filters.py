@@ -135,8 +135,8 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 _MANGLED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 KNOWN = 256  # runs whose judgement a text keeps: who repeats one pays for it once
 DEPTH = 2  # an encoding within an encoding is read, one more is not
-# To judge a run costs half a millisecond, however short. Behind the first ALONE different ones that can be read,
-# what they say is put together, up to GROUP characters of it or MOST runs, and judged at once.
+# To judge a run costs half a millisecond, however short. Behind the first ALONE different ones that can be
+# read, what they say is put together, up to GROUP characters of it or MOST runs, and judged at once.
 ALONE, GROUP, MOST = 64, 4_096, 1_024
 
 Verdict = tuple[float, float]  # how much a run hides an attack, and how surely a value; 0 for none
@@ -238,8 +238,7 @@ class EncodedFilter:
         return [
             span
             for span in scan.feed(text, last=True)
-            if span.score >= policy.threshold(span.rule)
-            and policy.action("prompt", span.rule) not in hidden
+            if span.score >= policy.threshold(span.rule) and policy.action("prompt", span.rule) not in hidden
         ]
 
 

@@ -91,7 +91,11 @@ class Scorer:
     def judge(self, reading: Reading) -> Verdict:
         """The verdict on a chunk."""
         bins, chars = len(reading.places) - 1, reading.chars
-        weights, of_chars, of_words = self._buckets.take(reading.grams), reading.bins[:chars], reading.bins[chars:]
+        weights, of_chars, of_words = (
+            self._buckets.take(reading.grams),
+            reading.bins[:chars],
+            reading.bins[chars:],
+        )
         sums = np.zeros((4, bins + 1))
         sums[0, 1:] = np.bincount(of_chars, weights[:chars], bins)
         sums[1, 1:] = np.bincount(of_chars, minlength=bins)

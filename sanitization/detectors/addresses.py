@@ -25,9 +25,11 @@ _IPV6_FRONT = re.compile(r"[^A-Za-z0-9:.\]]([0-9A-Fa-f:]{2,39})\Z")
 
 _LONGEST_LOCAL = 128
 _MARKS = "_.!#$%&'*+^~-"
+_FEW = f"{{0,{LONGEST_UNSPACED}}}"
+_MANY = f"{{0,{_LONGEST_LOCAL - 1 - 2 * LONGEST_UNSPACED}}}"
 _ATOM = (
-    rf"(?:[{UNSPACED}]{{0,{LONGEST_UNSPACED}}}[A-Za-z0-9{SPACED}][A-Za-z0-9{SPACED}{_MARKS}]{{0,{_LONGEST_LOCAL - 1 - 2 * LONGEST_UNSPACED}}}"
-    rf"|[{UNSPACED}])[{UNSPACED}{_MARKS}]{{0,{LONGEST_UNSPACED}}}"
+    rf"(?:[{UNSPACED}]{_FEW}[A-Za-z0-9{SPACED}][A-Za-z0-9{SPACED}{_MARKS}]{_MANY}|[{UNSPACED}])"
+    rf"[{UNSPACED}{_MARKS}]{_FEW}"
 )
 _DOMAIN = (
     rf"(?:(?:[{NAME}][{NAME}-]*\.){{1,30}}(?:xn--[A-Za-z0-9-]{{1,59}}|[A-Za-z{LETTERS}]{{2,63}}[{NAME}]*)"

@@ -39,7 +39,8 @@ class Detector:
 
     `keywords`, lower case: no match without one of them in the text; empty when there is none to name.
     `needs` is an RE2 pattern for the same purpose where words do not do: no match without one of its own.
-    `parts` are the lengths of the groups of a number that is written in groups: what nobody sees may part them.
+    `parts` are the lengths of the groups of a number that is written in groups: what nobody sees may part
+    them.
     `form_of` is the detector that has the rule, where this one only knows other ways to write the same.
     """
 

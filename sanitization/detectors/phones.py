@@ -74,12 +74,13 @@ _TOLD = (
 )
 _TELLS = r"[ \t-]{0,2}[(-]?(?i:office|fax|mobile|cell|home|work|phone|tel)[ \t]{0,2}(?:[^A-Za-z0-9 \t]|$)"
 
+_ONE = rf"(?:0{{0,2}}1(?:[ .]|{_HYPHEN}))?"  # the country code of North America
 # What is common to no other kind of number; tried on dates, versions, sums, coordinates, ISBN and order
-# numbers (tests/sanitization/test_phones.py).
+# numbers (tests/corpus/phone.jsonl).
 _SHAPES = (
     # North America
-    rf"(?:0{{0,2}}1(?:[ .]|{_HYPHEN}))?\(\d{{3}}\)(?: {{1,2}}|{_HYPHEN})?\d{{3}}(?:[ .]|{_HYPHEN})\d{{4}}{_EXT}",
-    rf"(?:0{{0,2}}1(?:[ .]|{_HYPHEN}))?(?:\d{{3}}{_HYPHEN}\d{{3}}{_HYPHEN}|\d{{3}}\.\d{{3}}\.)\d{{4}}{_EXT}",
+    rf"{_ONE}\(\d{{3}}\)(?: {{1,2}}|{_HYPHEN})?\d{{3}}(?:[ .]|{_HYPHEN})\d{{4}}{_EXT}",
+    rf"{_ONE}(?:\d{{3}}{_HYPHEN}\d{{3}}{_HYPHEN}|\d{{3}}\.\d{{3}}\.)\d{{4}}{_EXT}",
     # Russia, Kazakhstan, Belarus; then the same without the first digit, Turkey, Ukraine, Poland
     r"[78][ -]?\(?[3-9]\d{2}\)?[ -]?\d{3}[ -]\d{2}[ -]\d{2}",
     r"8 0\d{2} \d{3}-\d{2}-\d{2}",

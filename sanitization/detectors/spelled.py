@@ -102,8 +102,8 @@ class SpelledEmail(PatternDetector):
         rf"{_LABEL}(?:{_DOTS}{_LABEL}){{1,{_MOST_DOTS}}})"
     )
     _named = Searcher("|".join(map(re.escape, keywords)))
-    # Every top-level domain has two letters behind a dot. To look for them is cheaper than to take a candidate
-    # apart, and hostile texts have a candidate in every second character.
+    # Every top-level domain has two letters behind a dot. To look for them is cheaper than to take a
+    # candidate apart, and hostile texts have one in every second character.
     _may_end = re.compile(rf"(?:\.|{_any(_DOT)})[\W_]{{0,8}}[^\W\d_]{{2}}")
     _parts = Searcher(
         rf"(?P<local>{_LOCAL})(?:(?P<marked>{_MARKED_AT})|(?P<worded>{_WORDED_AT})|(?P<sign>{_SIGN})){_domain()}"

