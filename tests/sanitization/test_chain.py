@@ -95,7 +95,7 @@ def test_a_finding_has_positions_in_the_original_and_in_the_result():
         "output_end": 14,
         "action": "mask",
         "score": 0.9,
-        "version": 2,
+        "version": 3,
         "fingerprint": Fingerprints(b"ours").of("email", "ann@example.com"),
     }
 
