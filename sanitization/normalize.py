@@ -44,6 +44,7 @@ _MOST_PARTS = 6
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)")
 _REFERENCE_BEGINNING = re.compile(r"&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)\Z")
 _LONGEST_REFERENCE = 34
+_SLICE = 16_384
 
 
 class _Fold(dict[int, str]):
@@ -115,6 +116,14 @@ def fold(text: str) -> tuple[str, list[int] | None]:
         return runs[0][1], None
     places = [start + offset for start, run in runs for offset in range(len(run))]
     return "".join(run for _, run in runs), places
+
+
+def folded(text: str) -> Iterator[str]:
+    """The folded text, without reading character references, a slice at a time: to translate a megabyte in
+    one call would keep other threads waiting.
+    """
+    for at in range(0, len(text), _SLICE):
+        yield "".join(run for _, run in _runs(text[at : at + _SLICE]))
 
 
 class Normalized:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from sanitization.normalize import fold
+from sanitization.normalize import folded
 
 # What may stand inside a variant of a placeholder without hiding from a reader that it is one: blanks,
 # Markdown's marks and escapes, brackets.
@@ -130,9 +130,13 @@ class Placeholders:
     def _taken_numbers(self, label: str) -> set[int]:
         if label not in self._taken:
             if self._squeezed is None:
-                folded = (fold(text)[0].lower() for text in self._inputs)
-                self._squeezed = "\0".join(text.translate(_ORNAMENTS) for text in folded)
+                self._squeezed = "\0".join(map(_squeezed, self._inputs))
             runs = re.findall(re.escape(label.lower().replace("_", "")) + r"(\d{1,9})", self._squeezed)
             # "[EMAIL_1] 2" squeezes to email12: every beginning of the digits may have been the number.
             self._taken[label] = {int(run[:size]) for run in runs for size in range(1, len(run) + 1)}
         return self._taken[label]
+
+
+def _squeezed(text: str) -> str:
+    """What a reader takes for one and the same placeholder is the same text then."""
+    return "".join(part.lower().translate(_ORNAMENTS) for part in folded(text))
