@@ -86,9 +86,9 @@ OPEN = {
     *("/auth/password-reset", "/auth/password-reset/confirm"),
 }
 # What fits the shape and is refused all the same: a password that is common, a policy of rules that do not
-# exist, an assignment of a policy that does not, a slug that is taken, an end in the past, a span of time that
-# is none, a role that does not exist, tokens, codes and passwords that are somebody's, `stream_options` without a stream, a JSON schema
-# or a grammar that cannot be used or holds a NUL.
+# exist, an assignment of a policy that does not, a slug that is taken, an end in the past, a span of time
+# that is none, a role that does not exist, tokens, codes and passwords that are somebody's,
+# `stream_options` without a stream, a JSON schema or a grammar that cannot be used or holds a NUL.
 REFUSED_BY_CONTENT = {
     "/user/register",
     "/auth/confirm",
