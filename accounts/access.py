@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from accounts.errors import MayNotAsk, ModelNotAllowed, OutOfScope
+from accounts.limits.quotas import Bound
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -35,12 +36,14 @@ class KeyFacts:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user who has been let in, by `session_id` or by `key`. `user` is as of a few seconds ago at most."""
+    """A user who has been let in, by `session_id` or by `key`. `user` is as of a few seconds ago at most.
+    `bounds` are the limits that he is held to: as a user, then those of the key."""
 
     user_id: UUID
     may_ask: bool
     session_id: UUID | None = None
     key: KeyFacts | None = None
+    bounds: tuple[Bound, ...] = ()
     user: "User" = field(repr=False, compare=False, kw_only=True)
 
     @property

@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from accounts import browser, keys, logins, person, registration, services, sessions
 from accounts.errors import SecondFactorNeeded, TooManyAttempts, WrongCredentials
+from accounts.limits import admin as limits  # noqa: F401  (registers itself)
 from accounts.models import ApiKey, AuditEvent, Invitation, Session, User, UserManager
 from accounts.permissions import manageable, may_manage
 from accounts.roles import NAMES

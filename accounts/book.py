@@ -134,7 +134,7 @@ class AccessBook:
                 if len(self._known) >= MOST:
                     for oldest in list(self._known)[: MOST // 2]:
                         del self._known[oldest]
-                ids = {caller.user_id, caller.session_id, caller.key_id} - {None}
+                ids = {caller.user_id, caller.session_id, caller.key_id, changes.EVERYBODY} - {None}
                 self._known[credential] = _Known(caller, frozenset(ids), time.monotonic())  # type: ignore[arg-type]
         return caller
 

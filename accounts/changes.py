@@ -19,6 +19,8 @@ from django.db.models import F
 from accounts.models import AccessChange, AccessHead
 
 KEPT = 1_000
+# Stands for all of them: the limits of a role, which are known with each caller.
+EVERYBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,20 @@ What can go wrong with an account. No HTTP here; `gateway.problems` gives each a
     ├── RegistrationClosed   administrators make accounts here
     ├── EmailRefused         accounts are for addresses of other domains
     ├── InvitationWrong      no such code, or used, expired, or for somebody else
-    └── LinkWrong            the link of an e-mail is used, expired or no link of ours
+    ├── LinkWrong            the link of an e-mail is used, expired or no link of ours
+    ├── LimitReached         a limit of the user or of his key
+    │   ├── TooManyRequests      in this minute
+    │   ├── TooManyTokens        in this minute
+    │   ├── TooManyTokensAtOnce  more than any minute may have
+    │   ├── TooManyStreams       answers in progress
+    │   └── BudgetSpent          in this month
+    └── LimitsUnavailable    nobody can say where the caller stands
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from accounts.limits.ledger import Standing
 
 
 class AccountsError(Exception):
@@ -107,3 +119,48 @@ class InvitationWrong(AccountsError):
 
 class LinkWrong(AccountsError):
     """The link of an e-mail is used, expired, or none of ours."""
+
+
+class LimitReached(AccountsError):
+    """The request was not counted. `retry_after_seconds` None: waiting does not help. `tokens` is how many
+    the request may have taken; `standings` says where its user and its key stand."""
+
+    def __init__(
+        self,
+        *,
+        limit: int,
+        tokens: int = 0,
+        retry_after_seconds: int | None = 1,
+        standings: "tuple[Standing, ...]" = (),
+    ) -> None:
+        super().__init__(limit)
+        self.limit = limit
+        self.tokens = tokens
+        self.retry_after_seconds = retry_after_seconds
+        self.standings = standings
+
+
+class TooManyRequests(LimitReached):
+    """As many as a minute may have came in the last one."""
+
+
+class TooManyTokens(LimitReached):
+    """What the request may take does not fit into this minute."""
+
+
+class TooManyTokensAtOnce(LimitReached):
+    """What the request may take fits into no minute."""
+
+
+class TooManyStreams(LimitReached):
+    """As many answers as may be in progress are."""
+
+
+class BudgetSpent(LimitReached):
+    """What the request may take is more than what is left of the month's tokens."""
+
+
+class LimitsUnavailable(AccountsError):
+    """Redis is away, and LIMITS_WITHOUT_REDIS says that then nobody is let in who has limits."""
+
+    retry_after_seconds = 5

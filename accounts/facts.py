@@ -9,6 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.access import Caller, KeyFacts
+from accounts.limits import definitions
+from accounts.limits.quotas import Bound
 from accounts.models import ApiKeySecret, Session
 
 ASK = "prompts.add_prompt"
@@ -25,7 +27,8 @@ def _sessions(session_id: UUID) -> QuerySet[Session]:
     standing = Session.objects.filter(
         id=session_id, ended_at=None, expires_at__gt=timezone.now(), user__is_active=True
     )
-    return standing.select_related("user").annotate(may_ask=_may_ask("user_id"))
+    rows = standing.select_related("user__limit")
+    return rows.annotate(may_ask=_may_ask("user_id"), **definitions.of_roles("user_id"))
 
 
 def _secrets(digest: str) -> QuerySet[ApiKeySecret]:
@@ -37,20 +40,34 @@ def _secrets(digest: str) -> QuerySet[ApiKeySecret]:
         key__revoked_at=None,
         key__user__is_active=True,
     )
-    return good.select_related("key__user").annotate(may_ask=_may_ask("key__user_id"))
+    rows = good.select_related("key__user__limit", "key__limit")
+    return rows.annotate(may_ask=_may_ask("key__user_id"), **definitions.of_roles("key__user_id"))
 
 
 def _by_session(session: Any) -> Caller:
     user = session.user
     return Caller(
-        user_id=user.pk, may_ask=user.is_superuser or session.may_ask, session_id=session.pk, user=user
+        user_id=user.pk,
+        may_ask=user.is_superuser or session.may_ask,
+        session_id=session.pk,
+        bounds=(Bound(user.pk, definitions.user_quota(session, user)),),
+        user=user,
     )
 
 
 def _by_key(secret: Any) -> Caller:
     key, user = secret.key, secret.key.user
     facts = KeyFacts(id=key.pk, scopes=frozenset(key.scopes), models=frozenset(key.model_names))
-    return Caller(user_id=user.pk, may_ask=user.is_superuser or secret.may_ask, key=facts, user=user)
+    return Caller(
+        user_id=user.pk,
+        may_ask=user.is_superuser or secret.may_ask,
+        key=facts,
+        bounds=(
+            Bound(user.pk, definitions.user_quota(secret, user)),
+            Bound(key.pk, key.quota),
+        ),
+        user=user,
+    )
 
 
 def of_session(session_id: UUID) -> Caller | None:

@@ -24,6 +24,8 @@ from django.utils import timezone
 
 from accounts import audit, changes
 from accounts.access import Scope
+from accounts.limits import definitions
+from accounts.limits.quotas import Quota
 from accounts.models import ApiKey, ApiKeySecret, User
 
 PREFIX = "lgw_"
@@ -32,6 +34,7 @@ RANDOM_CHARS = 40  # 238 bits
 CHECKSUM_CHARS = 6
 VISIBLE_CHARS = 12
 FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_CHARS + CHECKSUM_CHARS}}}")
+NOTHING_SAID = Quota()
 LONGEST_OVERLAP = timedelta(days=30)
 
 
@@ -70,6 +73,7 @@ def create(
     scopes: Sequence[Scope | str],
     model_names: Sequence[str] = (),
     expires_at: datetime | None = None,
+    quota: Quota = NOTHING_SAID,
 ) -> tuple[ApiKey, str]:
     """A new key and its secret, which nobody can read again."""
     secret = new_secret()
@@ -81,6 +85,8 @@ def create(
             model_names=sorted(set(model_names)),
             expires_at=expires_at,
         )
+        if quota.limits_anything:
+            definitions.set_of_key(key, quota)
         _add_secret(key, secret)
         audit.record("key.created", subject_id=user.pk, key=str(key.pk), scopes=key.scopes)
     return key, secret
@@ -112,7 +118,12 @@ def revoke(keys: QuerySet[ApiKey]) -> int:
 
 def standing(rows: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
     """Those of these keys that have not been revoked, the newest first."""
-    return rows.filter(revoked_at=None).order_by("-created_at").prefetch_related("secrets")
+    return (
+        rows.filter(revoked_at=None)
+        .order_by("-created_at")
+        .select_related("limit")
+        .prefetch_related("secrets")
+    )
 
 
 def _add_secret(key: ApiKey, secret: str) -> None:

@@ -5,6 +5,7 @@ Who may come in, and by what.
           └─ ApiKey ── ApiKeySecret      a program; two secrets while one replaces the other
 
     AccessHead, AccessChange     what has changed, by number (`accounts.changes`)
+    Limit, Usage                 what a role, a user or a key may use, and what was used (`accounts.limits`)
 
 No row holds anything that opens a door: of secrets there are keyed hashes, of tokens their ids.
 """
@@ -13,11 +14,15 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
+from django.core.validators import MaxValueValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.limits.quotas import NAMES, Quota
 from accounts.roles import USER
+
+MOST_OF_A_LIMIT = 10**12
 
 
 class UserManager(BaseUserManager["User"]):
@@ -76,6 +81,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         super().clean()
         self.email = UserManager.normalize_email(self.email)
 
+    @property
+    def quota(self) -> Quota:
+        """His own limits, not those of his roles. No query where `limit` was selected with him."""
+        limit: Limit | None = getattr(self, "limit", None)
+        return Quota() if limit is None else limit.quota
+
     def get_full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
 
@@ -124,6 +135,12 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def quota(self) -> Quota:
+        """Its own limits. No query where `limit` was selected with it."""
+        limit: Limit | None = getattr(self, "limit", None)
+        return Quota() if limit is None else limit.quota
 
 
 class ApiKeySecret(models.Model):
@@ -257,3 +274,62 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.action}"
+
+
+def _limit(help_text: str) -> Any:
+    """Empty says nothing, 0 is no limit."""
+    most = MaxValueValidator(MOST_OF_A_LIMIT)
+    return models.PositiveBigIntegerField(null=True, blank=True, validators=[most], help_text=help_text)
+
+
+class Limit(models.Model):
+    """What one role, one user or one key may use. A user's own decides before his roles', those before the
+    settings; a key's counts besides."""
+
+    role = models.OneToOneField(
+        Group, models.CASCADE, null=True, blank=True, related_name="limit", help_text="Everybody who has it."
+    )
+    user = models.OneToOneField(User, models.CASCADE, null=True, blank=True, related_name="limit")
+    key = models.OneToOneField(
+        ApiKey, models.CASCADE, null=True, blank=True, related_name="limit", verbose_name="API key"
+    )
+    requests_per_minute = _limit("Empty: what stands behind it decides. 0: no limit.")
+    tokens_per_minute = _limit("Of prompts and answers together.")
+    streams = _limit("Answers in progress at once, streamed or not.")
+    monthly_tokens = _limit("In a calendar month, UTC.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=(
+                    models.Q(role__isnull=False, user=None, key=None)
+                    | models.Q(role=None, user__isnull=False, key=None)
+                    | models.Q(role=None, user=None, key__isnull=False)
+                ),
+                name="limit_is_of_one",
+                violation_error_message="Choose a role, a user or a key: exactly one of them.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.role or self.user or self.key)
+
+    @property
+    def quota(self) -> Quota:
+        return Quota(*(getattr(self, name) for name in NAMES))
+
+
+class Usage(models.Model):
+    """What a user, or a key, used in a month. `subject` is an id without a foreign key: a prompt that ends
+    after its user was erased must still get its row."""
+
+    subject = models.UUIDField()
+    month = models.DateField(help_text="Its first day.")
+    requests = models.PositiveBigIntegerField(default=0)
+    tokens = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject", "month"], name="usage_by_month")]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.subject}"

@@ -14,10 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import audit, changes, recovery, sessions, throttles, totp
-from accounts.models import ApiKey, Attempt, AuditEvent, Invitation, Session, User
+from accounts.limits.quotas import NAMES
+from accounts.models import ApiKey, Attempt, AuditEvent, Invitation, Limit, Session, Usage, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ def export(user: User) -> dict[str, Any]:
                 *("expires_at", "last_used_at", "revoked_at"),
             )
         ),
+        "limits": list(Limit.objects.filter(_of(user)).values("key_id", *NAMES)),
+        "usage": list(_usage(user).values("subject", "month", "requests", "tokens")),
         "auditTrail": list(
             _events(user.pk).values("number", "at", "action", "details", "address", "request_id")
         ),
@@ -78,6 +82,8 @@ def erase(user: User, *, dry_run: bool = False) -> dict[str, int]:
     counts |= {
         "sessions": Session.objects.filter(user=user).count(),
         "apiKeys": ApiKey.objects.filter(user=user).count(),
+        "limits": Limit.objects.filter(_of(user)).count(),
+        "usage": _usage(user).count(),
         "auditAddresses": _events(user.pk).exclude(address="").count(),
         "accounts": 1,
     }
@@ -93,6 +99,7 @@ def erase(user: User, *, dry_run: bool = False) -> dict[str, int]:
         audit.erase_addresses(user.pk)
         Invitation.objects.filter(email=user.email).update(email="")
         Attempt.objects.filter(subject=throttles.of_account(user.email)).delete()
+        _usage(user).delete()
         User.objects.filter(pk=user.pk).delete()
         changes.record([user.pk])
     return counts
@@ -111,6 +118,17 @@ def _account(user: User) -> dict[str, Any]:
         "secondFactor": totp.is_on(user),
         "recoveryCodesLeft": recovery.left(user),
     }
+
+
+def _of(user: User) -> Q:
+    return Q(user=user) | Q(key__user=user)
+
+
+def _usage(user: User) -> QuerySet[Usage]:
+    """Months of his own and of his keys."""
+    return Usage.objects.filter(
+        Q(subject=user.pk) | Q(subject__in=ApiKey.objects.filter(user=user).values("pk"))
+    )
 
 
 def _events(user_id: UUID) -> Any:

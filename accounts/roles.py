@@ -1,11 +1,11 @@
 """
-The four roles, as Django groups with Django permissions. Migration 0003 makes them; operators may add their
-own.
+The four roles, as Django groups with Django permissions. Migrations 0003 and 0007 make them; operators may
+add their own.
 
     user            asks, and reads and erases his own prompts      every new account
     reviewer        reads everybody's sanitized prompts, findings and statistics, and the policies
     policy editor   writes policies and puts them into force
-    admin           users, sessions, keys, invitations, audit trail, statistics
+    admin           users, sessions, keys, limits, invitations, audit trail, statistics
 
 Roles add up. A policy of the sanitizer may be assigned to a role by its name.
 """
@@ -46,6 +46,10 @@ GRANTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("accounts.change_invitation", "invitation"),
         ("accounts.view_auditevent", "auditevent"),
         ("prompts.view_statistics", "hourlytally"),
+        ("accounts.view_limit", "limit"),
+        ("accounts.add_limit", "limit"),
+        ("accounts.change_limit", "limit"),
+        ("accounts.delete_limit", "limit"),
     ),
 }
 

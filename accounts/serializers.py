@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from accounts.access import Scope
 from accounts.keys import LONGEST_OVERLAP
+from accounts.limits.serializers import KeyLimitsSerializer
 from accounts.models import ApiKey, Session, User
 from accounts.registration import owner_of_reset
 from accounts.strict import StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
@@ -155,6 +156,7 @@ class NewKeySerializer(StrictSerializer):
         help_text="The models that it may ask; none means all.",
     )
     expiresAt = serializers.DateTimeField(source="expires_at", required=False, allow_null=True)
+    limits = KeyLimitsSerializer(source="quota", required=False)
 
     def validate_expiresAt(  # noqa: N802  (DRF finds it by the field's name)
         self, when: datetime | None
@@ -162,6 +164,12 @@ class NewKeySerializer(StrictSerializer):
         if when is not None and when <= timezone.now():
             raise serializers.ValidationError("That is past.")
         return when
+
+
+class KeyChangeSerializer(StrictSerializer):
+    """What `PATCH /api/keys/{id}` takes."""
+
+    limits = KeyLimitsSerializer(source="quota", required=False)
 
 
 class RotateSerializer(StrictSerializer):
@@ -196,6 +204,7 @@ class KeySerializer(serializers.Serializer[Any]):
     createdAt = serializers.DateTimeField(source="created_at")
     expiresAt = serializers.DateTimeField(source="expires_at", allow_null=True)
     lastUsedAt = serializers.DateTimeField(source="last_used_at", allow_null=True)
+    limits = KeyLimitsSerializer(source="quota")
     secrets = SecretSerializer(many=True, source="secrets.all")
 
 

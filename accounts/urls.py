@@ -1,5 +1,5 @@
-"""`/user/…`, `/auth/…`, `/account/…`, and of `/api/`: keys, users, roles, invitations. With and without a
-trailing slash."""
+"""`/user/…`, `/auth/…`, `/account/…`, and of `/api/`: keys, limits, users, roles, invitations. With and
+without a trailing slash."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 
 from accounts import office, pages, views
 from accounts.admission import admitted
+from accounts.limits.views import LimitsViewSet, UserLimitsViewSet
 
 DOORS: dict[str, Any] = {
     "user/register": admitted(views.RegisterView.as_view()),
@@ -26,8 +27,9 @@ DOORS: dict[str, Any] = {
     "auth/sessions": views.SessionsView.as_view(),
     "auth/sessions/<uuid:pk>": views.SessionView.as_view(),
     "api/keys": office.KeysViewSet.as_view({"get": "list", "post": "create"}),
-    "api/keys/<uuid:pk>": office.KeysViewSet.as_view({"delete": "destroy"}),
+    "api/keys/<uuid:pk>": office.KeysViewSet.as_view({"delete": "destroy", "patch": "partial_update"}),
     "api/keys/<uuid:pk>/rotate": office.KeysViewSet.as_view({"post": "rotate"}),
+    "api/limits": LimitsViewSet.as_view({"get": "retrieve"}),
     "api/roles": office.RolesViewSet.as_view({"get": "list"}),
     "api/users": office.UsersViewSet.as_view({"get": "list"}),
     "api/users/<uuid:pk>": office.UsersViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
@@ -36,6 +38,7 @@ DOORS: dict[str, Any] = {
     "api/invitations": office.InvitationsViewSet.as_view({"get": "list", "post": "create"}),
     "api/invitations/<uuid:pk>": office.InvitationsViewSet.as_view({"delete": "destroy"}),
     "api/users/<uuid:pk>/sessions": office.UserSessionsViewSet.as_view({"get": "list", "delete": "destroy"}),
+    "api/users/<uuid:pk>/limits": UserLimitsViewSet.as_view({"get": "retrieve"}),
     "api/users/<uuid:pk>/keys": office.UserKeysViewSet.as_view({"get": "list"}),
     "api/users/<uuid:pk>/keys/<uuid:key>": office.UserKeysViewSet.as_view({"delete": "destroy"}),
 }

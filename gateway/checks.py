@@ -2,6 +2,7 @@
 What would otherwise fail on somebody's first request, told before the server starts.
 
     gateway.E001   several workers would each load the local model
+    gateway.E002   several workers would each count limits by themselves
     gateway.W001   DEBUG is on behind a public HTTPS address
 """
 
@@ -24,6 +25,20 @@ def one_local_model(**kwargs: Any) -> list[CheckMessage]:
             hint="Set WEB_WORKERS=1: one asynchronous worker carries hundreds of requests a second. Or run "
             "the model as a service of its own (manage.py serve_engine) and name it in BACKENDS_FILE.",
             id="gateway.E001",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def one_count_of_limits(**kwargs: Any) -> list[CheckMessage]:
+    """Limits may be set at any time, so it does not matter whether there are any now."""
+    if env.read("WEB_WORKERS") == 1 or settings.REDIS_URL:
+        return []
+    return [
+        Error(
+            "WEB_WORKERS is more than 1, and each worker would count limits by itself.",
+            hint="Set REDIS_URL: there the workers count together.",
+            id="gateway.E002",
         )
     ]
 

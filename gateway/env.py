@@ -210,7 +210,7 @@ declare(
     "REDIS_URL",
     str,
     "",
-    "redis://host:6379/0 for the answer cache, or empty for memory of this process.",
+    "redis://host:6379/0 for the answer cache, conversations and limits, or empty for memory of this process.",
     secret=True,
 )
 
@@ -273,6 +273,15 @@ declare(
     "That administrator's first password; better from a file, by ADMIN_PASSWORD_FILE.",
     secret=True,
 )
+
+_S = "Limits"
+# fmt: off
+declare(_S, "LIMIT_REQUESTS_PER_MINUTE", number, 0, "Requests that a user may send in any 60 seconds, unless he or a role of his has limits of his own; 0 is no limit.")
+declare(_S, "LIMIT_TOKENS_PER_MINUTE", number, 0, "Tokens of prompts and answers that a user may use in any 60 seconds; 0 is no limit.")
+declare(_S, "LIMIT_STREAMS", number, 0, "Answers, streamed or not, that a user may have in progress at once; 0 is no limit.")
+declare(_S, "LIMIT_MONTHLY_TOKENS", number, 0, "Tokens that a user may use in a calendar month (UTC); 0 is no limit.")
+declare(_S, "LIMITS_WITHOUT_REDIS", choice("open", "closed"), "open", "While REDIS_URL is set and Redis is away: open (each process counts by itself) or closed (503 for whoever has limits).")
+# fmt: on
 
 _S = "Prompts"
 declare(

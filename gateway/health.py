@@ -1,9 +1,10 @@
 """
 Is the process alive, and can it answer prompts: each component's state, without secrets.
 
-A cache that is away costs speed, not answers: it is reported and does not make the service unready. Of the
-models, the default and the pinned ones count; one that is loaded when it is asked for may be unloaded. Of
-several backends, one that can answer for the default model is enough; that others are down is reported.
+A cache that is away costs speed, not answers: it is reported and does not make the service unready. Limits
+without Redis do so where LIMITS_WITHOUT_REDIS is `closed`. Of the models, the default and the pinned ones
+count; one that is loaded when it is asked for may be unloaded. Of several backends, one that can answer for
+the default model is enough; that others are down is reported.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from accounts.limits.limiter import limiter
 from inference.backends import Status
 from inference.fleet import needed_names
 from inference.routing.router import Router
@@ -36,12 +38,13 @@ async def ready(request: HttpRequest) -> JsonResponse:
     """200 if a prompt would be answered, else 503; `components` says why."""
     models = _models()
     model = worst(models)
-    database, store = await asyncio.gather(_probe(_database), _probe(_cache))
+    database, store, limits = await asyncio.gather(_probe(_database), _probe(_cache), _limits())
     journal = "ready" if house().journal.is_open else "down"
     components: dict[str, dict[str, Any]] = {
         "database": {"state": database},
         "journal": {"state": journal},
         "cache": {"state": store, "kind": "redis" if settings.REDIS_URL else "memory"},
+        "limits": {"state": limits, "kind": "redis" if settings.REDIS_URL else "memory"},
         "model": {"state": model.state, "reason": model.reason},
     }
     if len(models) > 1:
@@ -50,11 +53,11 @@ async def ready(request: HttpRequest) -> JsonResponse:
         }
     if (router := house().backend) and isinstance(router, Router):
         components["backends"] = _backends(router)
-    needed = (database, journal, model.state)
+    needed = (database, journal, model.state, "down" if limits == "down" else "ready")
     is_ready = all(state == "ready" for state in needed)
     status = "ready" if is_ready else next(state for state in needed if state != "ready")
-    others = [store, components.get("backends", {}).get("state", "ready")]
-    if is_ready and others != ["ready", "ready"]:
+    others = [store, limits, components.get("backends", {}).get("state", "ready")]
+    if is_ready and others != ["ready"] * 3:
         status = "degraded"
     return JsonResponse(
         {"status": status, "components": components},
@@ -82,6 +85,12 @@ def worst(models: Mapping[str, Status]) -> Status:
     """The state of all of them. One that will be loaded when it is asked for is as good as ready."""
     states = {status.state: status for status in reversed([*models.values()])}
     return states.get("down") or states.get("loading") or Status("ready")
+
+
+async def _limits() -> str:
+    """Where Redis is away, LIMITS_WITHOUT_REDIS decides whether prompts are answered."""
+    state: str = await sync_to_async(limiter().state, thread_sensitive=False)()
+    return state
 
 
 async def _probe(check: Any) -> str:

@@ -20,6 +20,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from accounts import errors as accounts
+from accounts.limits.headers import rate_headers
 from gateway.logs import request_id
 from gateway.middleware import is_page
 from inference import errors as inference
@@ -36,6 +37,7 @@ class Known:
     code: str
     param: str | None = None
     status: int | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,48 @@ TABLE: dict[type[Exception], Row] = {
         403, "invitation-wrong", "Send a good invitation code, as `invitation`. Each works once."
     ),
     accounts.LinkWrong: Row(400, "link-wrong", "This link was used already, or is too old. Ask for another."),
+    accounts.TooManyRequests: Row(
+        429,
+        "too-many-requests",
+        lambda e: (
+            f"You may send {e.limit} requests a minute. Send this one again in {e.retry_after_seconds} s."
+        ),
+        Known("rate_limit_exceeded", kind="requests"),
+    ),
+    accounts.TooManyTokens: Row(
+        429,
+        "too-many-tokens",
+        lambda e: (
+            f"You may use {e.limit} tokens a minute, and this request may take {e.tokens}. "
+            f"Send it again in {e.retry_after_seconds} s, or with a lower max_tokens."
+        ),
+        Known("rate_limit_exceeded", kind="tokens"),
+    ),
+    accounts.TooManyTokensAtOnce: Row(
+        429,
+        "too-many-tokens-at-once",
+        lambda e: (
+            f"You may use {e.limit} tokens a minute, and this request alone may take {e.tokens}. "
+            "Shorten it, or send it with a lower max_tokens."
+        ),
+        Known("rate_limit_exceeded", kind="tokens"),
+    ),
+    accounts.TooManyStreams: Row(
+        429,
+        "too-many-streams",
+        lambda e: f"You may have {e.limit} answers in progress at once. Wait for one to end.",
+        Known("rate_limit_exceeded", kind="requests"),
+    ),
+    accounts.BudgetSpent: Row(
+        429,
+        "budget-spent",
+        lambda e: (
+            f"You may use {e.limit} tokens a month, and what is left is less than this request may take "
+            f"({e.tokens}). A lower max_tokens may fit; else wait for next month, or ask an administrator."
+        ),
+        Known("insufficient_quota", kind="insufficient_quota"),
+    ),
+    accounts.LimitsUnavailable: Row(503, "limits-unavailable", _AWAY),
     accounts.UnknownRole: Row(400, "unknown-role", "There is no such role; GET /api/roles lists them."),
     prompts.PromptBlocked: Row(
         422,
@@ -192,6 +236,10 @@ TABLE: dict[type[Exception], Row] = {
 }
 
 
+# Sent again as they are, these will be refused again: at once, or for the rest of the month.
+HOPELESS = (accounts.TooManyTokensAtOnce, accounts.BudgetSpent)
+
+
 def row_for(error: Exception) -> Row | None:
     """The row of the error's nearest class in the table."""
     return next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
@@ -211,7 +259,7 @@ def envelope(row: Row, error: Exception | None = None) -> tuple[int, dict[str, A
     if isinstance(error, prompts.RequestRefused):
         known = Known(error.code, error.param)
     status = known.status or row.status
-    kind = "server_error" if status >= 500 else _TYPES.get(status, "invalid_request_error")
+    kind = known.kind or ("server_error" if status >= 500 else _TYPES.get(status, "invalid_request_error"))
     body = {
         "message": row.sentence(error),
         "type": kind,
@@ -249,6 +297,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     headers: dict[str, str] = {}
     if (seconds := getattr(error, "retry_after_seconds", None)) or row.status == 503:
         headers["Retry-After"] = str(seconds or 5)
+    if isinstance(error, accounts.LimitReached):
+        headers |= rate_headers(error.standings)
+        if isinstance(error, HOPELESS):
+            headers["x-should-retry"] = "false"  # OpenAI's clients would try again by themselves
     if row.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, drf.MethodNotAllowed) and (view := context.get("view")) is not None:

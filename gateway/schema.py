@@ -41,6 +41,35 @@ ERROR = {
 }
 
 
+# Calls that ask a model, or could: they are held to limits.
+LIMITED = {
+    "/prompt",
+    *(f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "moderations")),
+}
+RATE_HEADERS = {
+    f"x-ratelimit-{what}-{of}": {"schema": {"type": kind}, "description": description.format(of)}
+    for of in ("requests", "tokens")
+    for what, kind, description in (
+        ("limit", "integer", "How many {} a minute you may use; left out where there is no limit."),
+        ("remaining", "integer", "How many {} of this minute are left."),
+        ("reset", "string", "After how long all {} of a minute are back: 250ms, 59.5s, 1m0.5s."),
+    )
+}
+
+
+def describe_limits(operation: dict[str, Any], content: dict[str, Any]) -> None:
+    """Headers on answers, and 429 with when to come back."""
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response.setdefault("headers", {}).update(RATE_HEADERS)
+    again = {"schema": {"type": "integer"}, "description": "Seconds; left out where waiting does not help."}
+    operation["responses"]["429"] = {
+        "description": "A limit is reached; `code` says which.",
+        "headers": {**RATE_HEADERS, "Retry-After": again},
+        "content": content,
+    }
+
+
 def one_address_each(endpoints: list[Any], **kwargs: Any) -> list[Any]:
     """Leaves out the twins with a trailing slash: they are the same calls."""
     paths = {path for path, *_ in endpoints}
@@ -58,9 +87,11 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for path, operations in result["paths"].items():
         content = error if is_openai(path) else problem
-        for operation in operations.values():
+        for method, operation in operations.items():
             if not isinstance(operation, dict) or "responses" not in operation:
                 continue
+            if method == "post" and path in LIMITED:
+                describe_limits(operation, content)
             if "requestBody" in operation:
                 operation["requestBody"]["required"] = True
             operation["responses"].setdefault(

@@ -53,6 +53,8 @@ CORS_ALLOWED_ORIGINS = list(env.read("CORS_ORIGINS"))
 CORS_URLS_REGEX = r"^/(?!admin|account/)"  # pages have cookies and are nobody else's
 CORS_ALLOW_HEADERS = ["authorization", "content-type", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After"]
+CORS_EXPOSE_HEADERS += [f"x-ratelimit-{what}-requests" for what in ("limit", "remaining", "reset")]
+CORS_EXPOSE_HEADERS += [f"x-ratelimit-{what}-tokens" for what in ("limit", "remaining", "reset")]
 
 # -- Secrets --
 SECRET_KEY = env.read("SECRET_KEY")
@@ -225,6 +227,12 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["gateway.schema.one_address_each"],
     "POSTPROCESSING_HOOKS": ["gateway.schema.describe_problems"],
 }
+
+LIMIT_REQUESTS_PER_MINUTE = env.read("LIMIT_REQUESTS_PER_MINUTE")
+LIMIT_TOKENS_PER_MINUTE = env.read("LIMIT_TOKENS_PER_MINUTE")
+LIMIT_STREAMS = env.read("LIMIT_STREAMS")
+LIMIT_MONTHLY_TOKENS = env.read("LIMIT_MONTHLY_TOKENS")
+LIMITS_WITHOUT_REDIS = env.read("LIMITS_WITHOUT_REDIS")
 
 # -- Prompts, policy, model --
 PROMPT_MAX_CHARS = env.read("PROMPT_MAX_CHARS")

@@ -9,6 +9,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 
 from accounts.access import Caller, Scope
 from accounts.authentication import aidentify
+from accounts.limits.quotas import Bound
 from accounts.strict import parse_strictly
 from prompts.asks import Ask, CacheUse
 from prompts.work import House
@@ -29,6 +30,10 @@ class Asker:
     @property
     def key_id(self) -> UUID | None:
         return self.caller.key_id
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        return self.caller.bounds
 
     def permits_model(self, ask: Ask, house: House) -> None:
         """Raises UnknownModel, and ModelNotAllowed for one that the caller's key does not name."""

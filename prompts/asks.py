@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
+from accounts.limits.quotas import Bound
 from inference.backends import Format, Priority, Role, Sampling
 
 # use: read and kept, where it is deterministic; refresh: not read; off: neither.
@@ -57,6 +58,12 @@ class Ask:
     cache: CacheUse = "use"
     conversation_id: UUID | None = None
     key_id: UUID | None = None  # the API key that it came by
+    bounds: tuple[Bound, ...] = ()  # the limits that it is held to
+
+    @property
+    def subjects(self) -> tuple[UUID, ...]:
+        """Who uses what this takes: the user, and the key if there is one."""
+        return (self.user_id,) if self.key_id is None else (self.user_id, self.key_id)
 
     def parts(self) -> dict[str, str]:
         """Every text of the request by its pointer, in the order in which placeholders are numbered: what the

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.cache import cache as answers_store
 
+from accounts.limits.limiter import limiter
 from inference import composition as inference
 from inference import fleet
 from prompts.asks import Ask
@@ -59,6 +60,7 @@ def built() -> House:
         conversations=Conversations(
             answers_store, secret=settings.SECRET_KEY.encode(), keep_seconds=settings.CONVERSATION_SECONDS
         ),
+        limits=limiter(),
     )
 
 
@@ -102,3 +104,4 @@ async def close_house() -> None:
     await fleet.close_fleet()
     await asyncio.to_thread(inference.close)
     await asyncio.to_thread(journal().close)
+    await asyncio.to_thread(limiter().close)

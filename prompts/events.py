@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from accounts.limits.ledger import Standing
 from prompts.journal import Part, Result, Usage
 from sanitization.chain import Sanitized
 
@@ -30,7 +31,8 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The first event: something can be said now. Nothing in it is a secret."""
+    """The first event: something can be said now. Nothing in it is a secret. `standings` is where the caller
+    stands with his limits."""
 
     id: UUID
     created_at: datetime
@@ -38,6 +40,7 @@ class Begun:
     policy: str
     cache: CacheState
     times: Times
+    standings: tuple[Standing, ...] = ()
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
 """
-The end of a row, in the book and in the statistics: both or neither, and once.
+The end of a row, in the book, in the statistics and in what its user has used: all or nothing, and once.
 
     accepted ──► its outcome                    counted
         └──► interrupted ──► its outcome        taken back, and counted as what it was
@@ -14,7 +14,9 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from prompts.journal import Outcome, Result
+from accounts.limits import usage
+from accounts.limits.usage import Used
+from prompts.journal import Charge, Outcome, Result
 from prompts.models import Prompt
 from prompts.statistics.tallies import COUNTED, Tallies
 
@@ -28,8 +30,10 @@ def settle(finals: Iterable[tuple[UUID, Result]]) -> None:
     results: dict[UUID, Result] = {}
     for id, result in finals:
         results.setdefault(id, result)
-    tallies = Tallies()
+    tallies, charges = Tallies(), []
     for row in _locked(results):
+        if (charge := results[row.id].charge) is not None:
+            charges.append(charge)
         if row.is_tallied:
             tallies.add(row, times=-1)
         changed = _changes(row, results[row.id])
@@ -38,6 +42,17 @@ def settle(finals: Iterable[tuple[UUID, Result]]) -> None:
             setattr(row, name, value)
         tallies.add(row)
     tallies.write()
+    usage.add(spent(charges))
+
+
+def spent(charges: Iterable[Charge]) -> dict[UUID, Used]:
+    """What these cost together, each user and each key."""
+    used: dict[UUID, Used] = {}
+    for charge in charges:
+        for subject in charge.subjects:
+            before = used.get(subject, Used())
+            used[subject] = Used(before.requests + 1, before.tokens + charge.tokens)
+    return used
 
 
 # Two statements by hand, because the ORM takes longer to write them than the database to follow them, and

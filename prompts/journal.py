@@ -73,6 +73,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """What a prompt counts against the limits of these: its user, and the key that it came by."""
+
+    subjects: tuple[UUID, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A prompt as it is accepted, sanitized. `findings` hold positions, never text.
 
@@ -100,7 +108,7 @@ class Result:
 
     `model` is what really answered, where that is not what was asked for. `findings` are all of them: the
     prompt's, then the answer's. `choices` are all answers, where there was more than one; `response` is the
-    first.
+    first. `charge` is written with the row, and as often: once.
     """
 
     outcome: Outcome
@@ -114,6 +122,7 @@ class Result:
     first_token_ms: float | None = None
     total_ms: float = 0.0
     model: str = ""
+    charge: Charge | None = None
     rules: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

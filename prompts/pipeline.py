@@ -1,6 +1,7 @@
 """
 The way of one prompt through the house. Read this first.
 
+    0  within the limits: what it may take is reserved, and in the end is what it took
     1  policy of this caller      4  answered before?            7  the final row, committed
     2  sanitize the prompt        5  a backend answers           8  the caller's own values,
     3  the row, committed         6  sanitize the answer            in the caller's copy alone
@@ -20,27 +21,29 @@ from prompts.work import House, Work
 async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | Done, None]:
     """Yields `Begun` when something can be said, deltas, then `Done` when the final row is committed.
 
-    Raises PolicyMissing and PoliciesUnavailable before there is a row, then PromptBlocked, ScreeningFailed,
-    JournalUnavailable and every InferenceError. Whatever happens,
-    the caller leaving included, an accepted row gets its outcome. Close this generator (`aclosing`, or
-    cancel the task that reads it) to give up the prompt: the model is free within one step.
+    Raises LimitReached, LimitsUnavailable, PolicyMissing and PoliciesUnavailable before there is a row, then
+    PromptBlocked, ScreeningFailed, JournalUnavailable and every InferenceError. Whatever happens, the caller
+    leaving included, an accepted row gets its outcome, and what was reserved is settled. Close this
+    generator (`aclosing`, or cancel the task that reads it) to give up the prompt: the model is free within
+    one step.
     """
     work = Work(ask, house)
-    await work.choose()  # 1
-    await work.screen()  # 2
-    try:
-        await work.accept()  # 3
-        work.raise_if_refused()
-        async with aclosing(work.texts()) as texts:  # 4, 5, 6
-            async for choice, text in texts:
-                if shown := choice.restore(text):
-                    if work.begun is None:
-                        yield work.begin()
-                    yield Delta(shown, choice.number)
-        await work.finish()  # 7
-    except BaseException as error:
-        await work.give_up(error)
-        raise
+    async with work.within_limits():  # 0
+        await work.choose()  # 1
+        await work.screen()  # 2
+        try:
+            await work.accept()  # 3
+            work.raise_if_refused()
+            async with aclosing(work.texts()) as texts:  # 4, 5, 6
+                async for choice, text in texts:
+                    if shown := choice.restore(text):
+                        if work.begun is None:
+                            yield work.begin()
+                        yield Delta(shown, choice.number)
+            await work.finish()  # 7
+        except BaseException as error:
+            await work.give_up(error)
+            raise
     if work.begun is None:
         yield work.begin()
     for choice in work.choices:
@@ -53,14 +56,15 @@ async def embed(ask: Ask, house: House) -> Embedded:
     """The vectors of the ask's messages: the same way, with a model that answers in numbers. Raises what
     `answer` raises."""
     work = Work(ask, house)
-    await work.choose()  # 1
-    await work.screen()  # 2
-    try:
-        await work.accept()  # 3
-        work.raise_if_refused()
-        vectors = await work.embed()  # 5
-        await work.finish()  # 7
-    except BaseException as error:
-        await work.give_up(error)
-        raise
+    async with work.within_limits():  # 0
+        await work.choose()  # 1
+        await work.screen()  # 2
+        try:
+            await work.accept()  # 3
+            work.raise_if_refused()
+            vectors = await work.embed()  # 5
+            await work.finish()  # 7
+        except BaseException as error:
+            await work.give_up(error)
+            raise
     return Embedded(work.begin(), vectors, work.usage)

@@ -25,6 +25,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.access import Scope
+from accounts.limits.headers import rate_headers
 from accounts.models import User
 from prompts import book
 from prompts.askers import asker_of, body_of
@@ -108,14 +109,21 @@ class PromptViewSet(GenericViewSet[Prompt]):
             async with aclosing(events):
                 async for event in events:
                     if isinstance(event, Done):
-                        return JsonResponse(present(event, ask), status=201, encoder=JSONEncoder)
+                        headers = rate_headers(event.begun.standings)
+                        answered = present(event, ask)
+                        return JsonResponse(answered, status=201, encoder=JSONEncoder, headers=headers)
             raise AssertionError("the pipeline ends with Done or raises")
         # The first event decides the status: what is refused before it gets a plain problem document.
-        await anext(events)
+        begun = await anext(events)
+        assert isinstance(begun, Begun)
         return StreamingHttpResponse(
             stream(events, ask, request),
             content_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            headers={
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+                **rate_headers(begun.standings),
+            },
         )
 
     @extend_schema(operation_id="prompt_list", parameters=[BookQuerySerializer])
@@ -169,6 +177,7 @@ async def read_ask(request: HttpRequest) -> Ask:
     ask = Ask(
         user_id=asker.user_id,
         key_id=asker.key_id,
+        bounds=asker.bounds,
         request_id=asker.request_id,
         cache=asker.cache,
         messages=messages,

@@ -6,14 +6,17 @@ The raw prompt lives in `Ask` and in the placeholders of this object, for as lon
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from accounts.limits.ledger import Standing
+from accounts.limits.reservations import Limits
 from inference.backends import Answering, Backend, Ending, Format, Generation, Message, Piece
+from prompts import charges
 from prompts.asks import FORMAT_PARTS, Ask, stop_part
 from prompts.cache import AnswerCache, CachedAnswer, answer_key
 from prompts.choices import Choice
@@ -26,7 +29,7 @@ from prompts.errors import (
 )
 from prompts.events import Begun, CacheState, Done, Shown, Times
 from prompts.ids import instant, uuid7
-from prompts.journal import Entry, Journal, Outcome, Part, Result, Usage, kept
+from prompts.journal import Charge, Entry, Journal, Outcome, Part, Result, Usage, kept
 from prompts.outcomes import log, outcome_of
 from sanitization.chain import EMPTY, Chain, Sanitized, Screened
 from sanitization.errors import ScreeningFailed
@@ -50,6 +53,7 @@ class House:
     journal: Journal
     cache: AnswerCache
     conversations: Conversations | None = None
+    limits: Limits | None = None
 
 
 class Work:
@@ -70,12 +74,29 @@ class Work:
         self.begun: Begun | None = None
         self.cache: CacheState = "off"
         self.usage = Usage()
+        self.tokens = 0  # that it counts against limits
+        self.standings: tuple[Standing, ...] = ()
         self.times = Times()
         self.queue_ms: float | None = None
         self.first_token_ms: float | None = None
         self.result: Result | None = None
+        self._heard_bytes: int | None = None  # None: no model was asked
 
     # -- before the model --
+
+    @asynccontextmanager
+    async def within_limits(self) -> AsyncIterator[None]:
+        """Reserves what the prompt may take; in the end, whatever happened, that becomes what it took.
+        Raises LimitReached, LimitsUnavailable."""
+        limits, taken = self.house.limits, None
+        if limits is not None and self.ask.bounds:
+            taken = await limits.reserve(self.ask.bounds, tokens=charges.most_of(self.ask))
+        self.standings = taken.standings if taken else ()
+        try:
+            yield
+        finally:
+            if taken is not None:
+                taken.settle(tokens=self.tokens)
 
     async def choose(self) -> None:
         """Finds the policy of this caller. Raises PolicyMissing or PoliciesUnavailable."""
@@ -231,6 +252,7 @@ class Work:
             placeholders = self.screened.placeholders
             choice.open(self.house.chain.open_answer(self.policy, placeholders, part=choice.part))
         waiting_since = time.perf_counter()
+        self._heard_bytes = 0
         async with aclosing(self.house.backend.answer(generation)) as events:
             async for event in events:
                 if isinstance(event, Answering):
@@ -258,12 +280,14 @@ class Work:
             return choice.end(event)
         if self.first_token_ms is None:
             self.first_token_ms = _ms_since(self.started)
+        self._heard_bytes = (self._heard_bytes or 0) + charges.byte_count(event.text)
         return EMPTY if choice.is_blocked else choice.take(event.text)
 
     async def embed(self) -> tuple[tuple[float, ...], ...]:
         """The vectors of the messages."""
         texts = [self.text_of(said.part) for said in self.ask.messages]
         began = time.perf_counter()
+        self._heard_bytes = 0
         made = await self.house.backend.embed(texts, model=self.card.name, caller=str(self.ask.user_id))
         self.times.backend_ms = _ms_since(began)
         self.usage = Usage(prompt_tokens=made.prompt_tokens)
@@ -286,7 +310,13 @@ class Work:
         self.times.total_ms = _ms_since(self.started)
         times = replace(self.times)
         self.begun = Begun(
-            self.id, instant(self.id), self.card.name, policy=self.policy_name, cache=self.cache, times=times
+            self.id,
+            instant(self.id),
+            self.card.name,
+            policy=self.policy_name,
+            cache=self.cache,
+            times=times,
+            standings=self.standings,
         )
         return self.begun
 
@@ -327,6 +357,11 @@ class Work:
     def _conclude(self, outcome: Outcome) -> Result:
         answers = tuple(choice.answered for choice in self.choices)
         found = (finding for answer in answers for finding in answer.findings)
+        if self._heard_bytes is not None:
+            endings = [choice.ending for choice in self.choices]
+            self.tokens = charges.taken(
+                outcome, self.ask, self.usage, endings=endings, heard_bytes=self._heard_bytes
+            )
         self.result = Result(
             outcome=outcome,
             response=answers[0].text if answers else EMPTY,
@@ -339,6 +374,7 @@ class Work:
             first_token_ms=self.first_token_ms,
             total_ms=_ms_since(self.started),
             model="" if self.card == self.asked_card else self.card.name,
+            charge=Charge(self.ask.subjects, self.tokens),
         )
         log(self.id, self.ask.user_id, model=self.card.name, result=self.result)
         return self.result

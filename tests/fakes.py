@@ -18,6 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.cache import cache as store
 
+from accounts.limits.limiter import limiter
 from inference.backends import (
     Embeddings,
     Ending,
@@ -322,6 +323,7 @@ def house_of(
     policy: Policy | None = None,
     chain: Chain | None = None,
     conversations: Conversations | None = None,
+    limits: Any = None,
 ) -> House:
     """The real chain and pipeline around fakes."""
     chosen = policy or Policy.build()
@@ -336,4 +338,5 @@ def house_of(
         journal=journal or Notebook(),
         cache=cache or NoCache(),
         conversations=conversations or Conversations(store, secret=b"tests" * 10, keep_seconds=60),
+        limits=limits or limiter(),
     )

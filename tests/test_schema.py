@@ -45,7 +45,10 @@ CALLS = {
     ("get", "/api/keys"),
     ("post", "/api/keys"),
     ("delete", "/api/keys/{id}"),
+    ("patch", "/api/keys/{id}"),
     ("post", "/api/keys/{id}/rotate"),
+    ("get", "/api/limits"),
+    ("get", "/api/users/{id}/limits"),
     ("get", "/api/roles"),
     ("get", "/api/users"),
     ("get", "/api/users/{id}"),
@@ -135,6 +138,22 @@ def test_the_schema_describes_a_prompts_answer(published):
     assert set(answer) >= {"200", "201", "401", "default"}
     fields = published["components"]["schemas"]["Prompt"]["properties"]
     assert {"response", "sanitizedPrompt", "promptSent", "emailsSanitized", "findings"} <= set(fields)
+
+
+def test_the_schema_says_which_calls_are_limited_and_what_they_answer_then(published):
+    limited = {
+        path
+        for path, calls in published["paths"].items()
+        if "429" in calls.get("post", {}).get("responses", {})
+    }
+    assert limited == {
+        "/prompt",
+        *(f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "moderations")),
+    }
+    for path in limited:
+        answers = published["paths"][path]["post"]["responses"]
+        for status in {"200", "201", "429"} & set(answers):
+            assert "x-ratelimit-remaining-tokens" in answers[status]["headers"], (path, status)
 
 
 def test_the_schema_refuses_unknown_fields_as_the_service_does(published):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from accounts.limits.ledger import Standing
 from prompts.askers import Asker
 from prompts.asks import Ask, Said
 from prompts.events import Embedded
@@ -80,17 +81,23 @@ def is_text_part(one: Any) -> bool:
 class Moderated:
     policy: str
     screened: Screened
+    standings: tuple[Standing, ...] = ()
 
 
 async def moderate(ask: Ask, house: House) -> Moderated:
-    """What the caller's policy finds in the texts. Nothing is written down and no model is asked. Raises
-    PolicyMissing, PoliciesUnavailable and ScreeningFailed."""
+    """What the caller's policy finds in the texts. Nothing is written down and no model is asked: it counts
+    as a request and takes no tokens. Raises LimitReached, LimitsUnavailable, PolicyMissing,
+    PoliciesUnavailable and ScreeningFailed."""
+    taken = None
+    if house.limits is not None:
+        taken = await house.limits.reserve(ask.bounds, tokens=0, with_lease=False)
     policy, parts = await house.policy_of(ask), ask.parts()
     if sum(map(len, parts.values())) > INLINE_CHARS:
         screened = await asyncio.to_thread(house.chain.screen_prompt, parts, policy)
     else:
         screened = house.chain.screen_prompt(parts, policy)
-    return Moderated(f"{policy.slug}@{policy.revision}", screened)
+    name = f"{policy.slug}@{policy.revision}"
+    return Moderated(name, screened, () if taken is None else taken.standings)
 
 
 def moderations(moderated: Moderated, ask: Ask) -> dict[str, Any]:

@@ -124,6 +124,7 @@ def make_ask(given: dict[str, Any], asker: Asker, bounds: Bounds, *, field: str,
     ask = Ask(
         user_id=asker.user_id,
         key_id=asker.key_id,
+        bounds=asker.bounds,
         request_id=asker.request_id,
         cache=asker.cache,
         sampling=read_sampling(given, temperature=bounds.temperature),

@@ -16,6 +16,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.viewsets import ViewSet
 
 from accounts.access import Scope
+from accounts.limits.headers import rate_headers
 from inference.backends import ModelCard
 from inference.errors import UnknownModel
 from prompts.askers import Asker, asker_of, body_of
@@ -152,7 +153,8 @@ class ModerationViewSet(ViewSet):
         """What your policy finds in each text, as in a prompt. Nothing is stored, and no model is asked."""
         asker = await asker_of(request)
         ask = others.read_moderation(body_of(request), asker, bounds())
-        return as_json(others.moderations(await others.moderate(ask, house()), ask))
+        moderated = await others.moderate(ask, house())
+        return as_json(others.moderations(moderated, ask), rate_headers(moderated.standings))
 
 
 class ModelViewSet(ViewSet):

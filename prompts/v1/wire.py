@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quoted  # what json.dumps calls for a string
 from typing import Any
 
+from accounts.limits.headers import rate_headers
 from prompts.events import Begun, Delta, Done, Shown, Times
 from prompts.journal import Usage
 
@@ -150,4 +151,4 @@ def headers(begun: Begun, times: Times, *, queue_ms: float | None = None) -> dic
     }
     if queue_ms is not None:
         named["x-gateway-queue-ms"] = f"{queue_ms:.1f}"
-    return named
+    return named | rate_headers(begun.standings)

@@ -3,6 +3,8 @@
 import pytest
 from django.test import AsyncClient
 
+from accounts.limits.limiter import Limiter
+from accounts.limits.shared import SharedTill
 from gateway import checks, health
 from inference import fleet
 from inference.backends import ModelCard, Status
@@ -103,6 +105,24 @@ def test_several_workers_with_a_local_model_are_refused(monkeypatch):
     assert checks.one_local_model() == []
     monkeypatch.setenv("WEB_WORKERS", "2")
     assert [found.id for found in checks.one_local_model()] == ["gateway.E001"]
+
+
+def test_several_workers_that_would_each_count_limits_are_refused(monkeypatch, settings):
+    settings.REDIS_URL = ""
+    assert checks.one_count_of_limits() == []
+    monkeypatch.setenv("WEB_WORKERS", "2")
+    assert [found.id for found in checks.one_count_of_limits()] == ["gateway.E002"]
+    settings.REDIS_URL = "redis://127.0.0.1:6379/0"
+    assert checks.one_count_of_limits() == []
+
+
+@pytest.mark.parametrize(("is_open", "status", "word"), [(True, 200, "degraded"), (False, 503, "down")])
+async def test_limits_without_redis_are_told_and_count_as_declared(house, monkeypatch, is_open, status, word):
+    away = Limiter(SharedTill("redis://127.0.0.1:1/0"), is_open=is_open)
+    monkeypatch.setattr(health, "limiter", lambda: away)
+    found, body = await ready()
+    assert (found, body["status"]) == (status, word)
+    assert body["components"]["limits"]["state"] == word
 
 
 def test_debug_in_public_is_told(settings):

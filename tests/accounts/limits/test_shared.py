@@ -1,0 +1,229 @@
+"""Limits in Redis: exact across processes, by one clock, healing by themselves, with nothing raw in it."""
+
+import multiprocessing
+import os
+import signal
+import time
+from uuid import uuid4
+
+import pytest
+import redis
+from django.conf import settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as rules
+from hypothesis import strategies as st
+
+from accounts.limits import shared as module
+from accounts.limits.ledger import Account, Moment, Wanted, reserve
+from accounts.limits.quotas import Bound, Quota
+from accounts.limits.reservations import Reservation
+from accounts.limits.shared import NAMES, SharedTill, name_of
+from accounts.limits.tills import Learned, TillAway
+from tests.accounts.limits.processes import hammer, hold, taken
+
+pytestmark = pytest.mark.redis
+spawned = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def client():
+    opened = redis.Redis.from_url(settings.REDIS_URL)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def till():
+    opened = SharedTill(settings.REDIS_URL)
+    yield opened
+    opened.close()
+
+
+def until(is_true, seconds=5):
+    ends = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+# -- processes --
+
+
+@pytest.mark.parametrize(
+    ("quota", "most"),
+    [((200,), 200), ((None, 600), 200), ((None, None, 200), 200)],
+    ids=["requests", "tokens", "streams"],
+)
+def test_four_processes_under_load_reach_a_limit_and_never_exceed_it(quota, most):
+    """Of the user's and the key's limits the narrower one counts."""
+    subjects = [uuid4(), uuid4()]
+    start, results = spawned.Event(), spawned.Queue()
+    arguments = (settings.REDIS_URL, subjects, quota, 1.0, start, results)
+    running = [spawned.Process(target=hammer, args=arguments) for _ in range(4)]
+    for process in running:
+        process.start()
+    time.sleep(2)
+    start.set()
+    counts = [results.get(timeout=30) for _ in running]
+    for process in running:
+        process.join(10)
+    assert sum(counts) == most
+
+
+def test_what_a_killed_process_held_is_free_when_its_lease_runs_out(till, client):
+    subject, ready = uuid4(), spawned.Event()
+    quota = (None, None, 1, 100)
+    learn(till, [Bound(subject, Quota(*quota))], 90)
+    process = spawned.Process(target=hold, args=(settings.REDIS_URL, subject, quota, 900, ready))
+    process.start()
+    assert ready.wait(20)
+    bounds = [Bound(subject, Quota(*quota))]
+    time.sleep(1.5)  # longer than a lease: it is renewed while its process lives
+    is_in, reply = taken(till, bounds, 10)
+    assert not is_in
+    assert (reply.standings[0].streams, reply.standings[0].month) == (1, 100)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(5)
+    until(lambda: taken(till, bounds, 10)[0])
+    assert client.zcard(name_of(subject) + ":l") == 1
+
+
+def learn(till, bounds, used):
+    """Tells Redis what the database would say."""
+    marks = till.reserve(bounds, Wanted("", requests=0, with_lease=False), {}).result(5).marks
+    said = {subject: Learned(mark, used) for subject, mark in marks.items()}
+    assert not till.reserve(bounds, Wanted("", requests=0, with_lease=False), said).result(5).marks
+
+
+# -- the same arithmetic --
+
+SUBJECTS = uuid4(), uuid4()
+QUOTAS = Quota(4, 60, 3, 400), Quota(3, 0, 0, 300)
+STEPS = st.lists(
+    st.tuples(st.integers(0, 25_000), st.sampled_from("rrrssnl"), st.integers(0, 70), st.integers(0, 90)),
+    max_size=40,
+)
+
+
+@given(STEPS)
+@rules(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+def test_the_scripts_do_what_the_ledger_says(till, client, monkeypatch, steps):
+    for subject in SUBJECTS:
+        client.delete(*(name_of(subject) + kind for kind in (":r", ":t", ":l", ":h", ":m")))
+    december_ms = 1_796_083_200_000
+    ms, accounts, running = december_ms - 1_500_000, [Account(), Account()], {}
+    for number, (pause, kind, amount, used) in enumerate(steps):
+        ms += pause
+        now = Moment(ms, 2026 * 12 + 10, december_ms)
+        monkeypatch.setattr(module, "given_time", lambda: str(ms))  # noqa: B023  (used before the next step)
+        step(till, accounts, running, now, (number, kind, amount, used))
+
+
+def step(till, accounts, running, now, what):
+    number, kind, amount, used = what
+    bounds = [Bound(subject, quota) for subject, quota in zip(SUBJECTS, QUOTAS, strict=True)]
+    pairs = list(zip(accounts, QUOTAS, strict=True))
+    if kind == "s" and running:
+        id, (reserved, second) = next(iter(running.items()))
+        del running[id]
+        for account, quota in pairs:
+            account.settle(quota, id, reserved=reserved, used=used, second=second, now=now)
+        till.settle(Reservation(id, tuple(bounds), reserved, second, (), till), tokens=used)
+    elif kind == "n" and running:
+        id = next(iter(running))
+        for account in accounts:
+            account.renew(id, now, lease_ms=30_000)
+        till._leases = {id: tuple(name_of(subject) for subject in SUBJECTS)}
+        till._send(till._renewals()[0]).result(5)
+    else:
+        with_lease = kind == "r"
+        wanted = Wanted(str(number), amount if with_lease else 0, int(with_lease), with_lease)
+        marks = {
+            bound.subject: account.month.ask(now)
+            for bound, account in zip(bounds, accounts, strict=True)
+            if not account.month.is_known(now)
+        }
+        reply = till.reserve(bounds, wanted, {}).result(5)
+        assert reply.marks == marks
+        if marks:
+            for account, subject in zip(accounts, SUBJECTS, strict=True):
+                if subject in marks:
+                    account.month.learn(used, mark=marks[subject], now=now)
+            said = {subject: Learned(mark, used) for subject, mark in marks.items()}
+            reply = till.reserve(bounds, wanted, said).result(5)
+        assert reply.refusal == reserve(pairs, wanted, now)
+        assert list(reply.standings) == [account.standing(quota, now) for account, quota in pairs]
+        if reply.refusal is None and with_lease:
+            running[str(number)] = (amount, now.second)
+
+
+# -- Redis itself --
+
+
+def test_the_clock_is_the_servers_whatever_a_process_thinks(till, monkeypatch):
+    bounds = [Bound(uuid4(), Quota(1))]
+    assert taken(till, bounds)[0]
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert not taken(till, bounds)[0]
+    _, reply = taken(till, bounds)
+    assert reply.now_ms > 1_700_000_000_000
+
+
+def test_a_redis_that_was_started_anew_is_given_its_scripts_again(till, client):
+    bounds = [Bound(uuid4(), Quota(2))]
+    assert taken(till, bounds)[0]
+    client.script_flush()
+    waiting = [till.reserve(bounds, Wanted(str(uuid4())), {}) for _ in range(3)]
+    assert [one.result(5).refusal is None for one in waiting] == [True, False, False]
+
+
+def test_a_redis_that_answers_with_an_error_is_as_good_as_away(till, client):
+    bound = Bound(uuid4(), Quota(2))
+    client.set(name_of(bound.subject) + ":r", "no hash", px=5_000)
+    with pytest.raises(TillAway):
+        taken(till, [bound])
+    assert not till.works
+
+
+def test_a_call_that_is_sent_twice_counts_once(till):
+    bounds = [Bound(uuid4(), Quota(requests_per_minute=5, streams=1))]
+    for _ in range(3):
+        is_in, reply = taken(till, bounds, id="the same")
+        assert is_in
+        assert (reply.standings[0].requests, reply.standings[0].streams) == (1, 1)
+
+
+def test_everything_in_redis_is_an_id_or_a_number_and_goes_by_itself(till, client):
+    bound = Bound(uuid4(), Quota(5, 500, 5, 5000))
+    learn(till, [bound], 7)
+    is_in, reply = taken(till, [bound], 10)
+    assert is_in
+    till.settle(Reservation("x", (bound,), 10, reply.now_ms // 1000, (), till), tokens=3)
+    taken(till, [bound], 10)
+    keys = client.keys(f"{NAMES}{bound.subject.hex}*")
+    assert len(keys) == 5
+    assert all(0 < client.pttl(key) <= 3_600_000 for key in keys)
+    words = {"", "number", "used", "learned", "mark", "late"}
+    for key in keys:
+        held = client.zrange(key, 0, -1) if key.endswith(b":l") else client.hgetall(key)
+        for word in [*held, *(held.values() if isinstance(held, dict) else ())]:
+            text = word.decode()
+            assert text in words or text.lstrip("-").isdigit() or len(text) == 36, (key, text)
+
+
+def test_what_one_reserves_and_settles_leaves_nothing_behind(till, client):
+    bound = Bound(uuid4(), Quota(streams=1, tokens_per_minute=50, monthly_tokens=500))
+    learn(till, [bound], 0)
+    for _ in range(3):
+        _, reply = taken(till, [bound], 50, id="a")
+        assert reply.refusal is None
+        till.settle(Reservation("a", (bound,), 50, reply.now_ms // 1000, (), till), tokens=0)
+    assert client.hgetall(name_of(bound.subject) + ":h") in ({}, {b"": b"0"})
+    assert not till._leases
+
+
+def test_a_process_that_was_forked_has_a_thread_of_its_own(till):
+    bounds = [Bound(uuid4(), Quota(1))]
+    assert taken(till, bounds)[0]
+    till._pid = -1  # as after a fork, where the thread is gone
+    assert not taken(till, bounds)[0]
