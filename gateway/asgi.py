@@ -32,6 +32,7 @@ from accounts.errors import Busy
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
 from gateway.threads import Threads
 from inference import fleet
+from inference.routing.file import TableInvalid
 from prompts import composition
 
 Scope = MutableMapping[str, Any]
@@ -175,8 +176,12 @@ async def lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            composition.open_house()
-            fleet.open_fleet()
+            try:
+                composition.open_house()
+                fleet.open_fleet()
+            except TableInvalid as error:  # without this message gunicorn would go on, with a closed book
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await composition.close_house()

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gateway.asgi import BoundedBody, NarrowDoor
+from gateway.asgi import BoundedBody, NarrowDoor, lifespan
 
 
 async def call(application, *, headers=(), chunks=(b"",), stalls=False, path="/prompt"):
@@ -117,3 +117,20 @@ async def test_a_narrow_door_lets_few_in_and_refuses_the_rest_at_once():
     await asyncio.gather(*waiting)
     await door({"path": "/auth/login"}, receive, send)
     assert len(inside) == 4
+
+
+async def test_a_server_does_not_start_with_backends_that_cannot_be_used(settings, tmp_path):
+    settings.BACKENDS_FILE = str(tmp_path / "backends.toml")
+    (tmp_path / "backends.toml").write_text("[backends.one]\nkind = 'nonsense'\n")
+    sent = []
+
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        sent.append(message)
+
+    await lifespan(receive, send)
+    (failed,) = sent
+    assert failed["type"] == "lifespan.startup.failed"
+    assert "kind must be one of" in failed["message"]

@@ -35,7 +35,6 @@ fallbacks = ["big"]
 backends = ["two"]
 context_tokens = 512
 """
-HERE = '\n[backends.here]\nkind = "local"\n'
 DEAD = "http://127.0.0.1:1/v1"
 
 
@@ -51,7 +50,7 @@ async def written(settings, tmp_path, monkeypatch):
         for old, new in more.pop("instead", {}).items():
             assert old in text
             text = text.replace(old, new)
-        path.write_text(text)
+        path.write_text(text + more.pop("behind", ""))
 
     write()
     yield write
@@ -137,9 +136,8 @@ async def test_a_file_that_cannot_be_used_changes_nothing_and_is_told(written, c
 
 async def test_a_model_of_this_process_needs_a_restart(written, caplog):
     fleet.router()
-    written(instead={'backends = ["one"]': 'backends = ["here"]'})
-    text = (path := fleet.Path(fleet.settings.BACKENDS_FILE)).read_text()
-    path.write_text(text.replace('["here"]', '[{backend = "here", model = "smollm2-135m"}]') + HERE)
+    here = '[{backend = "here", model = "smollm2-135m"}]'
+    written(instead={'["one"]': here}, behind='\n[backends.here]\nkind = "local"\n')
     assert not fleet.reload()
     assert "restart it" in caplog.records[-1].problem
 
