@@ -178,22 +178,10 @@ declare(
 )
 
 _S = "Secrets"
-declare(
-    _S,
-    "SECRET_KEY",
-    str,
-    "",
-    "Django's secret, at least 50 characters. scripts/run writes a random one into .env.",
-    secret=True,
-)
-declare(
-    _S,
-    "JWT_CONSTANT",
-    str,
-    "",
-    "The key that signs access and refresh tokens, at least 32 bytes. Falls back to SECRET_KEY.",
-    secret=True,
-)
+# fmt: off
+declare(_S, "SECRET_KEY", str, "", "Django's secret, at least 50 characters. scripts/run writes a random one into .env.", secret=True)
+declare(_S, "JWT_CONSTANT", str, "", "The key that signs access and refresh tokens, at least 32 bytes. Falls back to SECRET_KEY.", secret=True)
+# fmt: on
 
 _S = "Stores"
 declare(
