@@ -15,11 +15,10 @@ RETRY_SECONDS = 5
 
 
 class Line:
-    """At most `places` wait, each for `seconds` at most."""
+    """At most `places` wait."""
 
-    def __init__(self, *, places: int, seconds: float) -> None:
+    def __init__(self, *, places: int) -> None:
         self._places = places
-        self._seconds = seconds
         self._waiting: deque[tuple[Collection[Live], asyncio.Future[Live | None]]] = deque()
 
     def __len__(self) -> int:
@@ -29,16 +28,17 @@ class Line:
         """Whether somebody waits for it."""
         return any(live in wanted for wanted, _ in self._waiting)
 
-    async def wait(self, wanted: Collection[Live], *, seconds: float | None = None) -> Live | None:
+    async def wait(self, wanted: Collection[Live], *, seconds: float, again: bool = False) -> Live | None:
         """A server of `wanted` with a place on it that now is the caller's; None: look again, something
-        changed. Raises QueueFull and DeadlineExceeded."""
-        if len(self._waiting) >= self._places:
+        changed. Who looked again has his place in line already. Raises QueueFull, and DeadlineExceeded after
+        so many seconds."""
+        if len(self._waiting) >= self._places and not again:
             raise QueueFull(retry_after_seconds=RETRY_SECONDS)
         answer: asyncio.Future[Live | None] = asyncio.get_running_loop().create_future()
         entry = (wanted, answer)
         self._waiting.append(entry)
         try:
-            async with asyncio.timeout(min(self._seconds, seconds or self._seconds)):
+            async with asyncio.timeout(seconds):
                 return await asyncio.shield(answer)
         except TimeoutError:
             if answer.done():  # in this very moment

@@ -59,8 +59,10 @@ class Probes:
         await asyncio.sleep(seconds * self._random.uniform(0, 0.3))
         while True:
             try:
+                could_take = live.may_take(time.monotonic())
                 await probe(live)
-                self._changed()
+                if could_take != live.may_take(time.monotonic()):
+                    self._changed()
             except Exception:
                 logger.exception("probe")  # the next one may fare better
             await asyncio.sleep(seconds * self._random.uniform(0.8, 1.2))

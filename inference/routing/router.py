@@ -10,8 +10,9 @@ Once the first word is out, an answer that breaks off has failed: another server
 Knows no HTTP. Everything runs on one event loop.
 """
 
+import math
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -62,6 +63,7 @@ class Attempts:
     name: str
     beginning: bytes
     ends_at: float | None = None
+    waits_until: float | None = None  # for a place, however often it looks again
     tried: set[Target] = field(default_factory=set)
     error: InferenceError | None = None
 
@@ -85,7 +87,8 @@ class Router:
         self._local = local
         self._clock = clock
         self._random = random or Random()  # noqa: S311  (it spreads times, it hides nothing)
-        self._line = Line(places=places, seconds=queue_seconds)
+        self._line = Line(places=places)
+        self._queue_seconds = queue_seconds
         self._budget = RetryBudget()
         self._lives: dict[str, Live] = {}
         self.use(table)
@@ -248,13 +251,18 @@ class Router:
                     live = self._pick(attempts.beginning, free)
                     live.running += 1
                     return Place(model, free[live], live)
-                seconds = None if attempts.ends_at is None else max(0.001, attempts.ends_at - self._clock())
-                waited = await self._line.wait(able, seconds=seconds)
+                waited = await self._wait(able, attempts)
                 if waited is not None:
                     return Place(model, able[waited], waited)
                 break  # something changed: look again, from the first model on
             else:
                 raise attempts.error or self._nobody(models)
+
+    async def _wait(self, able: Collection[Live], attempts: Attempts) -> Live | None:
+        now, again = self._clock(), attempts.waits_until is not None
+        if attempts.waits_until is None:
+            attempts.waits_until = min(now + self._queue_seconds, attempts.ends_at or math.inf)
+        return await self._line.wait(able, seconds=max(0.001, attempts.waits_until - now), again=again)
 
     def _models(self, attempts: Attempts) -> tuple[Model, ...]:
         """In the order in which they may answer. A field that a server does not know is no reason to ask
@@ -291,6 +299,7 @@ class Router:
     def _next(self, attempts: Attempts, place: Place, error: InferenceError) -> None:
         """Another target may be tried. Raises the error where there is no budget for it."""
         attempts.tried.add(place.target)
+        attempts.waits_until = None
         attempts.error = error
         if not isinstance(error, FREE) and not self._budget.spend():
             raise error

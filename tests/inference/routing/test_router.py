@@ -225,6 +225,27 @@ async def test_a_line_that_is_full_refuses_and_one_that_is_long_gives_up(fleet):
     await first
 
 
+async def test_looking_again_is_no_new_wait_and_needs_no_new_place(fleet):
+    made = fleet(
+        servers=[server("a", max_concurrent=1)], models=[model("m", "a")], places=1, queue_seconds=60
+    )
+    made.up["a"].gate = asyncio.Event()
+    first = asyncio.create_task(answer(made))
+    await until(lambda: made.up["a"].running == 1)
+    second = asyncio.create_task(answer(made))
+    await until(lambda: made.router.waiting == 1)
+    made.router.look_again()
+    third = asyncio.create_task(answer(made))  # stands in line before the second is back
+    await until(lambda: made.router.waiting == 2)
+    made.clock.now += 59.99
+    made.router.look_again()
+    async with asyncio.timeout(5):
+        errors = await asyncio.gather(second, third, return_exceptions=True)
+    assert [type(error) for error in errors] == [DeadlineExceeded] * 2
+    made.up["a"].gate.set()
+    await first
+
+
 async def test_who_leaves_the_line_takes_no_place_with_him(fleet):
     made = fleet(servers=[server("a", max_concurrent=1)], models=[model("m", "a")])
     gate = made.up["a"].gate = asyncio.Event()
@@ -398,6 +419,7 @@ async def test_probes_follow_the_table_and_end(fleet):
     made = fleet("a", "b", servers=[server("a", probe_seconds=0.001), server("b", probe_seconds=0)])
     seen = asyncio.Event()
     probes = Probes(changed=seen.set)
+    made.up["a"].is_alive, made.up["a"].errors = False, [AWAY]
     probes.watch(made.router.lives())
     async with asyncio.timeout(5):
         await seen.wait()
