@@ -63,9 +63,10 @@ class Health:
             self.ejected_until, self.trial, self.faults = None, None, LIMIT - 1
 
     def well(self) -> None:
-        """It answered, all of it."""
-        self.faults = self.ejections = 0
-        self.ejected_until = None
+        """It answered, all of it. One that was on its way when it was ejected does not open it again: a
+        server that shuts down ends its answers and takes no new ones."""
+        if self.ejected_until is None:
+            self.faults = self.ejections = 0
 
     def fault(self, now: float) -> None:
         """It did not, or not properly."""

@@ -71,6 +71,12 @@ def test_what_was_on_its_way_when_it_was_ejected_says_nothing_new():
     assert health.opens_at(0.0) == opens
 
 
+def test_a_server_that_shuts_down_is_not_opened_by_the_answers_that_it_still_ends():
+    health = ejected()
+    health.well()
+    assert not health.may_take(0.0)
+
+
 def test_a_probe_opens_what_a_probe_closed_at_once():
     health = Health(Random(3))
     for _ in range(LIMIT):
