@@ -184,7 +184,7 @@ class Phone(PatternDetector):
         told = any(map(str.isalpha, candidate[1:begin]))
         if candidate[0] >= "\u3400" and number.isdigit() and not told:
             return end  # the one form that needs Chinese in front of it
-        if _SPACED_SHAPE.fullmatch(number) and (begin > 1 or candidate[0] != " "):
+        if " " in number and _SPACED_SHAPE.fullmatch(number) and (begin > 1 or candidate[0] != " "):
             return end
         tells = any(map(str.isalpha, candidate[end:-1]))
         length = _length(number, told=told or tells, whole=tells)
@@ -195,10 +195,11 @@ def _length(number: str, *, told: bool, whole: bool) -> int:
     """How much of a candidate is the longest telephone number that it begins with; 0 where none is. With
     `whole`, all of it or nothing.
     """
-    if _SHAPE.fullmatch(number):
+    plain = number.isdigit()
+    if not plain and _SHAPE.fullmatch(number):
         return len(number)
     international = number.startswith(("+", "(+", "00", "(00"))
-    if whole:
+    if whole or plain:
         ends = [len(number)]
     else:
         gaps = [gap.start() for gap in _GAPS.finditer(number) if gap.start()]
@@ -207,7 +208,7 @@ def _length(number: str, *, told: bool, whole: bool) -> int:
         text = number[:end]
         if end == len(number) and _LETTER.search(number):
             text = _EXTENSION.sub("", number)
-        digits = text.translate(_UNDIGITS)
+        digits = text if plain else text.translate(_UNDIGITS)
         if not 6 <= len(digits) <= 18 or text.count("(") != text.count(")"):
             continue
         if international:
@@ -223,7 +224,7 @@ def _length(number: str, *, told: bool, whole: bool) -> int:
 
 def _is_other(text: str) -> bool:
     """Whether these digits are better known as something else."""
-    return bool(_DATE.match(text) or _SSN.fullmatch(text) or _YEARS.fullmatch(text))
+    return not text.isdigit() and bool(_DATE.match(text) or _SSN.fullmatch(text) or _YEARS.fullmatch(text))
 
 
 def _is_national(text: str, digits: str, after: str) -> bool:
