@@ -92,3 +92,20 @@ def test_every_cut_in_two_of_a_short_text(way, name):
 def test_random_cuts_of_a_long_text(way, name):
     for seed in range(2):
         assert differing(way, POLICIES[name], f"long {name} {seed}", parts=80, cuts=2) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Год письмо свой на жизнь а время мочь " * 9,
+        "革件被革九和事被无论出事之明象还说组好次没政会则一活" * 9,
+        "و این متن فارسی است " * 15,
+    ],
+    ids=["Russian", "Chinese", "Persian"],
+)
+def test_answers_in_other_letters_are_let_out_as_they_come(text):
+    stream, sent = EVERY.open_answer(Policy(), Placeholders()), 0
+    for at in range(0, len(text), 3):
+        sent += len(stream.feed(text[at : at + 3]))
+        assert at + 3 - sent <= 20
+    assert sent + len(stream.finish()) == len(text)
