@@ -12,8 +12,8 @@ from typing import Generic, Literal, Protocol, TypeVar
 Text = TypeVar("Text", bound=str, covariant=True)
 TextIn = TypeVar("TextIn", bound=str, contravariant=True)
 
-Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length", "content_filter"]
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
 Priority = Literal["interactive", "batch"]
 
 # What the makers of small instruct models recommend beside a low temperature.
@@ -21,11 +21,44 @@ TOP_K, TOP_P = 40, 0.9
 
 
 @dataclass(frozen=True, slots=True)
+class Tool(Generic[Text]):
+    """A function that an answer may call. `parameters` is a JSON schema of its arguments, as JSON; empty
+    where there is none."""
+
+    name: Text
+    description: Text
+    parameters: Text
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse(Generic[Text]):
+    """Whether an answer may call tools: if it likes (auto), at least one (required), or this one (named)."""
+
+    kind: Literal["auto", "required", "named"] = "auto"
+    name: Text | None = None
+    is_parallel: bool = True  # whether several calls are wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Called(Generic[Text]):
+    """A call that an earlier answer made. `id` is this service's own name for it, no text of anybody's;
+    `arguments` should be a JSON object."""
+
+    id: str
+    name: Text
+    arguments: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Message(Generic[Text]):
-    """One turn of a conversation."""
+    """One turn of a conversation. An assistant's may have `calls`; a tool's is the result of one of them,
+    `call_id`."""
 
     role: Role
     content: Text
+    calls: tuple[Called[Text], ...] = ()
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +115,8 @@ class Generation(Generic[Text]):
     format: Format[Text] | None = None
     priority: Priority = "interactive"
     deadline_seconds: float | None = None
+    tools: tuple[Tool[Text], ...] = ()
+    tool_use: ToolUse[Text] = ToolUse()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +137,17 @@ class Piece:
     text: str
     choice: int = 0
     logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallPiece:
+    """Some more of a tool call in an answer, raw. Calls of a choice follow each other and count from 0; the
+    first piece of each has its `name`, which is one of the tools that were offered, and no other has."""
+
+    call: int
+    name: str = ""
+    arguments: str = ""
+    choice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +199,7 @@ class Answering:
     card: ModelCard
 
 
-Event = Piece | Ending | Answering
+Event = Piece | CallPiece | Ending | Answering
 
 
 class Backend(Protocol[TextIn]):

@@ -24,6 +24,8 @@ from inference.runner import ModelBroken, Runner
 from inference.serving import Serving
 from inference.speaking import Event, Gone, Speaker
 from inference.text import Transcript
+from inference.tools.grammar import grammar_of
+from inference.tools.notations import HERMES, Notation
 
 logger = logging.getLogger("inference.engine")
 
@@ -39,11 +41,13 @@ LONG_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A generation that the model can take: its tokens, and the grammar of its format."""
+    """A generation that the model can take: its tokens, the grammar of its format or of its tools, and how
+    calls of these will be written."""
 
     tokens: list[int]
     grammar: str
     most: int  # tokens of answer
+    notation: Notation = HERMES
 
 
 class Engine:
@@ -97,12 +101,12 @@ class Engine:
             if generation.text is not None:
                 tokens = runner.tokens_of_text(generation.text)
             else:
-                tokens = runner.tokens_of(generation.messages)
+                tokens = runner.tokens_of(generation.messages, generation.tools, generation.tool_use)
             room = runner.context_tokens - len(tokens)
             if room < 1:
                 raise PromptTooLong(tokens=len(tokens), limit=runner.context_tokens - 1)
-            grammar = runner.compile(generation.format) if generation.format else ""
-            return Prepared(tokens, grammar, most=min(generation.max_tokens, room))
+            grammar = grammar_of(generation, runner.notation, runner.compile)
+            return Prepared(tokens, grammar, most=min(generation.max_tokens, room), notation=runner.notation)
 
     def prepare_embedding(self, text: str) -> list[int]:
         """The tokens of a text for an embedding model. Raises ModelUnavailable and PromptTooLong."""

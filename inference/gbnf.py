@@ -103,6 +103,18 @@ def parse(text: str) -> Grammar:
     return _assemble(reader)
 
 
+def literal(text: str) -> str:
+    """A text, as a grammar writes it."""
+    for character, escape in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.replace(character, escape)
+    return f'"{text}"'
+
+
+def renamed(text: str, prefix: str) -> str:
+    """The same grammar with `prefix` before the names of all its rules. It can be read already."""
+    return _TOKEN.sub(lambda found: (prefix if found.lastgroup == "name" else "") + found[0], text)
+
+
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     at = 0
     while at < len(text):

@@ -6,14 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Protocol
 
-from inference.backends import Embeddings, Ending, Generation, ModelCard, Piece, Status
+from inference.backends import CallPiece, Embeddings, Ending, Generation, ModelCard, Piece, Status
 from inference.engine import Engine, Prepared
 from inference.errors import UnknownModel
 from inference.formats import Unchecked
 from inference.jobs import Job
 from inference.speaking import Event
+from inference.tools.parser import CallParser
 
 # Longer texts are turned into tokens in a thread, so that the streams of other callers go on meanwhile.
 INLINE_CHARS = 8_000
@@ -79,28 +81,27 @@ class LocalBackend:
         self._engines = engines
         self._wait_seconds = wait_seconds
 
-    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | Ending, None]:
+    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
         async with self._engines.lease(generation.model, wait_seconds=self._wait_seconds) as engine:
             prepared = await self._prepare(engine, generation)
             mailbox = Mailbox()
             jobs: list[Job] = []
-            answers = [Unchecked(generation.format) for _ in range(generation.choices)]
+            answers = [Hearing(generation, prepared, choice) for choice in range(generation.choices)]
             try:
                 for choice in range(generation.choices):
                     jobs.append(engine.submit(generation, prepared, mailbox.deliver, choice=choice))
                 left = len(jobs)
                 while left:
                     for event in await mailbox.take():
-                        if isinstance(event, Piece):
-                            answers[event.choice].add(event.text)
-                        elif isinstance(event, Ending):
-                            await answers[event.choice].check(event)
-                            left -= 1
-                        elif isinstance(event, Exception):
+                        if isinstance(event, Exception):
                             raise event
-                        else:
-                            continue
-                        yield event
+                        if isinstance(event, Piece):
+                            for heard in answers[event.choice].hear(event):
+                                yield heard
+                        elif isinstance(event, Ending):
+                            left -= 1
+                            for last in await answers[event.choice].end(event):
+                                yield last
             finally:
                 for job in jobs:
                     engine.cancel(job)
@@ -108,7 +109,7 @@ class LocalBackend:
     @staticmethod
     async def _prepare(engine: Engine, generation: Generation[str]) -> Prepared:
         chars = sum(len(message.content) for message in generation.messages) + len(generation.text or "")
-        if chars > INLINE_CHARS or generation.format is not None:
+        if chars > INLINE_CHARS or generation.format is not None or generation.tools:
             return await asyncio.to_thread(engine.prepare, generation)
         return engine.prepare(generation)
 
@@ -154,3 +155,35 @@ class LocalBackend:
 
     def close(self) -> None:
         self._engines.close()
+
+
+class Hearing:
+    """What comes of one answer: calls of tools are found in it, and its format is looked at."""
+
+    def __init__(self, generation: Generation[str], prepared: Prepared, choice: int) -> None:
+        self._unchecked = Unchecked(generation.format)
+        self._parser: CallParser | None = None
+        if names := frozenset(tool.name for tool in generation.tools):
+            is_parallel = generation.tool_use.is_parallel
+            self._parser = CallParser(prepared.notation, names, choice=choice, is_parallel=is_parallel)
+
+    def hear(self, piece: Piece) -> Sequence[Piece | CallPiece]:
+        if self._parser is None:
+            self._unchecked.add(piece.text)
+            return (piece,)
+        return self._noted(self._parser.feed(piece.text))
+
+    async def end(self, ending: Ending) -> Sequence[Piece | CallPiece | Ending]:
+        """The rest. Raises AnswerUnfit."""
+        rest = self._noted(self._parser.finish()) if self._parser else ()
+        if self._parser is not None and self._parser.called:
+            reason = "tool_calls" if ending.finish_reason == "stop" else ending.finish_reason
+            return (*rest, replace(ending, finish_reason=reason))
+        await self._unchecked.check(ending)
+        return (*rest, ending)
+
+    def _noted(self, events: Sequence[Piece | CallPiece]) -> Sequence[Piece | CallPiece]:
+        for event in events:
+            if isinstance(event, Piece):
+                self._unchecked.add(event.text)
+        return events

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from inference.backends import Format, Message, Sampling, TokenLogprob
+from inference.backends import Format, Message, Sampling, TokenLogprob, Tool, ToolUse
+from inference.tools.notations import Notation
 
 
 class ModelBroken(Exception):
@@ -59,9 +60,16 @@ class Runner(Protocol):
     can_cut: bool  # whether a slot can forget only its end (recurrent models cannot)
     copy_seconds: float  # what copying a slot takes, measured while loading; 0 where it is free
     embedding_size: int  # of an embedding model's vectors; 0 for a model that answers
+    notation: Notation  # how the model writes calls of tools
 
-    def tokens_of(self, messages: Sequence[Message[str]]) -> list[int]:
-        """The conversation through the model's template, ready to be answered."""
+    def tokens_of(
+        self,
+        messages: Sequence[Message[str]],
+        tools: Sequence[Tool[str]] = (),
+        use: ToolUse[str] | None = None,
+    ) -> list[int]:
+        """The conversation (and the tools that may be called) through the model's template, ready to be
+        answered."""
         ...
 
     def tokens_of_text(self, text: str) -> list[int]:

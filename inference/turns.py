@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from inference.backends import Format, Message, Sampling, TokenLogprob
+from inference.backends import Format, Message, Sampling, TokenLogprob, Tool, ToolUse
 from inference.runner import Row, Runner, Sampler
 
 
@@ -58,6 +58,7 @@ class TurnTaking:
         self.can_cut = runner.can_cut
         self.copy_seconds = runner.copy_seconds
         self.embedding_size = runner.embedding_size
+        self.notation = runner.notation
 
     def step(self, rows: Sequence[Row]) -> None:
         with self._turns:
@@ -69,8 +70,13 @@ class TurnTaking:
 
     # -- what costs next to nothing --
 
-    def tokens_of(self, messages: Sequence[Message[str]]) -> list[int]:
-        return self._runner.tokens_of(messages)
+    def tokens_of(
+        self,
+        messages: Sequence[Message[str]],
+        tools: Sequence[Tool[str]] = (),
+        use: ToolUse[str] | None = None,
+    ) -> list[int]:
+        return self._runner.tokens_of(messages, tools, use)
 
     def tokens_of_text(self, text: str) -> list[int]:
         return self._runner.tokens_of_text(text)

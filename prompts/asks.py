@@ -10,7 +10,7 @@ from typing import Literal
 from uuid import UUID
 
 from accounts.limits.quotas import Bound
-from inference.backends import Format, Priority, Role, Sampling
+from inference.backends import Called, Format, Priority, Role, Sampling, Tool, ToolUse
 
 # use: read and kept, where it is deterministic; refresh: not read; off: neither.
 CacheUse = Literal["use", "refresh", "off"]
@@ -24,23 +24,39 @@ FORMAT_PARTS = {
 @dataclass(frozen=True, slots=True)
 class Said:
     """One turn of a conversation. `part` is the pointer of its text; `name` is who speaks, if the caller says
-    so: it is screened and kept, but chat templates have no place for it."""
+    so: it is screened and kept, but chat templates have no place for it. `calls` are of tools, and `call_id`
+    is the one whose result this is."""
 
     part: str
     role: Role
     content: str = field(repr=False)
     name: str = field(default="", repr=False)
+    calls: tuple[Called[str], ...] = field(default=(), repr=False)
+    call_id: str = ""
 
     @property
     def name_part(self) -> str:
         return self.part.rpartition("/")[0] + "/name"
+
+    def call_part(self, number: int, field: str) -> str:
+        """The pointer of the `name` or the `arguments` of one of its calls."""
+        return f"{self.part.rpartition('/')[0]}/tool_calls/{number}/function/{field}"
+
+    def parts(self) -> dict[str, str]:
+        """What it says and calls."""
+        parts = {self.part: self.content}
+        for number, call in enumerate(self.calls):
+            parts[self.call_part(number, "name")] = call.name
+            parts[self.call_part(number, "arguments")] = call.arguments
+        return parts
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """`text`, where it is not None, is continued as it is, in the place of `messages`. `choices` is how many
     answers are wanted: none of texts to embed. A `format`'s text is a
-    JSON schema or a grammar. `streamed` says whether somebody reads along."""
+    JSON schema or a grammar. `streamed` says whether somebody reads along. `tools` may be called as
+    `tool_use` says, where it is not None."""
 
     user_id: UUID
     request_id: str
@@ -52,6 +68,8 @@ class Ask:
     stop: tuple[str, ...] = field(default=(), repr=False)
     choices: int = 1
     format: Format[str] | None = field(default=None, repr=False)
+    tools: tuple[Tool[str], ...] = field(default=(), repr=False)
+    tool_use: ToolUse[str] | None = None
     priority: Priority = "interactive"
     deadline_seconds: float | None = None
     streamed: bool = False
@@ -68,7 +86,12 @@ class Ask:
     def parts(self) -> dict[str, str]:
         """Every text of the request by its pointer, in the order in which placeholders are numbered: what the
         model reads first, so that the same history always gets the same numbers."""
-        parts = {said.part: said.content for said in self.messages}
+        parts: dict[str, str] = {}
+        for number, tool in enumerate(self.tools):
+            fields = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+            parts |= {tool_part(number, name): text for name, text in fields.items() if text}
+        for said in self.messages:
+            parts |= said.parts()
         if self.text is not None:
             parts["/prompt"] = self.text
         parts |= {said.name_part: said.name for said in self.messages if said.name}
@@ -87,7 +110,16 @@ class Ask:
     def json_parts(self) -> tuple[str, ...]:
         """The parts that are JSON and have to stay so."""
         is_schema = self.format is not None and self.format.kind == "json_schema"
-        return (FORMAT_PARTS["json_schema"],) if is_schema else ()
+        schemas = (tool_part(number, "parameters") for number in range(len(self.tools)))
+        arguments = (
+            said.call_part(number, "arguments") for said in self.messages for number in range(len(said.calls))
+        )
+        return (*schemas, *arguments, *((FORMAT_PARTS["json_schema"],) if is_schema else ()))
+
+
+def tool_part(number: int, field: str) -> str:
+    """The pointer of a tool's `name`, `description` or `parameters`."""
+    return f"/tools/{number}/function/{field}"
 
 
 def stop_part(number: int) -> str:

@@ -15,13 +15,13 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any, Protocol
 
 from inference.backends import Generation, ModelCard
-from prompts.journal import Answered, Usage
+from prompts.journal import Answered, AnsweredCall, Usage
 from sanitization.chain import Sanitized
 from sanitization.policies import Policy
 
 logger = logging.getLogger("prompts.cache")
 
-LAYOUT = 3  # of the stored JSON; another number makes old entries unknown
+LAYOUT = 4  # of the stored JSON; another number makes old entries unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def answer_key(
         policy.slug,
         policy.revision,
         chain_version,
-        [(message.role, message.content) for message in generation.messages],
+        [astuple(message) for message in generation.messages],
         generation.max_tokens,
         astuple(generation.sampling),
         generation.text,
@@ -64,6 +64,8 @@ def answer_key(
         generation.choices,
         generation.logprobs,
         astuple(generation.format) if generation.format else None,
+        [astuple(tool) for tool in generation.tools],
+        astuple(generation.tool_use),
     ]
     return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()
 
@@ -100,12 +102,7 @@ class StoredCache:
             if raw is None:
                 return None
             fields = json.loads(raw)
-            # The second place that makes this type: what is stored here was `Sanitized` when it went in.
-            choices = tuple(
-                Answered(Sanitized(one["text"]), tuple(one["findings"]), one["finish_reason"])
-                for one in fields["choices"]
-            )
-            return CachedAnswer(choices, Usage(**fields["usage"]))
+            return CachedAnswer(tuple(map(_answered, fields["choices"])), Usage(**fields["usage"]))
         except Exception as error:  # noqa: BLE001  (each client library has errors of its own)
             self._complain("read", error)
             return None
@@ -119,3 +116,13 @@ class StoredCache:
     @staticmethod
     def _complain(verb: str, error: Exception) -> None:
         logger.warning("cache away", extra={"verb": verb, "kind": type(error).__name__})
+
+
+def _answered(one: dict[str, Any]) -> Answered:
+    calls = tuple(AnsweredCall(_text(call["name"]), _text(call["arguments"])) for call in one["calls"])
+    return Answered(_text(one["text"]), tuple(one["findings"]), one["finish_reason"], calls)
+
+
+def _text(stored: str) -> Sanitized:
+    """The second place that makes this type: what is stored here was `Sanitized` when it went in."""
+    return Sanitized(stored)

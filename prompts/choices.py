@@ -5,16 +5,34 @@ caller sees.
     raw piece ──► sanitize ──► kept for book and cache ──► restore ──► shown to the caller alone
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from inference.backends import Ending
-from prompts.journal import Answered, kept
+from inference.backends import CallPiece, Ending
+from prompts.calls import Call
+from prompts.events import CallDelta, Delta, Shown, ShownCall
+from prompts.journal import Answered, AnsweredCall, kept
 from sanitization.chain import EMPTY, Sanitized, StreamSanitizer
 from sanitization.restore import Restorer
 from sanitization.text import join
 
 # An answer that nobody reads along goes through the chain in pieces of this size: each passage has its price.
 GATHERED_CHARS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class CallText:
+    """Some more of the sanitized arguments of a call, perhaps nothing: then it has just begun."""
+
+    call: Call
+    text: Sanitized
+
+
+# What leaves the chain of an answer.
+Heard = Sanitized | CallText
+# Makes a call: its number, and its name as the model says it.
+OpenCall = Callable[[int, str], Call]
 
 
 class Choice:
@@ -27,7 +45,9 @@ class Choice:
         self.is_blocked = False  # nothing more of it leaves
         self.is_over = False
         self.ending: Ending | None = None
+        self.calls: list[Call] = []
         self._stream: StreamSanitizer | None = None
+        self._open_call: OpenCall | None = None
         self._restorer = restorer
         self._enough = 1 if streamed else GATHERED_CHARS
         self._gathered: list[str] = []
@@ -41,25 +61,33 @@ class Choice:
         return join(self._sanitized)
 
     @property
-    def shown(self) -> str:
-        return "".join(self._shown)
+    def shown(self) -> Shown:
+        calls = tuple(ShownCall(call.id, call.shown_name, call.shown) for call in self.calls)
+        return Shown("".join(self._shown), self.finish_reason, calls)
 
     @property
     def findings(self) -> tuple[dict[str, Any], ...]:
         """What was found so far."""
         if self._replayed is not None:
             return self._replayed.findings
-        return kept(self._stream.findings) if self._stream else ()
+        in_calls = (kept(call.stream.findings) for call in self.calls if call.stream is not None)
+        own = kept(self._stream.findings) if self._stream else ()
+        return (*own, *(finding for findings in in_calls for finding in findings))
 
     @property
     def answered(self) -> Answered:
-        return Answered(self.sanitized, self.findings, self.finish_reason)
+        calls = tuple(call.answered for call in self.calls)
+        return Answered(self.sanitized, self.findings, self.finish_reason, calls)
 
     # -- sanitizing --
 
-    def open(self, stream: StreamSanitizer) -> None:
+    def call_part(self, number: int) -> str:
+        """How findings call the arguments of a call."""
+        return f"{self.part}/tool_calls/{number}/function/arguments"
+
+    def open(self, stream: StreamSanitizer, open_call: OpenCall) -> None:
         """Before the first piece."""
-        self._stream = stream
+        self._stream, self._open_call = stream, open_call
 
     def take(self, piece: str) -> Sanitized:
         """What may leave now. After a finding that blocks, nothing does."""
@@ -67,22 +95,47 @@ class Choice:
         self._gathered_chars += len(piece)
         return self._pass_on() if self._gathered_chars >= self._enough else EMPTY
 
-    def end(self, ending: Ending) -> Sanitized:
+    def take_call(self, piece: CallPiece) -> list[Heard]:
+        """The same of a call of a tool."""
+        assert self._open_call is not None
+        heard: list[Heard] = []
+        if piece.name:
+            heard += self._end_call()
+            if self.is_blocked:
+                return heard
+            self.calls.append(self._open_call(len(self.calls), piece.name))
+            heard.append(CallText(self.calls[-1], EMPTY))
+        if piece.arguments and (text := self.calls[-1].take(piece.arguments)):
+            heard.append(CallText(self.calls[-1], text))
+        self.is_blocked = self.calls[-1].is_blocked
+        return heard
+
+    def _end_call(self) -> list[Heard]:
+        """What of the newest call is still held."""
+        if not self.calls:
+            return []
+        text = self.calls[-1].end()
+        self.is_blocked = self.is_blocked or self.calls[-1].is_blocked
+        return [CallText(self.calls[-1], text)] if text else []
+
+    def end(self, ending: Ending) -> list[Heard]:
         """The model's own end of this answer: what is still held."""
         self.ending = ending
         self.finish_reason = ending.finish_reason
         return self.rest()
 
-    def rest(self) -> Sanitized:
+    def rest(self) -> list[Heard]:
         """What is still held, once no more comes."""
         assert self._stream is not None
         text = self._pass_on() if self._gathered else EMPTY
         rest = self._stream.finish()
         self._sanitized.append(rest)
         self.is_over = True
-        if self._stream.blocked:
+        heard: list[Heard] = [whole] if (whole := join([text, rest])) else []
+        heard += self._end_call()
+        if self._stream.blocked or any(call.is_blocked for call in self.calls):
             self.is_blocked, self.finish_reason = True, "content_filter"
-        return join([text, rest])
+        return heard
 
     def _pass_on(self) -> Sanitized:
         assert self._stream is not None
@@ -94,23 +147,37 @@ class Choice:
         self.is_blocked = self._stream.blocked
         return text
 
-    def replay(self, answered: Answered) -> Sanitized:
+    def replay(self, answered: Answered, open_call: Callable[[int, AnsweredCall], Call]) -> list[Heard]:
         """An answer that was given before, instead of a model's."""
         self._replayed, self.finish_reason = answered, answered.finish_reason
         self._sanitized.append(answered.text)
         self.is_over = True
-        return answered.text
+        heard: list[Heard] = [answered.text] if answered.text else []
+        for number, call in enumerate(answered.calls):
+            self.calls.append(open_call(number, call))
+            heard.append(CallText(self.calls[-1], self.calls[-1].keep(call.arguments)))
+        return heard
 
     # -- the caller's copy --
 
-    def restore(self, text: Sanitized) -> str:
-        """What of `text` (and of what was held back before) can be shown now, own values restored."""
-        return self._show(self._restorer.feed(text) if self._restorer else text)
+    def restore(self, heard: Heard) -> Delta | CallDelta | None:
+        """What of this (and of what was held back before) can be shown now, own values restored."""
+        if isinstance(heard, CallText):
+            return self._show_call(heard.call, heard.call.restore(heard.text))
+        return self._show(self._restorer.feed(heard) if self._restorer else heard)
 
-    def restore_rest(self) -> str:
+    def restore_rest(self) -> list[Delta | CallDelta]:
         """What was still held back."""
-        return self._show(self._restorer.finish() if self._restorer else "")
+        deltas = [self._show(self._restorer.finish() if self._restorer else "")]
+        rest = [self._show_call(call, call.restore_rest()) for call in self.calls]
+        return [delta for delta in (*deltas, *rest) if delta is not None]
 
-    def _show(self, shown: str) -> str:
+    def _show(self, shown: str) -> Delta | None:
         self._shown.append(shown)
-        return shown
+        return Delta(shown, self.number) if shown else None
+
+    def _show_call(self, call: Call, shown: str) -> CallDelta | None:
+        if call.is_told:
+            return CallDelta(call.number, shown, choice=self.number) if shown else None
+        call.is_told = True
+        return CallDelta(call.number, shown, call.id, call.shown_name, self.number)

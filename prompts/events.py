@@ -51,6 +51,18 @@ class Delta:
     choice: int = 0
 
 
+@dataclass(slots=True)
+class CallDelta:
+    """Some more of a call of a tool, for the caller. The first of each call has `id` and `name`, no other
+    has."""
+
+    call: int
+    arguments: str = field(repr=False)
+    id: str = ""
+    name: str = field(default="", repr=False)
+    choice: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Embedded:
     """The vectors of sanitized texts, in order."""
@@ -61,11 +73,21 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownCall:
+    """One whole call of a tool, for the caller alone."""
+
+    id: str
+    name: str = field(repr=False)
+    arguments: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One whole answer, for the caller alone."""
 
     text: str = field(repr=False)
     finish_reason: str
+    calls: tuple[ShownCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

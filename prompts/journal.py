@@ -50,16 +50,28 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredCall:
+    """A call of a tool in an answer. `arguments` are JSON, as far as the model wrote some."""
+
+    name: Sanitized
+    arguments: Sanitized
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """One whole answer. `findings` are its own."""
 
     text: Sanitized
     findings: tuple[dict[str, Any], ...]
     finish_reason: str
+    calls: tuple[AnsweredCall, ...] = ()
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """As the book keeps it: the findings are with all others of the row."""
-        return {"text": self.text, "finish_reason": self.finish_reason}
+        kept: dict[str, Any] = {"text": self.text, "finish_reason": self.finish_reason}
+        if self.calls:
+            kept["tool_calls"] = [{"name": call.name, "arguments": call.arguments} for call in self.calls]
+        return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +119,8 @@ class Result:
     """How it ended. Times in milliseconds since the prompt came; None where that never happened.
 
     `model` is what really answered, where that is not what was asked for. `findings` are all of them: the
-    prompt's, then the answer's. `choices` are all answers, where there was more than one; `response` is the
-    first. `charge` is written with the row, and as often: once.
+    prompt's, then the answer's. `choices` are all answers, where there was more than one or one that called
+    tools; `response` is the first. `charge` is written with the row, and as often: once.
     """
 
     outcome: Outcome

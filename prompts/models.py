@@ -57,7 +57,8 @@ class Prompt(models.Model):
     # The texts that are not called /prompt or /system, each with its pointer and role: `journal.Part`.
     parts = models.JSONField(default=list, db_default=[])
     response = models.TextField(blank=True)
-    # All answers, where there was more than one: `journal.Answered`. The first is `response` too.
+    # All answers, where there was more than one or one that called tools: `journal.Answered`. The text of the
+    # first is `response` too.
     choices = models.JSONField(default=list, db_default=[])
     findings = models.JSONField(default=list)
     rules = RulesField(default=list)
@@ -103,8 +104,13 @@ class Prompt(models.Model):
     @property
     def answers(self) -> dict[str, str]:
         """The answers by the pointers that findings name them by."""
-        others = enumerate(self.choices[1:], start=1)
-        return {"/response": self.response} | {f"/choices/{number}": one["text"] for number, one in others}
+        answers = {"/response": self.response}
+        for number, one in enumerate(self.choices):
+            part = f"/choices/{number}" if number else "/response"
+            answers[part] = one["text"]
+            for call, called in enumerate(one.get("tool_calls", ())):
+                answers[f"{part}/tool_calls/{call}/function/arguments"] = called["arguments"]
+        return answers
 
     @property
     def sanitized(self) -> str:

@@ -14,11 +14,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from prompts.asks import Ask
-from prompts.events import Begun, Delta, Done, Embedded
+from prompts.events import Begun, CallDelta, Delta, Done, Embedded
 from prompts.work import House, Work
 
 
-async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | Done, None]:
+async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | CallDelta | Done, None]:
     """Yields `Begun` when something can be said, deltas, then `Done` when the final row is committed.
 
     Raises LimitReached, LimitsUnavailable, PolicyMissing and PoliciesUnavailable before there is a row, then
@@ -35,11 +35,11 @@ async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | Done,
             await work.accept()  # 3
             work.raise_if_refused()
             async with aclosing(work.texts()) as texts:  # 4, 5, 6
-                async for choice, text in texts:
-                    if shown := choice.restore(text):
+                async for choice, heard in texts:
+                    if (delta := choice.restore(heard)) is not None:
                         if work.begun is None:
                             yield work.begin()
-                        yield Delta(shown, choice.number)
+                        yield delta
             await work.finish()  # 7
         except BaseException as error:
             await work.give_up(error)
@@ -47,8 +47,8 @@ async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | Done,
     if work.begun is None:
         yield work.begin()
     for choice in work.choices:
-        if shown := choice.restore_rest():  # 8
-            yield Delta(shown, choice.number)
+        for delta in choice.restore_rest():  # 8
+            yield delta
     yield work.done()
 
 

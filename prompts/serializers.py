@@ -133,11 +133,19 @@ class PartSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class ToolCallSerializer(serializers.Serializer[Any]):
+    """A call of a tool, sanitized."""
+
+    name = serializers.CharField()
+    arguments = serializers.CharField(help_text="JSON.")
+
+
 class ChoiceSerializer(serializers.Serializer[Any]):
     """One of several answers, sanitized."""
 
     text = serializers.CharField()
     finishReason = serializers.CharField(source="finish_reason")
+    toolCalls = ToolCallSerializer(source="tool_calls", many=True, default=list)
 
 
 class UsageSerializer(serializers.Serializer[Any]):
@@ -165,7 +173,9 @@ class PromptSerializer(serializers.Serializer[Any]):
     parts = PartSerializer(
         many=True, help_text="The other texts of the request; of a conversation, all messages."
     )
-    choices = ChoiceSerializer(many=True, help_text="All answers, where more than one was asked for.")
+    choices = ChoiceSerializer(
+        many=True, help_text="All answers, where more than one was asked for, or where tools were called."
+    )
     emailsSanitized = serializers.ListField(
         source="own_emails",
         child=serializers.CharField(),

@@ -6,7 +6,7 @@ The raw prompt lives in `Ask` and in the placeholders of this object, for as lon
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,11 +15,13 @@ from uuid import UUID
 
 from accounts.limits.ledger import Standing
 from accounts.limits.reservations import Limits
-from inference.backends import Answering, Backend, Ending, Format, Generation, Message, Piece
+from inference.backends import Answering, Backend, CallPiece, Ending, Generation, Piece
+from inference.errors import GenerationFailed
 from prompts import charges
-from prompts.asks import FORMAT_PARTS, Ask, stop_part
+from prompts.asks import Ask, tool_part
 from prompts.cache import AnswerCache, CachedAnswer, answer_key
-from prompts.choices import Choice
+from prompts.calls import Call
+from prompts.choices import Choice, Heard
 from prompts.conversations import Conversations, Turn
 from prompts.errors import (
     ConversationBusy,
@@ -27,7 +29,8 @@ from prompts.errors import (
     JournalUnavailable,
     PromptBlocked,
 )
-from prompts.events import Begun, CacheState, Done, Shown, Times
+from prompts.events import Begun, CacheState, Done, Times
+from prompts.generations import Wording
 from prompts.ids import instant, uuid7
 from prompts.journal import Charge, Entry, Journal, Outcome, Part, Result, Usage, kept
 from prompts.outcomes import log, outcome_of
@@ -36,6 +39,7 @@ from sanitization.errors import ScreeningFailed
 from sanitization.placeholders import Memory
 from sanitization.policies import Policy
 from sanitization.restore import Restorer
+from sanitization.structured import ArgumentsRestorer, StructuredSanitizer
 from sanitization.text import join
 
 # Screening takes about 100 µs a KB. Texts longer than this are screened in a thread, so that the streams of
@@ -182,7 +186,7 @@ class Work:
 
     # -- the answer --
 
-    async def texts(self) -> AsyncGenerator[tuple[Choice, Sanitized], None]:
+    async def texts(self) -> AsyncGenerator[tuple[Choice, Heard], None]:
         """The sanitized answers as they come: from the cache if they were given before, else from the
         model."""
         generation = self._generation()
@@ -191,12 +195,13 @@ class Work:
         if known is not None:
             self.cache, self.usage, self.first_token_ms = "hit", known.usage, _ms_since(self.started)
             for choice, answered in zip(self.choices, known.choices, strict=True):
-                yield choice, choice.replay(answered)
+                for heard in choice.replay(answered, lambda at, call: self._call(at, call.name, None)):
+                    yield choice, heard
             return
         self.cache = "miss" if key else "off"
         async with aclosing(self._generate(generation)) as texts:
-            async for choice, text in texts:
-                yield choice, text
+            async for choice, heard in texts:
+                yield choice, heard
         # Once more: the model that really answered may be another one than the one that was asked for.
         if key and (key := self._cache_key(generation)) and self.outcome is Outcome.ANSWERED:
             answers = tuple(choice.answered for choice in self.choices)
@@ -212,45 +217,35 @@ class Work:
         return answer_key(generation, self.card, self.policy, self.house.chain.version, scope=scope)
 
     def _generation(self) -> Generation[Sanitized]:
-        ask, text = self.ask, None
-        if ask.text is not None:
-            text = self.house.chain.system_message(self.policy, self.text_of("/prompt"))
-        return Generation(
-            messages=self._messages() if text is None else (),
-            text=text,
-            model=self.card.name,
-            max_tokens=ask.max_tokens,
-            sampling=ask.sampling,
-            caller=str(ask.user_id),
-            request_id=ask.request_id,
-            stop=tuple(self.text_of(stop_part(number)) for number in range(len(ask.stop))),
-            choices=ask.choices,
-            format=self._format(),
-            priority=ask.priority,
-            deadline_seconds=ask.deadline_seconds,
-        )
+        system = partial(self.house.chain.system_message, self.policy)
+        return Wording(self.ask, self.text_of, system).generation(self.card.name)
 
-    def _messages(self) -> tuple[Message[Sanitized], ...]:
-        """The conversation, the operator's own system prompt first."""
-        said = [Message(one.role, self.text_of(one.part)) for one in self.ask.messages]
-        told = said.pop(0).content if said and said[0].role == "system" else EMPTY
-        if system := self.house.chain.system_message(self.policy, told):
-            said.insert(0, Message("system", system))
-        return tuple(said)
+    def _call(self, number: int, name: str, stream: StructuredSanitizer | None) -> Call:
+        """A call of the tool that the model knows by this name. Raises GenerationFailed for one that was not
+        offered, which no backend lets through."""
+        assert self.screened is not None
+        for index, tool in enumerate(self.ask.tools):
+            if (sanitized := self.text_of(tool_part(index, "name"))) == name:
+                restorer = ArgumentsRestorer(self.screened.placeholders, self.policy, tool.name)
+                return Call(number, sanitized, tool.name, stream, restorer)
+        raise GenerationFailed
 
-    def _format(self) -> Format[Sanitized] | None:
-        asked = self.ask.format
-        if asked is None or asked.text is None:
-            return None if asked is None else Format(asked.kind)
-        return Format(asked.kind, self.text_of(FORMAT_PARTS[asked.kind]))
+    def _open(self, choice: Choice) -> None:
+        assert self.screened is not None
+        chain, policy, placeholders = self.house.chain, self.policy, self.screened.placeholders
+        later = placeholders.for_answer()
+
+        def open_call(number: int, name: str) -> Call:
+            part = choice.call_part(number)
+            return self._call(number, name, chain.open_arguments(policy, placeholders, part, later=later))
+
+        choice.open(chain.open_answer(policy, placeholders, choice.part, later=later), open_call)
 
     async def _generate(
         self, generation: Generation[Sanitized]
-    ) -> AsyncGenerator[tuple[Choice, Sanitized], None]:
-        assert self.screened is not None  # raise_if_refused came first
+    ) -> AsyncGenerator[tuple[Choice, Heard], None]:
         for choice in self.choices:
-            placeholders = self.screened.placeholders
-            choice.open(self.house.chain.open_answer(self.policy, placeholders, part=choice.part))
+            self._open(choice)
         waiting_since = time.perf_counter()
         self._heard_bytes = 0
         async with aclosing(self.house.backend.answer(generation)) as events:
@@ -261,27 +256,34 @@ class Work:
                 came_at = time.perf_counter()
                 self.times.backend_ms += (came_at - waiting_since) * 1000
                 choice = self.choices[event.choice]
-                text = self._heard(choice, event)
+                heard = self._heard(choice, event)
                 waiting_since = time.perf_counter()
                 self.times.sanitize_ms += (waiting_since - came_at) * 1000
-                if text:
-                    yield choice, text
+                if heard:
+                    for one in heard:
+                        yield choice, one
                     waiting_since = time.perf_counter()
                 if choice.is_blocked and all(one.is_blocked or one.is_over for one in self.choices):
                     break  # leaving the block closes the backend's iterator, which frees the model
         for choice in self.choices:
-            if not choice.is_over and (text := choice.rest()):
-                yield choice, text
+            if not choice.is_over:
+                for one in choice.rest():
+                    yield choice, one
         self._count()
 
-    def _heard(self, choice: Choice, event: Piece | Ending) -> Sanitized:
+    def _heard(self, choice: Choice, event: Piece | CallPiece | Ending) -> Sequence[Heard]:
         """What may leave of an answer, now that this came."""
         if isinstance(event, Ending):
             return choice.end(event)
         if self.first_token_ms is None:
             self.first_token_ms = _ms_since(self.started)
-        self._heard_bytes = (self._heard_bytes or 0) + charges.byte_count(event.text)
-        return EMPTY if choice.is_blocked else choice.take(event.text)
+        raw = event.arguments if isinstance(event, CallPiece) else event.text
+        self._heard_bytes = (self._heard_bytes or 0) + charges.byte_count(raw)
+        if choice.is_blocked:
+            return ()
+        if isinstance(event, CallPiece):
+            return choice.take_call(event)
+        return (text,) if (text := choice.take(event.text)) else ()
 
     async def embed(self) -> tuple[tuple[float, ...], ...]:
         """The vectors of the messages."""
@@ -365,7 +367,7 @@ class Work:
         self.result = Result(
             outcome=outcome,
             response=answers[0].text if answers else EMPTY,
-            choices=answers if len(answers) > 1 else (),
+            choices=answers if len(answers) > 1 or any(answer.calls for answer in answers) else (),
             findings=(*self.prompt_findings, *found),
             finish_reason=answers[0].finish_reason if answers else "",
             usage=self.usage,
@@ -386,7 +388,7 @@ class Work:
         self.times.total_ms = _ms_since(self.started)
         return Done(
             begun=replace(self.begun, times=self.times),
-            choices=tuple(Shown(choice.shown, choice.finish_reason) for choice in self.choices),
+            choices=tuple(choice.shown for choice in self.choices),
             prompt_sent=self.text_of(self.ask.question_part),
             parts=self._other_parts(),
             result=self.result,

@@ -11,6 +11,7 @@ Stand-ins that implement our protocols, for tests that need no model and no data
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,8 +21,10 @@ from django.core.cache import cache as store
 
 from accounts.limits.limiter import limiter
 from inference.backends import (
+    CallPiece,
     Embeddings,
     Ending,
+    FinishReason,
     Format,
     Generation,
     Message,
@@ -30,9 +33,13 @@ from inference.backends import (
     Sampling,
     Status,
     TokenLogprob,
+    Tool,
+    ToolUse,
 )
 from inference.errors import FormatRefused, UnknownModel
 from inference.runner import OutOfCells, Row
+from inference.tools.notations import HERMES
+from inference.tools.words import in_words
 from prompts.cache import AnswerCache, CachedAnswer, NoCache
 from prompts.conversations import Conversations
 from prompts.errors import JournalUnavailable
@@ -44,11 +51,12 @@ from sanitization.policies import Policy
 
 class Parrot:
     """Says `words` (or what `reply` makes of the last message, or of the raw text), in pieces of `cut`
-    characters. Of several choices, each says the same in turns, with its number behind it."""
+    characters; words that are pieces already, calls of tools among them, as they are. Of several choices,
+    each says the same in turns, with its number behind it."""
 
     def __init__(
         self,
-        words: str | Sequence[str] | None = None,
+        words: str | Sequence[str | Piece | CallPiece] | None = None,
         *,
         cut: int = 3,
         error: Exception | None = None,
@@ -65,7 +73,7 @@ class Parrot:
         self.closed_early = 0
         self.running = 0
 
-    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | Ending, None]:
+    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
         self.generations.append(generation)
         heard = [message.content for message in generation.messages]
         heard += [] if generation.text is None else [generation.text]
@@ -77,19 +85,21 @@ class Parrot:
             for piece in pieces:
                 await asyncio.sleep(self.pause_seconds)
                 for choice in range(generation.choices):
-                    yield Piece(piece, choice)
+                    yield Piece(piece, choice) if isinstance(piece, str) else replace(piece, choice=choice)
             if self.error is not None:
                 raise self.error
             for choice in range(generation.choices):
                 if choice:
                     yield Piece(f" {choice}", choice)
                 finished = choice + 1 == generation.choices
-                yield Ending("stop", 7, len(pieces), 0.5, first_token_ms=1.0, choice=choice, cached_tokens=2)
+                is_call = any(isinstance(piece, CallPiece) for piece in pieces)
+                reason: FinishReason = "tool_calls" if is_call else "stop"
+                yield Ending(reason, 7, len(pieces), 0.5, first_token_ms=1.0, choice=choice, cached_tokens=2)
         finally:
             self.running -= 1
             self.closed_early += not finished
 
-    def _pieces(self, heard: str) -> Sequence[str]:
+    def _pieces(self, heard: str) -> Sequence[str | Piece | CallPiece]:
         if self.words is not None and not isinstance(self.words, str):
             return self.words
         text = self.words if self.words is not None else self.reply(heard)
@@ -144,6 +154,7 @@ class ScriptedRunner:
         self.copy_seconds = copy_seconds
         self.embedding_size = embedding_size
         self.before_step = before_step
+        self.notation = HERMES
         self.held: list[list[int]] = [[] for _ in range(slots)]
         self.steps: list[list[Row]] = []
         self.copies: list[tuple[int, int, int]] = []
@@ -151,8 +162,14 @@ class ScriptedRunner:
         self.open_samplers = 0
         self.is_closed = False
 
-    def tokens_of(self, messages: Sequence[Message[str]]) -> list[int]:
-        return list("".join(f"{message.role}:{message.content};" for message in messages).encode())
+    def tokens_of(
+        self,
+        messages: Sequence[Message[str]],
+        tools: Sequence[Tool[str]] = (),
+        use: ToolUse[str] | None = None,
+    ) -> list[int]:
+        said = in_words(messages, tools, use or ToolUse(), self.notation)
+        return list("".join(f"{message.role}:{message.content};" for message in said).encode())
 
     def tokens_of_text(self, text: str) -> list[int]:
         return list(text.encode("utf-8", "replace"))

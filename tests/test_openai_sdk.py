@@ -181,3 +181,36 @@ def test_the_wire_is_what_a_plain_reader_of_events_expects(server, token, model)
         lines = [line for line in answer.iter_lines() if line]
     assert lines.pop() == "data: [DONE]"
     assert all(json.loads(line.removeprefix("data: "))["choices"] for line in lines)
+
+
+class Weather(BaseModel):
+    """The weather of a city."""
+
+    city: str
+
+
+def test_a_required_tool_is_called_with_arguments_that_parse(client, model):
+    asked = {
+        "model": model,
+        "messages": [{"role": "user", "content": "How is the weather in Oslo?"}],
+        "tools": [openai.pydantic_function_tool(Weather, name="weather")],
+        "tool_choice": "required",
+        "parallel_tool_calls": False,
+        "temperature": 0,
+        "max_tokens": 80,
+    }
+    (choice,) = client.chat.completions.parse(**asked).choices
+    assert choice.finish_reason == "tool_calls"
+    (call,) = choice.message.tool_calls
+    assert isinstance(call.function.parsed_arguments, Weather)
+    with client.chat.completions.stream(**asked, extra_headers={"Cache-Control": "no-cache"}) as stream:
+        kinds = {event.type for event in stream}
+        final = stream.get_final_completion()
+    assert "tool_calls.function.arguments.done" in kinds
+    assert final.choices[0].message.tool_calls[0].function.parsed_arguments == call.function.parsed_arguments
+    result = {"role": "tool", "tool_call_id": call.id, "content": "It rains."}
+    messages = [*asked["messages"], choice.message, result]
+    answer = client.chat.completions.create(
+        model=model, messages=messages, tools=asked["tools"], max_tokens=10
+    )
+    assert answer.choices[0].finish_reason in ("stop", "length", "tool_calls")

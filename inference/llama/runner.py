@@ -10,7 +10,7 @@ import llama_cpp as C  # noqa: N812
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends import Format, Message, Sampling, TokenLogprob
+from inference.backends import Format, Message, Sampling, TokenLogprob, Tool, ToolUse
 from inference.llama import loading, saving
 from inference.llama.batch import Batch
 from inference.llama.formats import grammar_of
@@ -56,6 +56,7 @@ class LlamaRunner:
         )
         self.vocabulary = self._vocabulary = Vocabulary(self._model, is_embedding=is_embedding)
         self.can_cut = not (C.llama_model_is_recurrent(self._model) or C.llama_model_is_hybrid(self._model))
+        self.notation = self.vocabulary.notation
         self.embedding_size = int(C.llama_model_n_embd_out(self._model)) if is_embedding else 0
         self.copy_seconds = 0.0
         self._fingerprint = loading.fingerprint(path, options)
@@ -95,8 +96,13 @@ class LlamaRunner:
 
     # -- text and tokens --
 
-    def tokens_of(self, messages: Sequence[Message[str]]) -> list[int]:
-        return self.vocabulary.tokens_of(messages)
+    def tokens_of(
+        self,
+        messages: Sequence[Message[str]],
+        tools: Sequence[Tool[str]] = (),
+        use: ToolUse[str] | None = None,
+    ) -> list[int]:
+        return self.vocabulary.tokens_of(messages, tools, use)
 
     def tokens_of_text(self, text: str) -> list[int]:
         return self.vocabulary.tokens_of_text(text)

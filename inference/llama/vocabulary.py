@@ -12,15 +12,17 @@ from typing import Any
 import llama_cpp as C  # noqa: N812
 import numpy as np
 
-from inference.backends import Message
+from inference.backends import Message, Tool, ToolUse
 from inference.runner import ModelBroken
 from inference.template import ChatTemplate
+from inference.tools.notations import MARKS
 
 NO_BYTE = 256  # in `first_byte`, for a token that is no text
 
 
 class Vocabulary:
-    """`pieces` has each token's bytes: none for control tokens. `ends` are those that end an answer."""
+    """`pieces` has each token's bytes: none for control tokens but those that begin or end a call of a tool.
+    `ends` are those that end an answer."""
 
     def __init__(self, model: Any, *, is_embedding: bool) -> None:
         self.pointer: Any = C.llama_model_get_vocab(model)
@@ -34,6 +36,9 @@ class Vocabulary:
         self.end_tokens = [token for token in every if C.llama_vocab_is_eog(self.pointer, token)]
         self.ends = frozenset(self.end_tokens)
         self.pieces = [self._piece(token) for token in every]
+        for mark in MARKS:
+            if len(found := self.tokenize(mark, special=True)) == 1:
+                self.pieces[found[0]] = mark.encode()
         self.first_byte = np.array([piece[0] if piece else NO_BYTE for piece in self.pieces], np.int16)
         self._bos = int(C.llama_vocab_bos(self.pointer))
         self._adds_bos = bool(C.llama_vocab_get_add_bos(self.pointer)) and self._bos >= 0
@@ -41,13 +46,16 @@ class Vocabulary:
         raw = C.llama_model_chat_template(model, None)
         source = raw.decode("utf-8", "replace") if raw and not is_embedding else ""
         self._template = ChatTemplate(source, bos=bos, eos=eos)
+        self.notation = self._template.notation
 
     @property
     def warm_up_token(self) -> int:
         return max(0, self._bos)
 
-    def tokens_of(self, messages: Sequence[Message[str]]) -> list[int]:
-        segments = self._template.render(messages)
+    def tokens_of(
+        self, messages: Sequence[Message[str]], tools: Sequence[Tool[str]], use: ToolUse[str] | None
+    ) -> list[int]:
+        segments = self._template.render(messages, tools, use)
         tokens: list[int] = []
         with self._open():
             for segment in segments:

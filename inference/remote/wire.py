@@ -100,8 +100,10 @@ def _sample(generation: Generation[str], known: frozenset[str], body: dict[str, 
 
 
 def _shape(generation: Generation[str], known: frozenset[str], body: dict[str, Any]) -> list[str]:
-    """The same for logprobs and the form of the answer."""
+    """The same for logprobs and the form of the answer. Tools are not sent to servers yet."""
     lacking = []
+    if generation.tools or any(message.calls or message.call_id for message in generation.messages):
+        lacking.append("tools")
     if generation.logprobs is not None:
         if "logprobs" not in known:
             lacking.append("logprobs")

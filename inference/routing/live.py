@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from inference.backends import Embeddings, Event, Generation, Piece
+from inference.backends import CallPiece, Embeddings, Event, Generation, Piece
 from inference.remote.reading import tokens_in
 from inference.routing.choosing import Option
 from inference.routing.health import Health
@@ -68,8 +68,9 @@ class Debt:
 
     def note(self, event: Event) -> None:
         """This came of the answer."""
-        if isinstance(event, Piece):
-            paid = min(self.prompt + tokens_in(len(event.text)), self.left)
+        if isinstance(event, Piece | CallPiece):
+            text = event.text if isinstance(event, Piece) else event.arguments
+            paid = min(self.prompt + tokens_in(len(text)), self.left)
             self.prompt = 0
             self.left -= paid
             self.live.tokens -= paid

@@ -17,7 +17,17 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from inference.backends import Answering, Embeddings, Ending, Event, Generation, ModelCard, Piece, Status
+from inference.backends import (
+    Answering,
+    CallPiece,
+    Embeddings,
+    Ending,
+    Event,
+    Generation,
+    ModelCard,
+    Piece,
+    Status,
+)
 from inference.errors import (
     BackendRefused,
     GenerationFailed,
@@ -218,7 +228,7 @@ class Router:
 
     async def _at(
         self, place: Place, generation: Generation[str], attempts: Attempts
-    ) -> AsyncGenerator[Piece | Ending, None]:
+    ) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
         """The answer of one target. Whatever happens, its place is free afterwards."""
         left = None if attempts.ends_at is None else max(0.001, attempts.ends_at - self._clock())
         asked = replace(generation, model=place.target.model, deadline_seconds=left)

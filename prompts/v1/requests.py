@@ -9,15 +9,24 @@ What only speaks to OpenAI's own house (`user`, `metadata`, …) is ignored.
 from dataclasses import dataclass
 from typing import Any
 
+from inference.backends import Role
 from prompts.askers import Asker
 from prompts.asks import Ask, Said
 from prompts.errors import RequestRefused
 from prompts.fields import Field, Flag, Integer, Labels, Text, Texts, check_names, read_fields, required
 from prompts.sampling import DEADLINE, PRIORITY, SAMPLING, STOP, read_format, read_sampling
+from prompts.v1 import tools
+from prompts.v1.tools import Calls
 
 MAX_MESSAGES = 2048
 MAX_CHOICES = 16
-ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,7 @@ SHARED: dict[str, Field] = {
 }
 STREAM_OPTIONS: dict[str, Field] = {"include_usage": Flag(), "include_obfuscation": Flag()}
 # Read by hand: their shapes are their own.
-CHAT_SHAPED = ("messages", "response_format", "stream_options")
+CHAT_SHAPED = ("messages", "response_format", "stream_options", *tools.NAMES)
 TEXT_SHAPED = ("prompt", "stream_options")
 _NAME = Text(512)
 IGNORED: dict[str, Field] = {
@@ -53,7 +62,7 @@ IGNORED: dict[str, Field] = {
     "service_tier": _NAME,
 }
 CHAT_UNSUPPORTED = (
-    *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "audio", "prediction"),
+    *("functions", "function_call", "audio", "prediction"),
     *("reasoning_effort", "verbosity", "web_search_options", "top_logprobs", "moderation"),
 )
 TEXT_UNSUPPORTED = ("suffix", "logprobs")
@@ -78,6 +87,7 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         refuse_unsupported("modalities")
     limit = given.pop("max_tokens", bounds.max_tokens)
     limit = given.pop("max_completion_tokens", limit)
+    offer = tools.read_offer(body)
     ask = make_ask(
         given,
         asker,
@@ -85,6 +95,8 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         field="messages",
         messages=read_messages(body.get("messages")),
         format=read_format(body.get("response_format")),
+        tools=offer.tools,
+        tool_use=offer.use,
         max_tokens=limit,
     )
     if not any(said.content or said.role != "system" for said in ask.messages):
@@ -158,9 +170,11 @@ def wants_usage(body: dict[str, Any], *, streamed: bool) -> bool:
 # -- messages --
 
 MESSAGE_FIELDS = ("role", "content", "name")
+ROLE_FIELDS = {"assistant": ("tool_calls",), "tool": ("tool_call_id",)}
 # What an assistant's message carries when a client sends back what it got.
 MESSAGE_UNSUPPORTED = (
     *("tool_calls", "function_call", "tool_call_id", "audio", "refusal", "annotations", "reasoning_content"),
+    "parsed",
 )
 NAME = Text(64)
 
@@ -172,28 +186,33 @@ def read_messages(messages: Any) -> tuple[Said, ...]:
         raise RequestRefused("`messages` must be an array.", param="messages", code="invalid_type")
     if not 1 <= len(messages) <= MAX_MESSAGES:
         raise RequestRefused(f"`messages` must have 1 to {MAX_MESSAGES} entries.", param="messages")
-    return tuple(read_message(message, number) for number, message in enumerate(messages))
+    calls = Calls()
+    return tuple(read_message(message, number, calls) for number, message in enumerate(messages))
 
 
-def read_message(message: Any, number: int) -> Said:
+def read_message(message: Any, number: int, calls: Calls) -> Said:
     at = f"messages[{number}]"
     if not isinstance(message, dict):
         raise RequestRefused(f"`{at}` must be an object.", param=at, code="invalid_type")
     role = message.get("role")
-    if role in ("tool", "function"):
-        sentence = f"`{at}.role`: tools are not supported here."
-        raise RequestRefused(sentence, param=f"{at}.role", code="unsupported_parameter")
     known = ROLES.get(role) if isinstance(role, str) else None
     if known is None:
         raise RequestRefused(f"`{at}.role` must be one of: {', '.join(ROLES)}.", param=f"{at}.role")
-    check_names(message, MESSAGE_FIELDS, MESSAGE_UNSUPPORTED, at=at)
-    content = read_content(required(message, "content", at=at), f"{at}.content")
+    fields = (*MESSAGE_FIELDS, *ROLE_FIELDS.get(known, ()))
+    check_names(message, fields, MESSAGE_UNSUPPORTED, at=at)
+    called = calls.read(message.get("tool_calls"), f"{at}.tool_calls")
+    if called and message.get("content") is None:
+        content = ""
+    else:
+        content = read_content(required(message, "content", at=at), f"{at}.content")
     name = message.get("name")
     return Said(
         f"/messages/{number}/content",
-        known,  # type: ignore[arg-type]  # ROLES has nothing but roles
+        known,
         content,
         "" if name is None else NAME.read(name, f"{at}.name"),
+        called,
+        calls.answered(message, at) if known == "tool" else "",
     )
 
 

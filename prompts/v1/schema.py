@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiResponse
 
 from prompts.fields import Integer, OneOf, Text, Texts, nullable, record
 from prompts.sampling import FORMAT
-from prompts.v1 import others, requests
+from prompts.v1 import others, requests, tools
 
 TEXT_FIELD = Text(settings.PROMPT_MAX_CHARS)
 INPUT = Text(settings.PROMPT_MAX_CHARS, 1)
@@ -32,20 +32,31 @@ def answers(whole: dict[str, Any]) -> dict[Any, Any]:
 
 
 _TEXT_PART = record({"type": OneOf(("text",)).schema(), "text": TEXT_FIELD.schema()}, ("type", "text"))
-MESSAGE = record(
-    {
-        "role": OneOf(tuple(requests.ROLES)).schema(),
-        "content": {"anyOf": [TEXT_FIELD.schema(), {"type": "array", "items": _TEXT_PART, "minItems": 1}]},
-    },
-    ("role", "content"),
-    optional={"name": requests.NAME},
-)
+_CONTENT = {"anyOf": [TEXT_FIELD.schema(), {"type": "array", "items": _TEXT_PART, "minItems": 1}]}
+_CALLS = {"type": "array", "items": tools.CALL, "minItems": 1, "maxItems": tools.MAX_CALLS}
+
+
+def _message(*roles: str, needed: tuple[str, ...] = ("content",), **more: Any) -> dict[str, Any]:
+    fields = {"role": OneOf(roles).schema(), "content": _CONTENT, **more}
+    return record(fields, ("role", *needed), optional={"name": requests.NAME})
+
+
+MESSAGE = {
+    "anyOf": [
+        _message(*(role for role in requests.ROLES if role != "tool")),
+        _message("assistant", content=nullable(_CONTENT), needed=("tool_calls",), tool_calls=_CALLS),
+        _message("tool", needed=("content", "tool_call_id"), tool_call_id=tools.ID.schema()),
+    ]
+}
 _STREAM = {"stream_options": nullable(record({}, optional=requests.STREAM_OPTIONS))}
 CHAT = {
     "application/json": record(
         {
             "messages": {"type": "array", "items": MESSAGE, "minItems": 1},
             "response_format": nullable(FORMAT),
+            "tools": nullable(tools.TOOLS),
+            "tool_choice": nullable(tools.CHOICE),
+            "parallel_tool_calls": nullable({"type": "boolean"}),
             **_STREAM,
         },
         ("messages",),
@@ -93,7 +104,7 @@ USAGE = _object(
 
 
 def _answer(kind: str, **choice: Any) -> dict[str, Any]:
-    finish_reason = {"enum": ["stop", "length", "content_filter"]}
+    finish_reason = {"enum": ["stop", "length", "content_filter", "tool_calls"]}
     return _object(
         id=STRING,
         object={"const": kind},
@@ -104,7 +115,11 @@ def _answer(kind: str, **choice: Any) -> dict[str, Any]:
     )
 
 
-CHAT_ANSWER = _answer("chat.completion", message=_object(role={"const": "assistant"}, content=STRING))
+_ANSWERED = _object(role={"const": "assistant"}, content=nullable(STRING))
+_ANSWERED["properties"]["tool_calls"] = _array(
+    _object(id=STRING, type={"const": "function"}, function=_object(name=STRING, arguments=STRING))
+)
+CHAT_ANSWER = _answer("chat.completion", message=_ANSWERED)
 TEXT_ANSWER = _answer("text_completion", text=STRING)
 EMBEDDINGS = _object(
     object={"const": "list"},

@@ -23,7 +23,7 @@ from prompts.askers import Asker, asker_of, body_of
 from prompts.asks import Ask
 from prompts.composition import house
 from prompts.doors import door, problem_of
-from prompts.events import Begun, Delta, Done
+from prompts.events import Begun, CallDelta, Delta, Done
 from prompts.pipeline import answer, embed
 from prompts.v1 import others, schema
 from prompts.v1.requests import Bounds, read_chat, read_completion
@@ -67,7 +67,7 @@ async def respond(request: HttpRequest, read: Reader, shape: Shape) -> HttpRespo
 
 
 async def stream(
-    events: AsyncGenerator[Begun | Delta | Done, None], chunks: Chunks, request: HttpRequest
+    events: AsyncGenerator[Begun | Delta | CallDelta | Done, None], chunks: Chunks, request: HttpRequest
 ) -> AsyncIterator[bytes]:
     """The events after the first. Closing this closes the pipeline."""
     ahead = chunks.first()
@@ -76,6 +76,8 @@ async def stream(
             async for event in events:
                 if isinstance(event, Delta):
                     yield ahead + chunks.text(event)
+                elif isinstance(event, CallDelta):
+                    yield ahead + chunks.call(event)
                 elif isinstance(event, Done):
                     yield ahead + chunks.last(event)
                 ahead = b""

@@ -13,7 +13,7 @@ from json.encoder import encode_basestring_ascii as quoted  # what json.dumps ca
 from typing import Any
 
 from accounts.limits.headers import rate_headers
-from prompts.events import Begun, Delta, Done, Shown, Times
+from prompts.events import Begun, CallDelta, Delta, Done, Shown, ShownCall, Times
 from prompts.journal import Usage
 
 DONE = b"data: [DONE]\n\n"
@@ -32,13 +32,29 @@ class Shape:
     last_choice: dict[str, Any]
 
 
+def message(shown: Shown) -> dict[str, Any]:
+    """A whole answer of chat completions."""
+    content = None if shown.calls and not shown.text else shown.text
+    said: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
+    if shown.calls:
+        said["tool_calls"] = [tool_call(call) for call in shown.calls]
+    return said
+
+
+def tool_call(call: ShownCall | CallDelta) -> dict[str, Any]:
+    """A call, or of a stream the beginning of one."""
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+
+
 CHAT = Shape(
     prefix="chatcmpl-",
     whole="chat.completion",
     chunk="chat.completion.chunk",
-    whole_choice=lambda shown: {
-        "message": {"role": "assistant", "content": shown.text, "refusal": None, "annotations": []}
-    },
+    whole_choice=lambda shown: {"message": message(shown)},
     first_choice={"delta": {"role": "assistant", "content": "", "refusal": None}},
     text_choice=lambda text: {"delta": {"content": text}},
     last_choice={"delta": {}},
@@ -123,6 +139,11 @@ class Chunks:
     def text(self, delta: Delta) -> bytes:
         before, after = self._pieces[delta.choice]
         return before + quoted(delta.text).encode("ascii") + after
+
+    def call(self, delta: CallDelta) -> bytes:
+        """Some more of a call of a tool."""
+        more = tool_call(delta) if delta.id else {"function": {"arguments": delta.arguments}}
+        return self._chunk(delta.choice, {"delta": {"tool_calls": [{"index": delta.call, **more}]}})
 
     def last(self, done: Done) -> bytes:
         """After the last word: why each choice ended, the usage if it was asked for, and `[DONE]`."""

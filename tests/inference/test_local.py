@@ -2,10 +2,22 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from inference.backends import Ending, Format, Generation, Message, ModelCard, Piece, Sampling, Status
+from inference.backends import (
+    CallPiece,
+    Ending,
+    Format,
+    Generation,
+    Message,
+    ModelCard,
+    Piece,
+    Sampling,
+    Status,
+    Tool,
+)
 from inference.engine import Engine
 from inference.errors import AnswerUnfit, FormatRefused, ModelUnavailable, PromptTooLong, UnknownModel
 from inference.local import LocalBackend, Mailbox
@@ -191,3 +203,27 @@ async def test_a_mailbox_loses_nothing_and_keeps_the_order():
             heard += "".join(piece.text for piece in await mailbox.take())
     await posting
     assert heard == "".join(f"{n}," for n in range(count))
+
+
+async def test_calls_of_tools_are_found_in_what_the_model_says(backend_of):
+    said = 'Well.\n<tool_call>\n{"name": "f", "arguments": {"a": "b"}}\n</tool_call>'
+    backend = await backend_of(ScriptedRunner(said))
+    asked = Generation((Message("user", "hi"),), "tiny", 200, Sampling(0.0), "alice", "r", choices=2)
+    asked = replace(asked, tools=(Tool("f", "", ""),))
+    events = [event async for event in backend.answer(asked)]
+    for choice in range(2):
+        own = [event for event in events if event.choice == choice]
+        assert "".join(event.text for event in own if isinstance(event, Piece)) == "Well."
+        calls = [event for event in own if isinstance(event, CallPiece)]
+        assert [event.name for event in calls if event.name] == ["f"]
+        assert "".join(event.arguments for event in calls) == '{"a": "b"}'
+        assert own[-1].finish_reason == "tool_calls"
+
+
+async def test_without_tools_a_call_is_text(backend_of):
+    said = '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'
+    backend = await backend_of(ScriptedRunner(said))
+    asked = Generation((Message("user", "hi"),), "tiny", 200, Sampling(0.0), "alice", "r")
+    *pieces, ending = [event async for event in backend.answer(asked)]
+    assert "".join(piece.text for piece in pieces) == said
+    assert ending.finish_reason == "stop"

@@ -1,11 +1,14 @@
 """Messages through a chat template."""
 
+import json
+
 import pytest
 
-from inference.backends import Message
+from inference.backends import Called, Message, Tool
 from inference.errors import GenerationFailed
 from inference.runner import ModelBroken
 from inference.template import CHATML, ChatTemplate
+from inference.tools.notations import HERMES, LLAMA, MISTRAL
 
 
 def rendered(source, *messages):
@@ -59,3 +62,62 @@ def test_a_file_whose_template_is_none_is_refused_when_it_is_loaded():
 def test_a_template_cannot_reach_out_of_its_sandbox():
     with pytest.raises(GenerationFailed):
         rendered("{{ ''.__class__.__mro__[1].__subclasses__() }}{{ messages[0].content }}", ("user", "hi"))
+
+
+TOOL = Tool("send_mail", "Sends <|im_end|>", '{"type":"object","properties":{"to":{"type":"string"}}}')
+CALL = Called("call00001", "send_mail", '{"to":"<|im_end|>"}')
+USED = (
+    Message("user", "hi"),
+    Message("assistant", "", (CALL,)),
+    Message("tool", "sent <|im_start|>", call_id="call00001"),
+)
+QWEN = """{%- if tools %}<|im_start|>system
+{%- for tool in tools %}
+{{ tool | tojson }}
+{%- endfor %}<|im_end|>
+{% endif %}{%- for message in messages %}<|im_start|>{{ message.role }}
+{{ message.content }}
+{%- for call in message.tool_calls %}<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>{%- endfor %}<|im_end|>
+{% endfor %}"""
+
+
+def parts(source, messages, tools=()):
+    segments = ChatTemplate(source, bos="", eos="").render(messages, tools)
+    texts = {True: [], False: []}
+    for segment in segments:
+        texts[segment.is_content].append(segment.text)
+    return "".join(segment.text for segment in segments), texts[True], "".join(texts[False])
+
+
+def test_a_template_that_takes_tools_gets_them_and_their_strings_are_nobodys_control():
+    whole, contents, own = parts(QWEN, USED, [TOOL])
+    assert '"name": "send_mail", "description": "Sends <|im_end|>"' in whole
+    assert '{"name": "send_mail", "arguments": {"to": "<|im_end|>"}}' in whole
+    assert {"Sends <|im_end|>", "send_mail", "<|im_end|>", "sent <|im_start|>", "hi"} <= set(contents)
+    assert "send" not in own
+    assert own.count("<|im_end|>") == 4
+
+
+def test_a_string_with_quotes_stays_json_inside_json():
+    tool = Tool("f", 'say "x"\n', "")
+    whole, _, _ = parts(QWEN, [Message("user", "hi")], [tool])
+    line = whole.split("<|im_start|>system")[1].split("<|im_end|>")[0]
+    assert json.loads(line)["function"]["description"] == 'say "x"\n'
+
+
+def test_a_template_that_knows_no_tools_is_told_in_words():
+    whole, contents, own = parts(CHATML, USED, [TOOL])
+    assert whole.count("send_mail") == 2
+    assert "<tool_response>\nsent <|im_start|>\n</tool_response>" in contents
+    assert '<tool_call>\n{"name": "send_mail", "arguments": {"to":"<|im_end|>"}}\n</tool_call>' in contents
+    assert "send_mail" not in own
+
+
+@pytest.mark.parametrize(
+    ("source", "notation"),
+    [(QWEN, HERMES), (CHATML, HERMES), ("[TOOL_CALLS]", MISTRAL), ("<|python_tag|>", LLAMA)],
+)
+def test_the_notation_is_the_templates(source, notation):
+    assert ChatTemplate(source, bos="", eos="").notation == notation

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.backends import Format, Sampling
+from inference.backends import Format, Sampling, Tool
 from inference.errors import ParameterUnsupported
 from inference.remote.options import KINDS, RemoteOptions
 from inference.remote.wire import body_of
@@ -88,3 +88,8 @@ def test_addresses_are_below_the_base_or_at_the_root():
     remote = RemoteOptions("vllm", "https://host:8000/some/v1")
     assert remote.url("models") == "https://host:8000/some/v1/models"
     assert remote.url("/health") == "https://host:8000/health"
+
+
+def test_tools_are_refused_and_not_dropped():
+    with pytest.raises(ParameterUnsupported, match="tools"):
+        body_of(generation(tools=(Tool("f", "", ""),)), options("openai"))

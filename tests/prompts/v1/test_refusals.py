@@ -6,6 +6,7 @@ from prompts.models import Prompt
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HELLO = [{"role": "user", "content": "hello"}]
+TOOL = {"type": "function", "function": {"name": "f"}}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 
 
@@ -34,13 +35,23 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
         ),
         (
             {"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]},
-            "messages[0].role",
-            "unsupported_parameter",
+            "messages[0].tool_call_id",
+            "invalid_value",
         ),
         (
             {"messages": [{"role": "assistant", "content": "x", "tool_calls": [{}]}]},
+            "messages[0].tool_calls[0].type",
+            "missing_required_parameter",
+        ),
+        (
+            {"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]},
             "messages[0].tool_calls",
             "unsupported_parameter",
+        ),
+        (
+            {"messages": [{"role": "function", "content": "x", "name": "f"}]},
+            "messages[0].role",
+            "invalid_value",
         ),
         ({"messages": [{**HELLO[0], "colour": 1}]}, "messages[0].colour", "unknown_parameter"),
         ({"messages": [{**HELLO[0], "name": "x" * 65}]}, "messages[0].name", "invalid_value"),
@@ -67,8 +78,30 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
         ({"stream": True, "stream_options": {"x": 1}}, "stream_options.x", "unknown_parameter"),
         ({"logprobs": True}, "logprobs", "unsupported_parameter"),
         ({"top_logprobs": 3}, "top_logprobs", "unsupported_parameter"),
-        ({"tools": [{"type": "function"}]}, "tools", "unsupported_parameter"),
-        ({"tool_choice": "auto"}, "tool_choice", "unsupported_parameter"),
+        ({"tools": {}}, "tools", "invalid_type"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function", "missing_required_parameter"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].type", "unsupported_parameter"),
+        ({"tools": [{**TOOL, "colour": 1}]}, "tools[0].colour", "unknown_parameter"),
+        ({"tools": [TOOL, TOOL]}, "tools", "invalid_value"),
+        ({"tools": [TOOL] * 129}, "tools", "invalid_value"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "a b"}}]},
+            "tools[0].function.name",
+            "invalid_value",
+        ),
+        (
+            {"tools": [{"type": "function", "function": {"name": "a", "parameters": "x"}}]},
+            "tools[0].function.parameters",
+            "invalid_type",
+        ),
+        ({"tools": [TOOL], "tool_choice": "maybe"}, "tool_choice", "invalid_value"),
+        (
+            {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "g"}}},
+            "tool_choice.function.name",
+            "invalid_value",
+        ),
+        ({"tools": [TOOL], "parallel_tool_calls": 1}, "parallel_tool_calls", "invalid_type"),
+        ({"tool_choice": "required"}, "tool_choice", "invalid_value"),
         ({"store": True}, "store", "unsupported_parameter"),
         ({"modalities": ["text", "audio"]}, "modalities", "unsupported_parameter"),
         ({"response_format": "json"}, "response_format.type", "invalid_value"),

@@ -1,0 +1,185 @@
+"""
+Tools in bodies of OpenAI's API: what may be called, and what was called before.
+
+The ids of calls are theirs who made them, and tell a model nothing. They are looked at here, to see which
+result belongs to which call, and become our own numbers: no text of a caller goes on in them.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from inference.backends import Called, Tool, ToolUse
+from prompts.errors import RequestRefused
+from prompts.fields import Field, Flag, Text, check_names, record, required
+
+MAX_TOOLS = 128
+MAX_CALLS = 128  # in one message
+NAME = Text(64, 1)
+DESCRIPTION = Text(100_000)
+ARGUMENTS = Text(1_000_000)
+ID = Text(200, 1)
+_NAME_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+FUNCTION: dict[str, Field] = {"name": NAME, "description": DESCRIPTION, "strict": Flag()}
+KINDS = ("none", "auto", "required")
+NAMES = ("tools", "tool_choice", "parallel_tool_calls")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`use` None offers the tools to nobody."""
+
+    tools: tuple[Tool[str], ...] = field(default=(), repr=False)
+    use: ToolUse[str] | None = None
+
+
+def read_offer(body: dict[str, Any]) -> Offer:
+    """Of the fields `tools`, `tool_choice` and `parallel_tool_calls`."""
+    given = body.get("tools")
+    tools = () if given is None else _tools(given)
+    if not tools:
+        for name in NAMES[1:]:
+            if body.get(name) not in (None, "none", "auto") and not (name == NAMES[2] and given is not None):
+                raise RequestRefused(f"`{name}` needs `tools`.", param=name)
+        return Offer()
+    is_parallel = body.get("parallel_tool_calls")
+    is_parallel = True if is_parallel is None else Flag().read(is_parallel, "parallel_tool_calls")
+    return Offer(tools, _use(body.get("tool_choice"), [tool.name for tool in tools], is_parallel))
+
+
+def _tools(given: Any) -> tuple[Tool[str], ...]:
+    if not isinstance(given, list):
+        raise RequestRefused("`tools` must be an array.", param="tools", code="invalid_type")
+    if len(given) > MAX_TOOLS:
+        raise RequestRefused(f"`tools` must have at most {MAX_TOOLS} entries.", param="tools")
+    tools = tuple(_tool(one, f"tools[{number}]") for number, one in enumerate(given))
+    if len({tool.name for tool in tools}) < len(tools):
+        raise RequestRefused("Each of `tools` needs a name of its own.", param="tools")
+    return tools
+
+
+def _tool(given: Any, at: str) -> Tool[str]:
+    function = _function(given, at)
+    check_names(function, (*FUNCTION, "parameters"), (), at=f"{at}.function")
+    fields = {name: value for name, value in function.items() if name in FUNCTION and value is not None}
+    read = {name: FUNCTION[name].read(value, f"{at}.function.{name}") for name, value in fields.items()}
+    name = _name(function, f"{at}.function")
+    parameters = function.get("parameters")
+    if parameters is not None and not isinstance(parameters, dict):
+        param = f"{at}.function.parameters"
+        raise RequestRefused(f"`{param}` must be an object.", param=param, code="invalid_type")
+    schema = json.dumps(parameters, ensure_ascii=False, separators=(",", ":")) if parameters else ""
+    return Tool(name, read.get("description", ""), schema, read.get("strict", False))
+
+
+def _function(given: Any, at: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise RequestRefused(f"`{at}` must be an object.", param=at, code="invalid_type")
+    if (kind := required(given, "type", at=at)) != "function":
+        code = "unsupported_parameter" if kind == "custom" else "invalid_value"
+        raise RequestRefused(f"`{at}.type` must be function.", param=f"{at}.type", code=code)
+    function = required(given, "function", at=at)
+    if not isinstance(function, dict):
+        param = f"{at}.function"
+        raise RequestRefused(f"`{param}` must be an object.", param=param, code="invalid_type")
+    check_names(given, ("type", "function", "id"), (), at=at)
+    return function
+
+
+def _name(function: dict[str, Any], at: str) -> str:
+    name = NAME.read(required(function, "name", at=at), f"{at}.name")
+    if not _NAME_SIGNS.issuperset(name):
+        raise RequestRefused(f"`{at}.name` may have letters, digits and _ - . only.", param=f"{at}.name")
+    return name
+
+
+def _use(choice: Any, names: Sequence[str], is_parallel: bool) -> ToolUse[str] | None:
+    if choice is None or choice == "auto":
+        return ToolUse("auto", is_parallel=is_parallel)
+    if choice == "none":
+        return None
+    if choice == "required":
+        return ToolUse("required", is_parallel=is_parallel)
+    if not isinstance(choice, dict):
+        sentence = f"`tool_choice` must be one of: {', '.join(KINDS)}, or name a function."
+        raise RequestRefused(sentence, param="tool_choice")
+    function = _function(choice, "tool_choice")
+    check_names(function, ("name",), (), at="tool_choice.function")
+    if (name := _name(function, "tool_choice.function")) not in names:
+        param = "tool_choice.function.name"
+        raise RequestRefused(f"`{param}` is none of the `tools`.", param=param)
+    return ToolUse("named", name, is_parallel=False)
+
+
+class Calls:
+    """The calls of a conversation while its messages are read, in order."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, str] = {}
+        self._count = 0
+
+    def read(self, given: Any, at: str) -> tuple[Called[str], ...]:
+        """The `tool_calls` of an assistant's message."""
+        if not given:
+            return ()
+        if not isinstance(given, list):
+            raise RequestRefused(f"`{at}` must be an array.", param=at, code="invalid_type")
+        if len(given) > MAX_CALLS:
+            raise RequestRefused(f"`{at}` must have at most {MAX_CALLS} entries.", param=at)
+        return tuple(self._call(one, f"{at}[{number}]") for number, one in enumerate(given))
+
+    def _call(self, given: Any, at: str) -> Called[str]:
+        function = _function(given, at)
+        check_names(function, ("name", "arguments", "parsed_arguments"), (), at=f"{at}.function")
+        arguments = ARGUMENTS.read(
+            required(function, "arguments", at=f"{at}.function"), f"{at}.function.arguments"
+        )
+        id = ID.read(required(given, "id", at=at), f"{at}.id")
+        self._count += 1
+        self._numbers[id] = f"call{self._count:05}"  # nine letters and digits: what Mistral's template wants
+        return Called(self._numbers[id], _name(function, f"{at}.function"), arguments)
+
+    def answered(self, message: dict[str, Any], at: str) -> str:
+        """Our id of the call whose result this message is."""
+        param = f"{at}.tool_call_id"
+        id = ID.read(required(message, "tool_call_id", at=at), param)
+        if id not in self._numbers:
+            raise RequestRefused(f"`{param}` is the id of no call before it.", param=param)
+        return self._numbers[id]
+
+
+_NAMED = {"type": {"const": "function"}}
+CALL = record(
+    {
+        "id": ID.schema(),
+        **_NAMED,
+        "function": record(
+            {"name": NAME.schema(), "arguments": ARGUMENTS.schema(), "parsed_arguments": {}},
+            ("name", "arguments"),
+        ),
+    },
+    ("id", "type", "function"),
+)
+_PARAMETERS: dict[str, Any] = {"parameters": {"type": ["object", "null"]}}
+TOOLS = {
+    "type": "array",
+    "maxItems": MAX_TOOLS,
+    "items": record(
+        {
+            **_NAMED,
+            "function": record(
+                {**_PARAMETERS, "name": NAME.schema()},
+                ("name",),
+                optional={name: one for name, one in FUNCTION.items() if name != "name"},
+            ),
+        },
+        ("type", "function"),
+    ),
+}
+CHOICE = {
+    "anyOf": [
+        {"enum": list(KINDS)},
+        record({**_NAMED, "function": record({"name": NAME.schema()}, ("name",))}, ("type", "function")),
+    ]
+}
