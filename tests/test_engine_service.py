@@ -68,9 +68,11 @@ def file(tmp_path_factory, engine):
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory, file):
-    """Two workers, because there is no local model."""
+    """Two workers, because there is no local model; one where there is no Redis to count limits in."""
     directory = tmp_path_factory.mktemp("gateway")
-    with Server(directory, BACKENDS_FILE=str(file), THE_ENGINES_TOKEN=TOKEN, WEB_WORKERS="2") as served:
+    redis = os.environ.get("TEST_REDIS_URL")
+    workers = {"WEB_WORKERS": "2", "REDIS_URL": redis} if redis else {}
+    with Server(directory, BACKENDS_FILE=str(file), THE_ENGINES_TOKEN=TOKEN, **workers) as served:
         yield served
 
 
