@@ -544,11 +544,11 @@ def test_the_model_is_not_freed_while_another_thread_reads_it(engine_of):
     reading, go_on = threading.Event(), threading.Event()
 
     class Slow(ScriptedRunner):
-        def tokens_of(self, messages):
+        def tokens_of(self, messages, *tools):
             reading.set()
             assert go_on.wait(5)
             assert not self.is_closed
-            return super().tokens_of(messages)
+            return super().tokens_of(messages, *tools)
 
     runner = Slow()
     engine = engine_of(runner)
