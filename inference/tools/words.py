@@ -17,6 +17,7 @@ To call one, write nothing but
 {call}
 with its name and a JSON object of its arguments. The result comes with the next message.{must}"""
 MUST = " Call a tool now."
+MOST_NESTING = 64
 
 
 def described(tool: Tool[str]) -> dict[str, Any]:
@@ -27,12 +28,25 @@ def described(tool: Tool[str]) -> dict[str, Any]:
 
 
 def parsed(text: str) -> dict[str, Any] | None:
-    """The JSON object in it, if it is one."""
+    """The JSON object in it, if it is one, and not nested so deeply that walking through it would fail."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and not is_deep(value) else None
+
+
+def is_deep(value: Any) -> bool:
+    """Whether a JSON value is nested more than MOST_NESTING times."""
+    level = [value]
+    for _ in range(MOST_NESTING + 1):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
 
 
 def in_words(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inference.backends import Called, Tool, ToolUse
+from inference.tools.words import is_deep
 from prompts.errors import RequestRefused
 from prompts.fields import Field, Flag, Text, check_names, record, required
 
@@ -69,6 +70,9 @@ def _tool(given: Any, at: str) -> Tool[str]:
     if parameters is not None and not isinstance(parameters, dict):
         param = f"{at}.function.parameters"
         raise RequestRefused(f"`{param}` must be an object.", param=param, code="invalid_type")
+    if parameters is not None and is_deep(parameters):
+        param = f"{at}.function.parameters"
+        raise RequestRefused(f"`{param}` is nested too deeply.", param=param)
     schema = json.dumps(parameters, ensure_ascii=False, separators=(",", ":")) if parameters else ""
     return Tool(name, read.get("description", ""), schema, read.get("strict", False))
 

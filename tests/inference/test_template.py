@@ -121,3 +121,10 @@ def test_a_template_that_knows_no_tools_is_told_in_words():
 )
 def test_the_notation_is_the_templates(source, notation):
     assert ChatTemplate(source, bos="", eos="").notation == notation
+
+
+def test_arguments_that_nest_without_end_are_a_text_to_the_template():
+    deep = Called("call00001", "f", '{"a":' * 900 + "1" + "}" * 900)
+    for source in (QWEN, CHATML):
+        whole, _, _ = parts(source, [Message("user", "hi"), Message("assistant", "", (deep,))])
+        assert "<|im_start|>assistant" in whole

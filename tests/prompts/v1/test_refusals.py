@@ -1,5 +1,7 @@
 """What `/v1` refuses, and that every refusal has OpenAI's shape."""
 
+import json
+
 import pytest
 
 from prompts.models import Prompt
@@ -7,6 +9,8 @@ from prompts.models import Prompt
 pytestmark = pytest.mark.django_db(transaction=True)
 HELLO = [{"role": "user", "content": "hello"}]
 TOOL = {"type": "function", "function": {"name": "f"}}
+DEEP = {"type": "function", "function": {"name": "f", "parameters": {}}}
+DEEP["function"]["parameters"] = json.loads('{"a":' * 70 + "1" + "}" * 70)
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 
 
@@ -79,6 +83,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
         ({"logprobs": True}, "logprobs", "unsupported_parameter"),
         ({"top_logprobs": 3}, "top_logprobs", "unsupported_parameter"),
         ({"tools": {}}, "tools", "invalid_type"),
+        ({"tools": [DEEP]}, "tools[0].function.parameters", "invalid_value"),
         ({"tools": [{"type": "function"}]}, "tools[0].function", "missing_required_parameter"),
         ({"tools": [{"type": "custom"}]}, "tools[0].type", "unsupported_parameter"),
         ({"tools": [{**TOOL, "colour": 1}]}, "tools[0].colour", "unknown_parameter"),
