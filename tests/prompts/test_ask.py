@@ -1,5 +1,7 @@
 """`manage.py ask`: one prompt from the terminal."""
 
+import os
+import signal
 from dataclasses import replace
 from io import StringIO
 
@@ -86,14 +88,19 @@ def test_what_goes_wrong_is_told_in_the_sentence_of_the_service(parrot, root):
     assert Prompt.objects.get().outcome == "refused"
 
 
-def test_an_interruption_is_on_the_book_as_cancelled(parrot, root, monkeypatch):
-    def interrupted(command, text):
-        import os
-        import signal
+@pytest.fixture
+def interruptible():
+    """What a shell starts in the background ignores the signal, and so would this process."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
-        os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("prompts.management.commands.ask.Command._show", interrupted)
+def test_an_interruption_is_on_the_book_as_cancelled(parrot, root, monkeypatch, interruptible):
+    monkeypatch.setattr(
+        "prompts.management.commands.ask.Command._show",
+        lambda command, text: os.kill(os.getpid(), signal.SIGINT),
+    )
     parrot.pause_seconds = 0.05
     with pytest.raises(CommandError, match="Interrupted"):
         ask("A long story about a bird.")
