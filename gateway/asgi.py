@@ -8,6 +8,7 @@ The ASGI application: static files, a bound on request bodies, Django, and an or
 """
 
 import asyncio
+import gc
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -182,11 +183,19 @@ async def lifespan(receive: Receive, send: Send) -> None:
             except TableInvalid as error:  # without this message gunicorn would go on, with a closed book
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
+            keep_for_good()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await composition.close_house()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+def keep_for_good() -> None:
+    """Rules, models and views stay as long as the process. The collector stops every thread while it looks
+    them through, for 60 to 110 ms a time; it need not do so again."""
+    gc.collect()
+    gc.freeze()
 
 
 static_files = StaticFiles(directory=settings.STATIC_ROOT, check_dir=False)

@@ -134,3 +134,20 @@ async def test_a_server_does_not_start_with_backends_that_cannot_be_used(setting
     (failed,) = sent
     assert failed["type"] == "lifespan.startup.failed"
     assert "kind must be one of" in failed["message"]
+
+
+async def test_what_was_made_while_starting_is_not_looked_through_again(monkeypatch):
+    told, sent = iter(["lifespan.startup", "lifespan.shutdown"]), []
+    monkeypatch.setattr("prompts.composition.open_house", lambda: None)
+    monkeypatch.setattr("prompts.composition.close_house", lambda: asyncio.sleep(0))
+    monkeypatch.setattr("inference.fleet.open_fleet", lambda: None)
+    monkeypatch.setattr("gc.freeze", lambda: sent.append("frozen"))
+
+    async def receive():
+        return {"type": next(told)}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    await lifespan(receive, send)
+    assert sent == ["frozen", "lifespan.startup.complete", "lifespan.shutdown.complete"]
