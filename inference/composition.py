@@ -132,25 +132,17 @@ def engine_options(model: Served) -> EngineOptions:
 
 def llama_options(model: Served, *, slots: int) -> LlamaOptions:
     """How it is loaded."""
-    own = model.wanted.gpu_layers
-    layers = int(settings.LLM_GPU_LAYERS) if own is None else own
+    layers = model.wanted.gpu_layers
     return LlamaOptions(
         context_tokens=model.context_tokens,
         slots=slots,
         kv_tokens=settings.LLM_KV_TOKENS,
         threads=threads(),
-        flash_attention=flash_attention(layers),
+        flash_attention=settings.LLM_FLASH_ATTENTION,
         kv_type=settings.LLM_KV_TYPE,
         kind=model.wanted.kind,
-        gpu_layers=layers,
+        gpu_layers=settings.LLM_GPU_LAYERS if layers is None else layers,
     )
-
-
-def flash_attention(gpu_layers: int) -> bool:
-    """LLM_FLASH_ATTENTION, or what suits: slices of a long prompt take a CPU twice as long with it."""
-    if settings.LLM_FLASH_ATTENTION == "auto":
-        return bool(gpu_layers) or settings.LLM_KV_TYPE != "f16"
-    return bool(settings.LLM_FLASH_ATTENTION == "true")
 
 
 def threads() -> int:

@@ -51,7 +51,7 @@ def test_two_models_of_one_name_stop_the_start(settings):
 def test_a_quantised_memory_needs_flash_attention(settings):
     settings.LLM_KV_TYPE = "q8_0"
     assert checks.options_go_together() == []
-    settings.LLM_FLASH_ATTENTION = "false"
+    settings.LLM_FLASH_ATTENTION = False
     assert ids(checks.options_go_together()) == ["inference.E002"]
 
 
