@@ -178,8 +178,8 @@ async def lifespan(receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             try:
-                composition.open_house()
                 fleet.open_fleet()
+                composition.open_house()
             except TableInvalid as error:  # without this message gunicorn would go on, with a closed book
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
