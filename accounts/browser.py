@@ -10,16 +10,15 @@ Django's signals are the one place that every way in and out passes.
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
-from django.utils import timezone
 
-from accounts import origin, sessions
+from accounts import sessions
 from accounts.models import Session, User
 
 NAME = "accounts_session"
@@ -28,16 +27,7 @@ NAME = "accounts_session"
 @receiver(user_logged_in)
 def entered(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Somebody has logged in to the pages."""
-    here, now = origin.current(), timezone.now()
-    session = Session.objects.create(
-        user=user,
-        device=here.device,
-        address=here.address or None,
-        refresh_id=uuid4(),  # of a token that there is not
-        created_at=now,
-        last_used_at=now,
-        expires_at=now + timedelta(seconds=settings.SESSION_COOKIE_AGE),
-    )
+    session = sessions.begin(user, lifetime=timedelta(seconds=settings.SESSION_COOKIE_AGE))
     request.session[NAME] = str(session.pk)
 
 

@@ -7,6 +7,7 @@ Sessions: begun by a log-in, carried on by refresh tokens, ended by whoever may.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -30,18 +31,22 @@ class Pair:
 
 
 def open_session(user: User) -> Pair:
-    """A new session from where the work in hand comes from."""
+    """A new session and its tokens."""
+    return _pair(begin(user, lifetime=tokens.REFRESH_LIFETIME))
+
+
+def begin(user: User, *, lifetime: timedelta) -> Session:
+    """A new session from where the work in hand comes from, without tokens."""
     here, now = origin.current(), timezone.now()
-    session = Session.objects.create(
+    return Session.objects.create(
         user=user,
         device=here.device,
         address=here.address or None,
         refresh_id=uuid4(),
         created_at=now,
         last_used_at=now,
-        expires_at=now + tokens.REFRESH_LIFETIME,
+        expires_at=now + lifetime,
     )
-    return _pair(session)
 
 
 def refresh(*, refresh_token: str) -> Pair:
