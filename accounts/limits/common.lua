@@ -88,7 +88,7 @@ local function release(name, id)
   local tokens = redis.call('HGET', name .. ':h', id)
   if tokens then
     redis.call('HDEL', name .. ':h', id)
-    redis.call('HINCRBY', name .. ':h', '', -tonumber(tokens))
+    redis.call('HINCRBY', name .. ':h', '', 0 - tonumber(tokens)) -- of none: -0 is no number to Redis
   end
   redis.call('ZREM', name .. ':l', id)
 end

@@ -222,6 +222,14 @@ def test_what_one_reserves_and_settles_leaves_nothing_behind(till, client):
     assert not till._leases
 
 
+def test_what_holds_no_tokens_gives_its_seat_back_like_any_other(till):
+    bound = Bound(uuid4(), Quota(streams=1))
+    for _ in range(3):
+        _, reply = taken(till, [bound], 0, id="a")
+        assert (till.works, reply.refusal) == (True, None)
+        till.settle(Reservation("a", (bound,), 0, reply.now_ms // 1000, (), till), tokens=0)
+
+
 def test_a_process_that_was_forked_has_a_thread_of_its_own(till):
     bounds = [Bound(uuid4(), Quota(1))]
     assert taken(till, bounds)[0]
