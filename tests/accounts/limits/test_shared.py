@@ -98,63 +98,116 @@ def learn(till, bounds, used):
 # -- the same arithmetic --
 
 SUBJECTS = uuid4(), uuid4()
-QUOTAS = Quota(4, 60, 3, 400), Quota(3, 0, 0, 300)
+# Each limit alone and beside others: where all were tight at once, the longest wait would hide the rest.
+QUOTAS = st.builds(
+    Quota,
+    requests_per_minute=st.sampled_from([None, 3, 4]),
+    tokens_per_minute=st.sampled_from([0, 60, 200]),
+    streams=st.sampled_from([None, 1, 3]),
+    monthly_tokens=st.sampled_from([None, 300, 400]),
+)
+# Reserves, settles, renews, looks; after so many ms; for so many tokens, of which so many are used.
 STEPS = st.lists(
     st.tuples(st.integers(0, 25_000), st.sampled_from("rrrssnl"), st.integers(0, 70), st.integers(0, 90)),
     max_size=40,
 )
 
 
-@given(STEPS)
+def asks(*tokens):
+    return [(10, "r", amount, 0) for amount in tokens]
+
+
+REASONS = {
+    "requests": (Quota(requests_per_minute=3), asks(0, 0, 0, 0)),
+    "tokens": (Quota(tokens_per_minute=60), asks(30, 30, 1)),
+    "size": (Quota(tokens_per_minute=60), asks(61)),
+    "streams": (Quota(streams=3), asks(0, 0, 0, 0)),
+    "month": (Quota(monthly_tokens=300), asks(150, 150, 1)),
+}
+
+
+@given(st.tuples(QUOTAS, QUOTAS), STEPS)
 @rules(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-def test_the_scripts_do_what_the_ledger_says(till, client, monkeypatch, steps):
+def test_the_scripts_do_what_the_ledger_says(till, client, monkeypatch, quotas, steps):
+    compare(till, client, monkeypatch, quotas, steps)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("whose", [0, 1])
+def test_the_scripts_refuse_what_the_ledger_refuses_and_nothing_before(
+    till, client, monkeypatch, reason, whose
+):
+    quota, steps = REASONS[reason]
+    quotas = (quota, Quota()) if whose == 0 else (Quota(), quota)
+    refusals = compare(till, client, monkeypatch, quotas, steps)
+    assert [one and one.reason for one in refusals] == [None] * (len(steps) - 1) + [reason]
+
+
+def compare(till, client, monkeypatch, quotas, steps):
+    """Takes the same steps in Redis and in Python, each with the same outcome; how each that reserved was
+    refused."""
     for subject in SUBJECTS:
         client.delete(*(name_of(subject) + kind for kind in (":r", ":t", ":l", ":h", ":m")))
     december_ms = 1_796_083_200_000
-    ms, accounts, running = december_ms - 1_500_000, [Account(), Account()], {}
+    ms, running, refusals = december_ms - 1_500_000, {}, []
+    sides = [(Bound(subject, quota), Account()) for subject, quota in zip(SUBJECTS, quotas, strict=True)]
     for number, (pause, kind, amount, used) in enumerate(steps):
         ms += pause
         now = Moment(ms, 2026 * 12 + 10, december_ms)
         monkeypatch.setattr(module, "given_time", lambda: str(ms))  # noqa: B023  (used before the next step)
-        step(till, accounts, running, now, (number, kind, amount, used))
+        if kind == "s" and running:
+            settle_oldest(till, sides, running, now, used)
+        elif kind == "n" and running:
+            renew_oldest(till, sides, running, now)
+        else:
+            with_lease = kind == "r"
+            wanted = Wanted(str(number), amount if with_lease else 0, int(with_lease), with_lease)
+            refusal = ask_both(till, sides, wanted, now, used)
+            if with_lease:
+                refusals.append(refusal)
+                if refusal is None:
+                    running[wanted.id] = (amount, now.second)
+    return refusals
 
 
-def step(till, accounts, running, now, what):
-    number, kind, amount, used = what
-    bounds = [Bound(subject, quota) for subject, quota in zip(SUBJECTS, QUOTAS, strict=True)]
-    pairs = list(zip(accounts, QUOTAS, strict=True))
-    if kind == "s" and running:
-        id, (reserved, second) = next(iter(running.items()))
-        del running[id]
-        for account, quota in pairs:
-            account.settle(quota, id, reserved=reserved, used=used, second=second, now=now)
-        till.settle(Reservation(id, tuple(bounds), reserved, second, (), till), tokens=used)
-    elif kind == "n" and running:
-        id = next(iter(running))
-        for account in accounts:
-            account.renew(id, now, lease_ms=30_000)
-        till._leases = {id: tuple(name_of(subject) for subject in SUBJECTS)}
-        till._send(till._renewals()[0]).result(5)
-    else:
-        with_lease = kind == "r"
-        wanted = Wanted(str(number), amount if with_lease else 0, int(with_lease), with_lease)
-        marks = {
-            bound.subject: account.month.ask(now)
-            for bound, account in zip(bounds, accounts, strict=True)
-            if not account.month.is_known(now)
-        }
-        reply = till.reserve(bounds, wanted, {}).result(5)
-        assert reply.marks == marks
-        if marks:
-            for account, subject in zip(accounts, SUBJECTS, strict=True):
-                if subject in marks:
-                    account.month.learn(used, mark=marks[subject], now=now)
-            said = {subject: Learned(mark, used) for subject, mark in marks.items()}
-            reply = till.reserve(bounds, wanted, said).result(5)
-        assert reply.refusal == reserve(pairs, wanted, now)
-        assert list(reply.standings) == [account.standing(quota, now) for account, quota in pairs]
-        if reply.refusal is None and with_lease:
-            running[str(number)] = (amount, now.second)
+def settle_oldest(till, sides, running, now, used):
+    id, (reserved, second) = next(iter(running.items()))
+    del running[id]
+    for bound, account in sides:
+        account.settle(bound.quota, id, reserved=reserved, used=used, second=second, now=now)
+    bounds = tuple(bound for bound, _ in sides)
+    till.settle(Reservation(id, bounds, reserved, second, (), till), tokens=used)
+
+
+def renew_oldest(till, sides, running, now):
+    id = next(iter(running))
+    for _, account in sides:
+        account.renew(id, now, lease_ms=30_000)
+    till._leases = {id: tuple(name_of(subject) for subject in SUBJECTS)}
+    till._send(till._renewals()[0]).result(5)
+
+
+def ask_both(till, sides, wanted, now, used):
+    """What both say of this, the month learned where it has to be."""
+    bounds = [bound for bound, _ in sides]
+    marks = {
+        bound.subject: account.month.ask(now)
+        for bound, account in sides
+        if bound.quota.monthly_tokens and not account.month.is_known(now)
+    }
+    reply = till.reserve(bounds, wanted, {}).result(5)
+    assert till.works  # else what was settled or renewed before was refused by Redis, and nobody told
+    assert reply.marks == marks
+    if marks:
+        for bound, account in sides:
+            if bound.subject in marks:
+                account.month.learn(used, mark=marks[bound.subject], now=now)
+        said = {subject: Learned(mark, used) for subject, mark in marks.items()}
+        reply = till.reserve(bounds, wanted, said).result(5)
+    refusal = reserve([(account, bound.quota) for bound, account in sides], wanted, now)
+    assert reply.refusal == refusal
+    assert list(reply.standings) == [account.standing(bound.quota, now) for bound, account in sides]
+    return refusal
 
 
 # -- Redis itself --
