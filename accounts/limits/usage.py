@@ -6,14 +6,13 @@ counts nothing twice. A prompt whose process died costs nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
+from accounts import counters
 from accounts.models import Usage
 
 
@@ -35,25 +34,10 @@ def this_month() -> date:
 
 
 def add(used: Mapping[UUID, Used]) -> None:
-    """One statement, whoever it is about; part of the caller's transaction. Subjects are taken in order, so
-    that two processes never wait for each other's."""
-    if not used:
-        return
-    table = connection.ops.quote_name(Usage._meta.db_table)
-    field = Usage._meta.get_field("subject")
-    values: list[Any] = []
-    for subject, more in sorted(used.items()):
-        id = field.get_db_prep_value(subject, connection)
-        values += [id, connection.ops.adapt_datefield_value(this_month()), more.requests, more.tokens]
-    places = ", ".join(["(%s, %s, %s, %s)"] * len(used))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            # Only the table's name and marks are put together; values travel apart.
-            f"INSERT INTO {table} (subject, month, requests, tokens) VALUES {places} "  # noqa: S608  # nosec B608
-            "ON CONFLICT (subject, month) DO UPDATE SET "
-            f"requests = {table}.requests + excluded.requests, tokens = {table}.tokens + excluded.tokens",
-            values,
-        )
+    """One statement, whoever it is about; part of the caller's transaction."""
+    month = this_month()
+    counts = {(subject, month): asdict(more) for subject, more in used.items()}
+    counters.add(Usage, ("subject", "month"), names=("requests", "tokens"), counts=counts)
 
 
 def in_month(month: date, subjects: Iterable[UUID]) -> dict[UUID, Used]:

@@ -17,8 +17,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
 
+from accounts import counters
 from prompts.journal import Outcome
 from prompts.models import NOBODY, HourlyFindings, HourlyTally, Prompt
 from prompts.statistics.latency import place
@@ -125,25 +126,7 @@ def forget_user(user_id: UUID) -> int:
 
 
 def _add(model: type[models.Model], key: tuple[str, ...], counts: dict[Key, Counter[str]]) -> None:
-    """One statement: new rows are inserted, those that are there are added to."""
-    if not counts:
-        return
+    """One statement, of the columns that change."""
     names = sorted({name for one in counts.values() for name, number in one.items() if number})
-    if not names:
-        return
-    fields = [model._meta.get_field(name) for name in key]
-    quote, table = connection.ops.quote_name, connection.ops.quote_name(model._meta.db_table)
-    columns = ", ".join(quote(name) for name in (*key, *names))
-    marks = "(" + ", ".join(["%s"] * (len(key) + len(names))) + ")"
-    sums = ", ".join(f"{quote(name)} = {table}.{quote(name)} + EXCLUDED.{quote(name)}" for name in names)
-    values: list[Any] = []
-    for place_of in sorted(counts, key=lambda one: tuple(map(str, one))):
-        for field, value in zip(fields, place_of, strict=True):
-            values.append(field.get_db_prep_save(value, connection))  # type: ignore[union-attr]
-        values.extend(counts[place_of][name] for name in names)
-    with connection.cursor() as cursor:
-        cursor.execute(  # names come from our models, values travel apart
-            f"INSERT INTO {table} ({columns}) VALUES {', '.join([marks] * len(counts))} "  # noqa: S608  # nosec B608
-            f"ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {sums}",
-            values,
-        )
+    if names:
+        counters.add(model, key, names=names, counts=counts)
