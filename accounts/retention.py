@@ -20,7 +20,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import person
-from accounts.models import ApiKey, ApiKeySecret, Attempt, Invitation, RecoveryCode, Session, User
+from accounts.models import ApiKey, ApiKeySecret, Attempt, Invitation, RecoveryCode, Session, Usage, User
 from accounts.throttles import FORGET_HOURS
 
 BATCH = 500
@@ -79,6 +79,12 @@ def _keys() -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(Q(revoked_at__lt=then) | Q(expires_at__lt=then))
 
 
+def _forget_keys(keys: QuerySet[ApiKey]) -> None:
+    """With what they used, which nobody could find afterwards: a key's months know it by its id alone."""
+    Usage.objects.filter(subject__in=list(keys.values_list("pk", flat=True))).delete()
+    keys.delete()
+
+
 def _secrets() -> QuerySet[ApiKeySecret]:
     """Of keys that have others: what was good until a rotation's overlap was over."""
     return ApiKeySecret.objects.filter(expires_at__lt=_before(settings.RETAIN_KEYS_DAYS))
@@ -104,7 +110,7 @@ KINDS: list[Kind] = [
     Kind("sessions", _sessions),
     Kind("browser sessions", lambda: BrowserSession.objects.filter(expire_date__lt=timezone.now())),
     Kind("invitations", _invitations),
-    Kind("API keys", _keys),
+    Kind("API keys", _keys, _forget_keys),
     Kind("secrets of API keys", _secrets),
     Kind("attempts", _attempts),
     Kind("unconfirmed accounts", _unconfirmed, _erase),

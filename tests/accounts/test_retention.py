@@ -11,7 +11,17 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import audit, keys, recovery, registration, retention, sessions, throttles
-from accounts.models import ApiKey, ApiKeySecret, Attempt, AuditEvent, Invitation, RecoveryCode, Session, User
+from accounts.models import (
+    ApiKey,
+    ApiKeySecret,
+    Attempt,
+    AuditEvent,
+    Invitation,
+    RecoveryCode,
+    Session,
+    Usage,
+    User,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = timezone.now
@@ -32,6 +42,8 @@ def purge(*arguments):
 def full(alice):
     """One of each kind that is due, and its neighbour that is not."""
     kept = sessions.open_session(alice)
+    recovery.make(alice)
+    Usage.objects.create(subject=alice.pk, month=ago(400).date(), tokens=7)
     for ended, used in ((ago(91), ago(92)), (ago(89), ago(91)), (ago(91), ago(1))):
         one = sessions.open_session(alice)
         Session.objects.filter(pk=one.session_id).update(ended_at=ended, last_used_at=used)
@@ -42,6 +54,7 @@ def full(alice):
         registration.invite(expires_at=ago(90 - days))
         key, _ = keys.create(alice, name=name, scopes=["read"])
         ApiKey.objects.filter(pk=key.pk).update(revoked_at=ago(365 - days))
+        Usage.objects.create(subject=key.pk, month=ago(400).date(), tokens=days + 1)
         throttles_at = ago(1 - days / 24)
         Attempt.objects.create(subject=name, count=9, last_at=throttles_at, free_at=throttles_at)
         waiting = User.objects.create_user(f"{name}@example.org", awaits_email=True, is_active=False)
@@ -50,7 +63,6 @@ def full(alice):
     rotated, _ = keys.create(alice, name="rotated", scopes=["read"])
     keys.rotate(rotated, overlap=timedelta(0))
     rotated.secrets.filter(expires_at__isnull=False).update(expires_at=ago(366))
-    recovery.make(alice)
     return kept
 
 
@@ -62,7 +74,7 @@ DUE = {
     "secrets of API keys": 1,
     "attempts": 1,
     "unconfirmed accounts": 1,
-    "used recovery codes": 0,  # those of before were replaced by new ones
+    "used recovery codes": 1,
 }
 
 
@@ -80,6 +92,8 @@ def test_what_is_due_goes_and_its_neighbour_stays(full, alice, monkeypatch):
     assert set(ApiKey.objects.values_list("name", flat=True)) == {"fresh", "rotated"}
     assert ApiKeySecret.objects.count() == 2
     assert recovery.left(alice) == 10
+    assert RecoveryCode.objects.get(used_at__isnull=False).digest == "fresh"
+    assert set(Usage.objects.values_list("tokens", flat=True)) == {2, 7}  # of the key that stays, and hers
     assert set(User.objects.values_list("email", flat=True)) == {"alice@example.org", "fresh@example.org"}
 
 
