@@ -242,12 +242,16 @@ class SharedTill:
         self._rests_until = time.monotonic() + REST_SECONDS
 
     def _wake(self, call: Call, raw: Any) -> None:
-        """An error instead of an answer: Redis is full, or reads only."""
-        if isinstance(raw, Exception):
-            self._rest(raw)
+        """An error instead of an answer: Redis is full, or reads only. Or what is no answer of a script's."""
+        try:
+            if isinstance(raw, Exception):
+                raise raw
+            said = call.read(raw)
+        except (redis.RedisError, ValueError, TypeError, LookupError, AttributeError) as error:
+            self._rest(error)
             call.answer.set_exception(TillAway())
         else:
-            call.answer.set_result(call.read(raw))
+            call.answer.set_result(said)
 
     @staticmethod
     def _round_trip(client: redis.Redis, calls: list[Call]) -> list[Any]:

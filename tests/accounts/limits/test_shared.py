@@ -238,6 +238,14 @@ def test_a_redis_that_answers_with_an_error_is_as_good_as_away(till, client):
     assert not till.works
 
 
+def test_an_answer_that_nobody_can_read_leaves_nobody_waiting(till, monkeypatch):
+    monkeypatch.setattr(till, "_round_trip", lambda client, calls: [b"nonsense"] * len(calls))
+    waiting = [till.reserve([Bound(uuid4(), Quota(2))], Wanted(str(uuid4())), {}) for _ in range(3)]
+    for one in waiting:
+        with pytest.raises(TillAway):
+            one.result(5)
+
+
 def test_a_call_that_is_sent_twice_counts_once(till):
     bounds = [Bound(uuid4(), Quota(requests_per_minute=5, streams=1))]
     for _ in range(3):
