@@ -18,7 +18,7 @@ from accounts.limits import usage
 from accounts.limits.usage import Used
 from prompts.journal import Charge, Outcome, Result
 from prompts.models import Prompt
-from prompts.statistics.tallies import COUNTED, Tallies
+from prompts.statistics.tallies import COUNTED, Tallies, count
 
 
 def settle(finals: Iterable[tuple[UUID, Result]]) -> None:
@@ -98,11 +98,9 @@ def interrupt(rows: QuerySet[Prompt]) -> int:
     Prompt.objects.filter(id__in=[row.id for row in left]).update(
         outcome=Outcome.INTERRUPTED, finished_at=Now(), is_tallied=True
     )
-    tallies = Tallies()
     for row in left:
         row.outcome = Outcome.INTERRUPTED
-        tallies.add(row)
-    tallies.write()
+    count(left)
     return len(left)
 
 

@@ -19,6 +19,7 @@ from accounts.limits.ledger import Wanted
 from accounts.limits.limiter import Limiter
 from accounts.limits.memory import MemoryTill
 from accounts.limits.quotas import Bound, Quota
+from accounts.limits.reservations import Reservation
 from accounts.limits.shared import SharedTill
 from accounts.limits.tills import Reply, TillAway
 from accounts.limits.usage import Used
@@ -93,8 +94,6 @@ async def test_what_redis_took_and_cannot_be_asked_to_settle_costs_nobody_anythi
     till = SharedTill(GONE)
     till._leases["x"] = ("name",)
     till._rests_until = float("inf")
-    from accounts.limits.reservations import Reservation
-
     till.settle(Reservation("x", (bound(1),), 1, 1, (), till), tokens=1)
     assert not till._leases
 
