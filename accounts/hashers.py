@@ -22,6 +22,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import bcrypt
+from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher, BCryptPasswordHasher
 
 from accounts.errors import Busy
@@ -34,13 +35,7 @@ def at_once(cores: int) -> int:
     return 1 if cores < 4 else 2
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # what this process may use, where that can be asked
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-AT_ONCE = at_once(_cores())
+AT_ONCE = at_once(settings.CORES)
 QUEUE = 10  # those that are hashing among them
 
 

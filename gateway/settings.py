@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
 from gateway import env
+from inference import machine
 from sanitization.filters import DEFAULT_FILTERS
 
 django_stubs_ext.monkeypatch()  # so that `ModelAdmin[User]` is an expression at run time too
@@ -174,6 +175,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"user_attributes": ("email", "first_name", "last_name")},
     },
 ]
+CORES = machine.cores()  # for hashing: what the models go by, a container's share of the machine
 PASSWORD_HASHERS = [
     "accounts.hashers.BoundedArgon2Hasher",
     "accounts.hashers.BoundedBcryptHasher",  # users that came from the NestJS service

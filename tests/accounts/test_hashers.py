@@ -3,17 +3,20 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings
 from django.test import AsyncClient
 
 from accounts import hashers
 from accounts.errors import Busy
 from accounts.hashers import BoundedArgon2Hasher, BoundedBcryptHasher
+from inference import machine
 from tests.conftest import PASSWORD
 
 
@@ -65,6 +68,20 @@ def test_a_crowd_is_hashed_by_few_threads_and_what_exceeds_the_queue_is_refused_
 @pytest.mark.parametrize(("cores", "hashes"), [(1, 1), (2, 1), (3, 1), (4, 2), (64, 2)])
 def test_a_small_machine_hashes_one_at_once(cores, hashes):
     assert hashers.at_once(cores) == hashes
+
+
+@pytest.mark.parametrize(("cores", "hashes"), [(2, "1"), (64, "2")])
+def test_the_cores_that_count_are_those_that_the_models_go_by(cores, hashes):
+    """A container's share of a large machine, not the machine."""
+    assert machine.cores() == settings.CORES
+    program = f"""
+from django.conf import settings
+settings.configure(CORES={cores})
+from accounts import hashers
+print(hashers.AT_ONCE)
+"""
+    out = subprocess.check_output([sys.executable, "-c", program], text=True, cwd=settings.BASE_DIR)
+    assert out.strip() == hashes
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads priorities of their own")
