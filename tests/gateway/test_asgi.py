@@ -120,7 +120,6 @@ async def test_a_narrow_door_lets_few_in_and_refuses_the_rest_at_once():
 
 
 async def test_a_server_does_not_start_with_backends_that_cannot_be_used(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("inference.fleet._router", None)
     monkeypatch.setattr("prompts.composition.open_house", lambda: pytest.fail("the book is open"))
     settings.BACKENDS_FILE = str(tmp_path / "backends.toml")
     (tmp_path / "backends.toml").write_text("[backends.one]\nkind = 'nonsense'\n")

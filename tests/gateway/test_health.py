@@ -135,7 +135,7 @@ def test_debug_in_public_is_told(settings):
 
 
 @pytest.fixture
-def router(settings, tmp_path, monkeypatch):
+async def router(settings, tmp_path, monkeypatch):
     """A house with a router over two servers, of which the second only answers for a model of its own."""
     path = tmp_path / "backends.toml"
     path.write_text(
@@ -160,7 +160,7 @@ def router(settings, tmp_path, monkeypatch):
     composition.install(house_of(fleet.backend(), journal=Notebook()))
     yield fleet.router()
     composition.install(None)
-    monkeypatch.setattr(fleet, "_router", None)
+    await fleet.close_fleet()
 
 
 def eject(router, name):
