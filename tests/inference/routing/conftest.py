@@ -6,9 +6,13 @@ from random import Random
 import pytest
 
 from inference.backends import Embeddings, Ending, Piece
+from inference.errors import ModelUnavailable
 from inference.remote.options import RemoteOptions
 from inference.routing.router import Router
 from inference.routing.table import Model, Server, Table, Target
+from tests.inference.remote.conftest import collect, generation, until
+
+AWAY = ModelUnavailable("away")
 
 
 class Clock:
@@ -94,6 +98,28 @@ class Fleet:
         return self.router.waiting == 0 and all(
             live.running == live.tokens == 0 and live.health.trial is None for live in lives
         )
+
+
+def asked(said="hi", **more):
+    return generation(said, **{"model": "m", **more})
+
+
+async def answer(fleet, *said, **more):
+    return await collect(fleet.router.answer(asked(*said, **more)))
+
+
+def narrow(fleet, **more):
+    """A server that answers one at a time, as soon as its gate is open; and the gate."""
+    made = fleet(servers=[server("a", max_concurrent=1)], models=[model("m", "a")], **more)
+    gate = made.up["a"].gate = asyncio.Event()
+    return made, gate
+
+
+async def in_line(made, *said):
+    """Somebody who is being answered, and others who wait behind him."""
+    tasks = [asyncio.create_task(answer(made, one)) for one in said]
+    await until(lambda: made.router.waiting == len(said) - 1)
+    return tasks
 
 
 @pytest.fixture
