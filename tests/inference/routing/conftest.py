@@ -24,10 +24,13 @@ class Clock:
 
 
 class Scripted:
-    """Says its name. `errors` are raised one after the other, before or (`late`) behind the first word."""
+    """Says its name, after `takes_seconds` on `clock`. `errors` are raised one after the other, before or
+    (`is_late`) behind the first word."""
 
-    def __init__(self, name):
+    def __init__(self, name, clock):
         self.name = name
+        self.clock = clock
+        self.takes_seconds = 0.0
         self.errors = []
         self.is_late = False
         self.gate = None
@@ -38,6 +41,7 @@ class Scripted:
     async def answer(self, generation):
         self.heard.append(generation)
         self.running += 1
+        self.clock.now += self.takes_seconds
         try:
             error = self.errors.pop(0) if self.errors else None
             if error is not None and not self.is_late:
@@ -86,7 +90,7 @@ class Fleet:
         )
 
     def _make(self, described):
-        return self.up.setdefault(described.name, Scripted(described.name))
+        return self.up.setdefault(described.name, Scripted(described.name, self.clock))
 
     def live(self, name):
         (found,) = (each for each in self.router.lives() if each.server.name == name)

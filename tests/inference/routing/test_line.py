@@ -121,10 +121,20 @@ async def test_time_spent_in_line_counts_as_waiting(fleet):
     assert ending.queue_ms == 3000
 
 
-async def test_the_callers_deadline_shrinks_with_every_attempt(fleet):
+async def test_the_callers_deadline_shrinks_in_line_and_with_every_attempt(fleet):
+    made, gate = narrow(fleet)
+    first = asyncio.create_task(answer(made, "1"))
+    await until(lambda: made.up["a"].running == 1)
+    second = asyncio.create_task(answer(made, "2", deadline_seconds=5.0))
+    await until(lambda: made.router.waiting == 1)
+    made.clock.now += 2
+    gate.set()
+    await asyncio.gather(first, second)
+    assert made.up["a"].heard[1].deadline_seconds == 3.0
+
     made = fleet("a", "b")
     for up in made.up.values():
-        up.errors = [AWAY]
+        up.errors, up.takes_seconds = [AWAY], 1.5
     with pytest.raises(ModelUnavailable):
         await answer(made, deadline_seconds=5.0)
-    assert all(up.heard[0].deadline_seconds <= 5.0 for up in made.up.values())
+    assert sorted(up.heard[0].deadline_seconds for up in made.up.values()) == [3.5, 5.0]
