@@ -307,10 +307,12 @@ class Router:
         return error
 
     def _next(self, attempts: Attempts, place: Place, error: InferenceError) -> None:
-        """Another target may be tried. Raises the error where there is no budget for it."""
+        """Another target may be tried. Raises the error where there is none, or no budget for it."""
         attempts.tried.add(place.target)
         attempts.waits_until = None
         attempts.error = error
+        if not any(True for model in self._models(attempts) for _ in self._able(model, attempts)):
+            raise error
         if not isinstance(error, FREE) and not self._budget.spend():
             raise error
 

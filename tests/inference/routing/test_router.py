@@ -125,6 +125,21 @@ async def test_second_attempts_end_with_their_budget(fleet):
     assert sum(len(up.heard) for up in made.up.values()) <= 50 + 10 + 10
 
 
+async def test_a_failure_that_nobody_else_could_mend_costs_no_second_attempt(fleet):
+    alone, pair = model("alone", "c"), model("m", "a", "b")
+    made = fleet(servers=[server("a"), server("b"), server("c")], models=[pair, alone])
+    made.up["c"].errors = [QueueFull(retry_after_seconds=1) for _ in range(50)]
+    for _ in range(50):
+        with pytest.raises(QueueFull):
+            await answer(made, model="alone")
+        made.clock.now += 2
+    for up in (made.up["a"], made.up["b"]):
+        up.errors = [QueueFull(retry_after_seconds=1)]
+    with pytest.raises(QueueFull):
+        await answer(made)
+    assert [len(made.up[name].heard) for name in "ab"] == [1, 1]
+
+
 # -- fallbacks --
 
 
