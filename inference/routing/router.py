@@ -219,8 +219,10 @@ class Router:
             place = await self._place(attempts)
             debt = Debt.of(place.live, prompt=tokens_in(sum(map(len, texts))), answer=0)
             try:
-                with Watched(self, place):
-                    return await place.live.answers.embed(texts, model=place.target.model, caller=caller)
+                with Watched(self, place) as watched:
+                    made = await place.live.answers.embed(texts, model=place.target.model, caller=caller)
+                    watched.begun()
+                    return made
             except ELSEWHERE as error:
                 self._next(attempts, place, error)
             finally:

@@ -236,6 +236,18 @@ async def test_vectors_come_from_this_model_or_not_at_all(fleet):
         await made.router.embed(["x"], model="m", caller="alice")
 
 
+async def test_a_vector_opens_a_server_that_was_ejected(fleet):
+    made = fleet(servers=[server("a", probe_seconds=0)], models=[model("e5", "a", kind="embedding")])
+    made.up["a"].errors = [AWAY] * LIMIT
+    for _ in range(LIMIT):
+        with pytest.raises(ModelUnavailable):
+            await made.router.embed(["x"], model="e5", caller="alice")
+    made.clock.now += 7
+    await made.router.embed(["x"], model="e5", caller="alice")
+    assert made.live("a").health.state(made.clock()) == "up"
+    assert made.router.status() == Status("ready")
+
+
 # -- the models of this process, and probes --
 
 
