@@ -193,6 +193,20 @@ def test_a_long_prompt_is_computed_in_steps(engine_of):
     assert max(sum(len(row.tokens) for row in rows) for rows in runner.steps) == 16
 
 
+def test_a_short_prompt_is_computed_in_one_step_beside_an_answer(engine_of):
+    class Slow(ScriptedRunner):
+        def step(self, rows):
+            time.sleep(0.001 * sum(len(row.tokens) for row in rows))
+            super().step(rows)
+
+    runner = Slow("x" * 300, step_tokens=512)
+    engine = engine_of(runner, speculation=False)
+    ask(engine, "y" * 100, max_tokens=300)
+    until(lambda: len(runner.steps) > 5)
+    run(engine, "z" * 100, caller="bob", max_tokens=1)
+    assert max(len(row.tokens) for rows in runner.steps[2:] for row in rows) >= 100
+
+
 def test_a_caller_who_leaves_frees_the_model_within_one_step(engine_of):
     gate = Gate()
     runner = ScriptedRunner("x" * 1000, before_step=gate, slots=1, step_tokens=4)

@@ -149,6 +149,15 @@ def test_a_short_prompt_is_computed_at_once_and_a_long_ones_end_is_not():
         assert desk.step(prefill=10, whole=100).prefill_tokens <= 10
 
 
+def test_a_short_prompt_is_computed_at_once_beside_answers_in_the_same_step():
+    desk = Desk(kv_tokens=2000, step_tokens=128)
+    talking = desk.put(job_of("hi", most=50))
+    desk.step()
+    short = desk.put(job_of("x" * 90, "bob"))
+    plan = desk.step(prefill=10, whole=100)
+    assert (plan.jobs, plan.prefill_tokens) == ([talking, short], 90)
+
+
 def test_a_prompt_that_found_its_beginning_is_as_short_as_what_it_brought():
     desk = Desk(step_tokens=128)
     talking = desk.put(job_of("hi", most=50))
@@ -493,7 +502,7 @@ def test_every_job_is_answered_with_its_own_tokens_whatever_happens(
             gone.add(id(job))
         elif desk.scheduler.running and chance.random() < 0.1 and (move := desk.scheduler.make_room()):
             desk.do(move)
-        desk.step(prefill=chance.choice([1, 7, 1000]))
+        desk.step(prefill=chance.choice([1, 7, 1000]), whole=chance.choice([0, 20, 1000]))
         busy = [slot.job for slot in desk.scheduler.places.slots if slot.job is not None]
         assert sorted(map(id, busy)) == sorted(map(id, desk.scheduler.running))
         assert len(desk.steps) < 5000
