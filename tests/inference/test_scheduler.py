@@ -141,12 +141,12 @@ def test_a_short_prompt_is_computed_at_once_and_a_long_ones_end_is_not():
     talking = desk.put(job_of("hi", most=50))
     desk.step()
     long, short = desk.put(job_of("y" * 300, "bob"), job_of("x" * 90, "eve"))
-    assert desk.step(prefill=10, whole=100).jobs == [talking]
-    plan = desk.step(prefill=10, whole=100)
+    assert desk.step(prefill=10, whole=125).jobs == [talking]
+    plan = desk.step(prefill=10, whole=125)
     assert plan.jobs == [short]
     assert plan.prefill_tokens == 90
     while long.is_prefilling:
-        assert desk.step(prefill=10, whole=100).prefill_tokens <= 10
+        assert desk.step(prefill=10, whole=125).prefill_tokens <= 10
 
 
 def test_a_short_prompt_is_computed_at_once_beside_answers_in_the_same_step():
