@@ -27,7 +27,7 @@ from gateway.logs import request_id
 from gateway.problems import INTERNAL, Row, envelope, row_for
 from inference import composition
 from inference.backends import Ending, Event, Generation, Message, ModelCard, Piece
-from inference.errors import UnknownModel
+from inference.errors import ParameterUnsupported, UnknownModel
 from prompts.askers import Asker
 from prompts.asks import Ask
 from prompts.events import Begun, Delta, Done, Embedded, Shown, Times
@@ -191,7 +191,9 @@ def asker_of() -> Asker:
 
 
 async def answer(call: Call, body: dict[str, Any], ask: Ask, with_usage: bool, *, shape: Shape) -> None:
-    """Streamed or whole. The first event decides the status."""
+    """Streamed or whole. The first event decides the status. Gateways send no tools yet, so none are read."""
+    if ask.tools or any(said.calls or said.call_id for said in ask.messages):
+        raise ParameterUnsupported(("tools",))
     backend = composition.backend()
     card = backend.choose(ask.model)
     if card.kind != "chat":

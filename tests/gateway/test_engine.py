@@ -16,6 +16,12 @@ from tests.inference.remote.conftest import until
 
 TOKEN = "t" * 40
 HI = {"messages": [{"role": "user", "content": "hello"}]}
+TOOLS = [{"type": "function", "function": {"name": "look_up"}}]
+CALL = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+CALLED = [
+    {"role": "assistant", "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "call_1", "content": "found"},
+]
 
 
 @pytest.fixture
@@ -125,6 +131,8 @@ async def test_texts_vectors_and_models(parrot):
         (HI | {"model": "gpt-9"}, 404, "model_not_found"),
         (HI | {"temperature": 9}, 400, "invalid_value"),
         (HI | {"tempreature": 1}, 400, "unknown_parameter"),
+        (HI | {"tools": TOOLS}, 400, "unsupported_parameter"),
+        ({"messages": [*HI["messages"], *CALLED]}, 400, "unsupported_parameter"),
         ([], 400, "unreadable_body"),
     ],
 )
