@@ -16,6 +16,7 @@ Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
 Priority = Literal["interactive", "batch"]
 
+DEFAULT = "default"  # under this name too, callers ask for the first model
 # What the makers of small instruct models recommend beside a low temperature.
 TOP_K, TOP_P = 40, 0.9
 
@@ -118,6 +119,11 @@ class Generation(Generic[Text]):
     tools: tuple[Tool[Text], ...] = ()
     tool_use: ToolUse[Text] = ToolUse()
 
+    @property
+    def prompt_chars(self) -> int:
+        """Characters of what was said, without the tools."""
+        return sum(len(message.content) for message in self.messages) + len(self.text or "")
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
@@ -137,6 +143,10 @@ class Piece:
     text: str
     choice: int = 0
     logprobs: tuple[TokenLogprob, ...] = ()
+
+    def and_then(self, more: "Piece") -> "Piece":
+        """This and what follows it in the same choice, as one."""
+        return Piece(self.text + more.text, self.choice, self.logprobs + more.logprobs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Mailbox:
             event = self._events.popleft()
             before = taken[-1] if taken else None
             if isinstance(event, Piece) and isinstance(before, Piece) and before.choice == event.choice:
-                event = Piece(before.text + event.text, event.choice, before.logprobs + event.logprobs)
+                event = before.and_then(event)
                 taken.pop()
             taken.append(event)
         return taken
@@ -108,8 +108,7 @@ class LocalBackend:
 
     @staticmethod
     async def _prepare(engine: Engine, generation: Generation[str]) -> Prepared:
-        chars = sum(len(message.content) for message in generation.messages) + len(generation.text or "")
-        if chars > INLINE_CHARS or generation.format is not None or generation.tools:
+        if generation.prompt_chars > INLINE_CHARS or generation.format is not None or generation.tools:
             return await asyncio.to_thread(engine.prepare, generation)
         return engine.prepare(generation)
 

@@ -20,12 +20,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic
 
-from inference.backends import ModelCard, Status
+from inference.backends import DEFAULT, ModelCard, Status
 from inference.errors import ModelLoading, ModelUnavailable, QueueFull, UnknownModel
 from inference.loading import STOPPING, Loader
 from inference.seats import E, Entry, Seat, Seats, Waiter
 
-DEFAULT = "default"
 NOT_STARTED = "The model is not started in this process."
 
 

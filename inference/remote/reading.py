@@ -30,10 +30,6 @@ def tokens_in(chars: int) -> int:
     return -(-chars // CHARS_PER_TOKEN)
 
 
-def prompt_chars(generation: Generation[str]) -> int:
-    return sum(len(one.content) for one in generation.messages) + len(generation.text or "")
-
-
 @dataclass(slots=True)
 class Choice:
     """One of the answers so far. `half` is the first half of a surrogate pair that was cut in two."""
@@ -94,8 +90,7 @@ class Answer:
                 for piece in self.read(data):
                     last = pieces[-1] if pieces else None
                     if last is not None and last.choice == piece.choice:
-                        logprobs = last.logprobs + piece.logprobs
-                        pieces[-1] = Piece(last.text + piece.text, piece.choice, logprobs)
+                        pieces[-1] = last.and_then(piece)
                     else:
                         pieces.append(piece)
                 if self.is_done:
@@ -162,13 +157,13 @@ class Answer:
         asked, usage = self.generation, self.usage if isinstance(self.usage, dict) else {}
         chars = sum(choice.chars for choice in self.choices)
         # A token is a byte of the prompt at least, and an answer has as many as it may have at most.
-        most_prompt = 4 * prompt_chars(asked) + TEMPLATE_TOKENS + MESSAGE_TOKENS * len(asked.messages)
+        most_prompt = 4 * asked.prompt_chars + TEMPLATE_TOKENS + MESSAGE_TOKENS * len(asked.messages)
         most_completion = (asked.max_tokens + 1) * asked.choices  # some count the token that ends it
         prompt = number_in(usage, "prompt_tokens", 1, most_prompt)
         completion = number_in(usage, "completion_tokens", 1 if chars else 0, most_completion)
         is_believed = prompt is not None and completion is not None
         if prompt is None:
-            prompt = tokens_in(prompt_chars(asked))
+            prompt = tokens_in(asked.prompt_chars)
         if completion is None:
             completion = min(tokens_in(chars), most_completion)
         details = usage.get("prompt_tokens_details")

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from inference.backends import ModelCard
+from inference.backends import DEFAULT, ModelCard
 from inference.remote.options import EVERY_FIELD, KINDS, LOCAL, Kind, Patience, RemoteOptions
 from inference.routing.reader import Reader
 from inference.routing.table import Model, Server, Table, Target
 
-DEFAULT = "default"
 MAX_FILE_BYTES = 1 << 20
 
 

@@ -20,10 +20,6 @@ class Answers(Protocol):
     async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings: ...
 
 
-class Probed(Protocol):
-    async def probe(self) -> None: ...
-
-
 @dataclass(slots=True, eq=False)
 class Live:
     """`server` in this process. `probed_ms` is how long its last probe took, None if there was none or it

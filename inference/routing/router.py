@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from inference.backends import (
+    DEFAULT,
     Answering,
     CallPiece,
     Embeddings,
@@ -40,14 +41,13 @@ from inference.errors import (
     QueueFull,
     UnknownModel,
 )
-from inference.remote.reading import prompt_chars, tokens_in
+from inference.remote.reading import tokens_in
 from inference.routing.choosing import beginning_of, digest_of, pick
 from inference.routing.health import RetryBudget
 from inference.routing.line import Line
 from inference.routing.live import Answers, Debt, Live
 from inference.routing.table import Model, Server, Table, Target
 
-DEFAULT = "default"
 FAULTS = (ModelUnavailable, GenerationFailed)
 ELSEWHERE = (*FAULTS, ModelLoading, QueueFull, ParameterUnsupported)
 # What a server says when it is well and the request is not.
@@ -235,7 +235,7 @@ class Router:
         left = None if attempts.ends_at is None else max(0.001, attempts.ends_at - self._clock())
         asked = replace(generation, model=place.target.model, deadline_seconds=left)
         answer = generation.max_tokens * generation.choices
-        debt = Debt.of(place.live, prompt=tokens_in(prompt_chars(generation)), answer=answer)
+        debt = Debt.of(place.live, prompt=tokens_in(generation.prompt_chars), answer=answer)
         try:
             with Watched(self, place) as watched:
                 async with aclosing(place.live.answers.answer(asked)) as events:

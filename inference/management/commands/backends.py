@@ -10,12 +10,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from inference import fleet
+from inference.backends import DEFAULT
 from inference.errors import InferenceError
 from inference.remote.backend import RemoteBackend
 from inference.routing.file import TableInvalid
 from inference.routing.live import Live
 from inference.routing.probes import probe
-from inference.routing.router import DEFAULT, Router
+from inference.routing.router import Router
 
 
 @dataclass(frozen=True, slots=True)
