@@ -121,6 +121,13 @@ def test_the_gateway_has_no_more_rights_than_it_needs(name):
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
+def test_an_engine_loads_its_models_as_the_gateway_would():
+    said = {name: value for name, value in COMPOSE["x-gateway"]["environment"].items() if "LLM_" in name}
+    assert "LLM_DRAIN_SECONDS" in said
+    for name in ("engine-1", "engine-2"):
+        assert said.items() <= COMPOSE["services"][name]["environment"].items()
+
+
 def test_an_engine_has_no_secret_but_its_token():
     for name in ("engine-1", "engine-2"):
         engine = COMPOSE["services"][name]
