@@ -10,6 +10,7 @@ The ASGI application: static files, a bound on request bodies, Django, and an or
 import asyncio
 import gc
 import json
+import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
@@ -41,6 +42,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+logger = logging.getLogger("gateway.asgi")
 
 DRAIN_BYTES = 64 << 20
 DRAIN_SECONDS = 10
@@ -180,8 +182,12 @@ async def lifespan(receive: Receive, send: Send) -> None:
             try:
                 fleet.open_fleet()
                 composition.open_house()
-            except TableInvalid as error:  # without this message gunicorn would go on, with a closed book
-                await send({"type": "lifespan.startup.failed", "message": str(error)})
+            except Exception as error:  # without this message gunicorn would go on, with a closed book
+                is_known = isinstance(error, TableInvalid)
+                if not is_known:
+                    logger.exception("not started")
+                why = str(error) if is_known else type(error).__name__
+                await send({"type": "lifespan.startup.failed", "message": why})
                 return
             keep_for_good()
             await send({"type": "lifespan.startup.complete"})

@@ -119,36 +119,47 @@ async def test_a_narrow_door_lets_few_in_and_refuses_the_rest_at_once():
     assert len(inside) == 4
 
 
-async def test_a_server_does_not_start_with_backends_that_cannot_be_used(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("prompts.composition.open_house", lambda: pytest.fail("the book is open"))
-    settings.BACKENDS_FILE = str(tmp_path / "backends.toml")
-    (tmp_path / "backends.toml").write_text("[backends.one]\nkind = 'nonsense'\n")
-    told, sent = iter(["lifespan.startup"]), []
+async def living(*told):
+    """What a server hears of the lifespan that it tells so."""
+    waiting, sent = iter(told), []
 
     async def receive():
-        return {"type": next(told)}
+        return {"type": next(waiting)}
 
     async def send(message):
         sent.append(message)
 
     await lifespan(receive, send)
-    (failed,) = sent
+    return sent
+
+
+async def test_a_server_does_not_start_with_backends_that_cannot_be_used(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("prompts.composition.open_house", lambda: pytest.fail("the book is open"))
+    settings.BACKENDS_FILE = str(tmp_path / "backends.toml")
+    (tmp_path / "backends.toml").write_text("[backends.one]\nkind = 'nonsense'\n")
+    (failed,) = await living("lifespan.startup")
     assert failed["type"] == "lifespan.startup.failed"
     assert "kind must be one of" in failed["message"]
 
 
+async def test_a_server_does_not_start_with_a_closed_book_and_the_log_says_why(monkeypatch, caplog):
+    def broken():
+        raise OSError("no room for the lease")
+
+    monkeypatch.setattr("prompts.composition.open_house", broken)
+    assert await living("lifespan.startup") == [{"type": "lifespan.startup.failed", "message": "OSError"}]
+    assert "no room for the lease" in caplog.text
+
+
 async def test_what_was_made_while_starting_is_not_looked_through_again(monkeypatch):
-    told, sent = iter(["lifespan.startup", "lifespan.shutdown"]), []
+    frozen = []
     monkeypatch.setattr("prompts.composition.open_house", lambda: None)
     monkeypatch.setattr("prompts.composition.close_house", lambda: asyncio.sleep(0))
     monkeypatch.setattr("inference.fleet.open_fleet", lambda: None)
-    monkeypatch.setattr("gc.freeze", lambda: sent.append("frozen"))
-
-    async def receive():
-        return {"type": next(told)}
-
-    async def send(message):
-        sent.append(message["type"])
-
-    await lifespan(receive, send)
-    assert sent == ["frozen", "lifespan.startup.complete", "lifespan.shutdown.complete"]
+    monkeypatch.setattr("gc.freeze", lambda: frozen.append(True))
+    sent = await living("lifespan.startup", "lifespan.shutdown")
+    assert [message["type"] for message in sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+    assert frozen == [True]
