@@ -27,7 +27,7 @@ from gateway.logs import request_id
 from gateway.problems import INTERNAL, Row, envelope, row_for
 from inference import composition
 from inference.backends import Ending, Event, Generation, Message, ModelCard, Piece
-from inference.errors import ParameterUnsupported, UnknownModel
+from inference.errors import DeadlineExceeded, ModelLoading, ParameterUnsupported, QueueFull, UnknownModel
 from prompts.askers import Asker
 from prompts.asks import Ask
 from prompts.events import Begun, Delta, Done, Embedded, Shown, Times
@@ -42,6 +42,7 @@ from sanitization.chain import EMPTY
 logger = logging.getLogger("gateway.requests")
 
 NOBODY = UUID(int=0)
+BUSY = (QueueFull, ModelLoading, DeadlineExceeded)
 UNKNOWN_TOKEN = Row(401, "not-authenticated", "Send ENGINE_TOKEN: Authorization: Bearer <token>.")
 NOT_HERE = Row(404, "not-found", "This engine has /v1/chat/completions, completions, embeddings, models.")
 
@@ -75,8 +76,10 @@ class Call:
         await self.say(json.dumps(content).encode(), more=False)
 
     async def refuse(self, row: Row, error: Exception | None = None) -> None:
+        """A gateway that is told Retry-After leaves the whole engine alone for so long: no answer that failed
+        says so."""
         status, content = envelope(row, error)
-        seconds = getattr(error, "retry_after_seconds", None) or (5 if status == 503 else None)
+        seconds = error.retry_after_seconds if isinstance(error, BUSY) else None
         await self.answer(content, status, **({"retry_after": str(seconds)} if seconds else {}))
 
 

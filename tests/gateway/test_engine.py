@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from gateway import engine
 from inference import composition
 from inference.backends import Status
-from inference.errors import PromptTooLong, QueueFull
+from inference.errors import GenerationFailed, ModelUnavailable, PromptTooLong, QueueFull
 from tests.fakes import Parrot
 from tests.inference.remote.conftest import until
 
@@ -142,13 +142,19 @@ async def test_wrong_requests_get_openais_envelope(parrot, body, status, code):
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(QueueFull(retry_after_seconds=7), 503), (PromptTooLong(tokens=9, limit=5), 400)]
+    ("error", "status", "seconds"),
+    [
+        (QueueFull(retry_after_seconds=7), 503, "7"),
+        (PromptTooLong(tokens=9, limit=5), 400, None),
+        (GenerationFailed(), 503, None),
+        (ModelUnavailable("down"), 503, None),
+    ],
 )
-async def test_what_the_model_refuses_is_said_before_the_stream(parrot, error, status):
+async def test_what_the_model_refuses_is_said_before_the_stream(parrot, error, status, seconds):
     parrot.words, parrot.error = "", error
     refused = await call("POST", "/v1/chat/completions", {**HI, "stream": True})
     assert refused.status == status
-    assert refused.headers.get("retry-after") == ("7" if status == 503 else None)
+    assert refused.headers.get("retry-after") == seconds, "gateways would leave the engine alone for so long"
 
 
 async def test_an_answer_that_breaks_off_ends_with_an_error_and_never_with_done(parrot):
