@@ -133,7 +133,8 @@ class Marks:
         return [segment for segment in segments if segment.text]
 
 
-def _to_json(value: Any, **options: Any) -> str:
+def _to_json(value: Any, *, ensure_ascii: bool = False, **options: Any) -> str:
+    """As templates call it. Marks are no ASCII, so that is never ensured."""
     return json.dumps(value, ensure_ascii=False, **options).replace(_OPEN, _OPEN_JSON)
 
 

@@ -107,6 +107,16 @@ def test_a_string_with_quotes_stays_json_inside_json():
     assert json.loads(line)["function"]["description"] == 'say "x"\n'
 
 
+@pytest.mark.parametrize(
+    "options", ["ensure_ascii=False", "ensure_ascii=True", "indent=4, ensure_ascii=False"]
+)
+def test_a_template_may_say_how_it_wants_its_json(options):
+    source = QWEN.replace("tool | tojson", f"tool | tojson({options})")
+    whole, contents, _ = parts(source, USED, [TOOL])
+    assert "You can call tools" not in whole
+    assert "Sends <|im_end|>" in contents
+
+
 def test_a_template_that_knows_no_tools_is_told_in_words():
     whole, contents, own = parts(CHATML, USED, [TOOL])
     assert whole.count("send_mail") == 2
