@@ -71,7 +71,7 @@ class JsonReader:
         self._containers_only = containers_only
         self._expected = _Expected.VALUE
         self._stack = bytearray()
-        self._in_string = False
+        self.in_string = False
         self._held = ""  # part of a literal or of an escape
         self.broken = False
 
@@ -91,7 +91,7 @@ class JsonReader:
         tokens: list[Token] = []
         at = 0
         while at < len(text) and not self.broken:
-            step = self._string if self._in_string else self._structure
+            step = self._string if self.in_string else self._structure
             token = step(text, at, last=last)
             if token is None:
                 self._held = text[at:]
@@ -116,7 +116,7 @@ class JsonReader:
         if stop.start() > at:
             return Kind.TEXT, text[at : stop.start()]
         if stop.group() == '"':
-            self._in_string = False
+            self.in_string = False
             return Kind.CLOSE, '"'
         unit = _ESCAPE.match(text, at)
         if unit is None:
@@ -173,11 +173,11 @@ class JsonReader:
 
     def _open_string(self) -> Token:
         if self._expected in (_Expected.KEY, _Expected.KEY_OR_END):
-            self._in_string, self._expected = True, _Expected.COLON
+            self.in_string, self._expected = True, _Expected.COLON
             return Kind.OPEN_KEY, '"'
         if not self._value_expected() or (self._containers_only and not self._stack):
             return self._break()
-        self._in_string = True
+        self.in_string = True
         self._after_value()
         return Kind.OPEN, '"'
 

@@ -9,8 +9,10 @@ it belongs to (`"password": "…"` says more than the value alone). What is not 
 what is put in is escaped. A number literal is a text too, and becomes a string if something is found. So JSON
 stays JSON, and its structure is the model's.
 
-A string leaves when it ends: half an argument is of no use to a tool. What is no JSON is a plain text from
-there on, so nothing goes unread. What follows a blocked finding, and the token with it, does not leave.
+A string leaves when it ends: half an argument is of no use to a tool. Without escapes, it waits for the sign
+behind it, and so does a number, both with their key: what is no JSON is a plain text from there on, and what
+waited belongs to it (`{"to": 4711@x.io}`, `{"n": 4111 1111 1111 1111}`). So nothing goes unread. What follows
+a blocked finding, and the token with it, does not leave.
 """
 
 import re
@@ -32,6 +34,7 @@ from sanitization.text import Sanitized
 _TELLING_KEY = re.compile(r"[\w .$@-]{1,64}")
 _LONGEST_WITH_KEY = 4096
 _NUMBER = re.compile(r"-?[0-9]")
+_ENDS = frozenset("{}[],")  # what ends a value, or begins one that holds others
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class StructuredSanitizer:
     def __init__(self, open_text: Callable[[], StreamSanitizer]) -> None:
         self._open_text = open_text
         self._json = JsonReader()
+        self._waiting: list[Token] = []
         self._keys: list[str] = []  # of each open container: the one that its next value belongs to
         self._string: list[str] | None = None  # contents so far, raw
         self._is_key = False
@@ -86,13 +90,32 @@ class StructuredSanitizer:
         if self._failed is not None:
             raise ScreeningFailed(self._failed)
         try:
-            out = [self._take(token) for token in self._json.feed(text)]
+            out = [self._wait(token) for token in self._json.feed(text)]
             if last:
                 out.append(self._end())
         except ScreeningFailed as error:
             self._failed = error.filter_name
             raise
         return Sanitized("".join(out))
+
+    def _wait(self, token: Token) -> str:
+        """Takes tokens once it is certain that what they belong to is JSON."""
+        kind, part = token
+        if kind is Kind.BROKEN:
+            waited = "".join(raw for _, raw in self._waiting)
+            self._waiting.clear()
+            return self._take((kind, waited + part))
+        if kind is Kind.MARK and not self._waiting:
+            return self._take(token)
+        self._waiting.append(token)
+        is_over = kind is Kind.MARK and part in _ENDS
+        # Escapes hide a value from a plain text.
+        is_escaped = kind is Kind.CLOSE and any("\\" in raw for _, raw in self._waiting)
+        return self._take_waiting() if is_over or is_escaped else ""
+
+    def _take_waiting(self) -> str:
+        waiting, self._waiting = self._waiting, []
+        return "".join(map(self._take, waiting))
 
     def _take(self, token: Token) -> str:
         kind, part = token
@@ -126,15 +149,14 @@ class StructuredSanitizer:
         return out
 
     def _end(self) -> str:
+        out = "" if self._json.in_string else "".join(map(self._wait, self._json.finish()))
+        out += self._take_waiting()
         if self._closed:
-            return ""
-        out = ""
+            return out
         if self._string is not None:  # cut short, perhaps inside an escape
             half = self._json.held
             out = self._close_string("")
             out += "" if self._closed else self._write(half, half)
-        elif self._plain is None:
-            out = "".join(map(self._take, self._json.finish()))
         if self._plain is not None:
             out += self._plain.finish()
             self._note_plain()
@@ -144,11 +166,9 @@ class StructuredSanitizer:
     # -- what is no JSON --
 
     def _as_plain(self, part: str) -> str:
-        """From here on the document is a plain text, with what of a string is still held."""
+        """From here on the document is a plain text."""
         if self._plain is None:
             self._plain, self._plain_from = self._open_text(), (self._given, self._sent)
-            if self._string is not None:
-                part, self._string = '"' + "".join(self._string) + part, None
         out = self._plain.feed(part)
         self._note_plain()
         return out

@@ -104,12 +104,32 @@ def test_a_document_without_findings_is_left_as_it_is(text):
         '{"a": 1} ann@corp.com',
         '{"a": "x\nann@corp.com"}',
         "[" * (MAX_DEPTH + 1) + '"ann@corp.com"',
+        '{"to": 4711@corp.com}',
+        '{"to": null@corp.com}',
+        '{"to": "ann"@corp.com}',
+        '["\\u0061nn\\u0040corp.com" x]',
     ],
 )
 def test_what_is_no_json_is_read_all_the_same(text):
     out, findings, _ = every_way(text) if len(text) < 100 else screen(*text)
     assert "corp.com" not in out
     assert [finding.rule for finding in findings] == ["email"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sanitized"),
+    [
+        ('{"n": 4111 1111 1111 1111}', '{"n": [CREDIT_CARD_1]}'),
+        ("4111 1111 1111 1111", "[CREDIT_CARD_1]"),
+        ('["x", 415 555 2671]', '["x", [PHONE_1]]'),
+        ('{"password": hunter2xyz}', '{"password": [PASSWORD_1]}'),
+    ],
+)
+def test_a_value_that_begins_as_json_and_is_none_is_read_as_one_text_beside_its_key(text, sanitized):
+    out, findings, _ = every_way(text)
+    assert out == sanitized
+    (finding,) = findings
+    assert out[finding.output_start : finding.output_end] in ("[CREDIT_CARD_1]", "[PHONE_1]", "[PASSWORD_1]")
 
 
 def test_the_parts_of_one_answer_share_their_numbers():
@@ -160,7 +180,7 @@ def test_a_filter_that_fails_withholds_the_rest():
     assert stream.feed('{"a": "x", ') == '{"a": "x", '
     for _ in range(2):
         with pytest.raises(ScreeningFailed):
-            stream.feed('"b": "bad"')
+            stream.feed('"b": "bad",')
     with pytest.raises(ScreeningFailed):
         stream.finish()
 
