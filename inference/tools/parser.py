@@ -37,13 +37,15 @@ _TAIL = re.compile(
     r'(?:"(?:[^"\\]|\\.)*+"|[^\s,{}\[\]"]++)[ \t\r\n]*+)*+\}',
     re.DOTALL,
 )
-# In an object, outside of its strings: what changes the depth, and what no JSON has there.
-_EVENT = re.compile(r'["{}\[\]]|[^\s0-9A-Za-z.,:+\-]')
+# In an object, outside of its strings: what changes the depth, and what begins a closer.
+_EVENT = re.compile(r'["{}\[\]<]')
 _STRING_EVENT = re.compile(r'["\\]')
 
 
 class ObjectEnd:
-    """Looks for the end of a JSON object, or for the place where it is none any more."""
+    """Looks for the end of a JSON object. Most of what no JSON has there belongs to it too
+    (`{"to": ann@x.io}`): of a value that is half in arguments and half in text, nobody would see what it is.
+    At `<` it is none any more: a model that forgets a brace still writes its closer."""
 
     def __init__(self) -> None:
         self._depth = 0

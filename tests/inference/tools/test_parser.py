@@ -99,12 +99,15 @@ def test_an_answer_that_ends_within_a_call_leaves_what_came_of_it():
     assert parsed(HERMES, [half]) == (half, [])
 
 
-def test_where_arguments_are_no_json_the_call_ends_and_the_rest_is_text():
-    said, calls = parsed(
-        HERMES, ['<tool_call>{"name": "weather", "arguments": {"city": Oslo; x}}</tool_call>']
-    )
-    assert calls == [["weather", '{"city": Oslo']]
-    assert said == "; x}}</tool_call>"
+@pytest.mark.parametrize("arguments", ['{"to": ann@corp.com}', "{'to': 'x; y'}", '{"city": Oslo; x}'])
+def test_arguments_that_are_no_json_stay_together(arguments):
+    answer = f'<tool_call>{{"name": "weather", "arguments": {arguments}}}</tool_call> bye'
+    assert parsed(HERMES, [answer]) == ("bye", [["weather", arguments]])
+
+
+def test_a_call_whose_braces_are_forgotten_ends_at_its_closer():
+    answer = '<tool_call>{"name": "weather", "arguments": {"city": Oslo</tool_call> bye'
+    assert parsed(HERMES, [answer]) == ("bye", [["weather", '{"city": Oslo']])
 
 
 def test_without_parallel_calls_there_is_one():
