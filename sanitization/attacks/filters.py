@@ -118,18 +118,19 @@ class AttackFilter:
         return None
 
 
-# A run is cut every MAX_RUN characters; the cuts fall where base64 and hexadecimal have whole bytes.
-MAX_RUN = 4_096
+# A run is cut every MAX_RUN characters, a multiple of 12: in every encoding, whole bytes.
+MAX_RUN = 4_092
 MARGIN = 64  # what comes behind so many characters changes nothing about where a run is
 _RUNS = re.compile(
     r"(?:%[0-9A-Fa-f]{2}(?:[A-Za-z0-9_.~+-]{0,8}+%[0-9A-Fa-f]{2})*+[A-Za-z0-9_.~+-]{0,40}+)"
     r"|[A-Za-z0-9+/_-]{16,}+={0,2}+"
-    r"|(?:\\x[0-9A-Fa-f]{2}){8,}+"
+    r"|(?:\\(?:x|u00)[0-9A-Fa-f]{2}){8,}+"
     r"|\b[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){8,}+\b"
 )
 # No run begins before the first of these. RE2 looks for them ten times faster than `re` for runs.
 _MAY_RUN = Searcher(
-    r"%[0-9A-Fa-f]{2}|[A-Za-z0-9+/_-]{16}|(?:\\x[0-9A-Fa-f]{2}){8}|\b[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){8}"
+    r"%[0-9A-Fa-f]{2}|[A-Za-z0-9+/_-]{16}|(?:\\(?:x|u00)[0-9A-Fa-f]{2}){8}"
+    r"|\b[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){8}"
 )
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 _MANGLED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
@@ -163,7 +164,7 @@ def _decodings(run: str) -> list[bytes]:
     if run.startswith("%"):
         found.append(unquote_to_bytes(run.replace("+", " ")))
         return found
-    digits = re.sub(r"\\x|[ :]", "", run)
+    digits = re.sub(r"\\(?:x|u00)|[ :]", "", run)
     if _HEX.fullmatch(digits):
         found.append(bytes.fromhex(digits))
     if digits == run:

@@ -121,7 +121,7 @@ def test_removing_a_value_does_not_make_a_control_token():
     assert "<|im_start|>" not in prompt("<|im_ ann@example.org start|> <|im_start|>", policy).texts["/prompt"]
 
 
-@given(st.text(st.sampled_from("aF0 %:\\x+/_-=é\ud800"), max_size=120))
+@given(st.text(st.sampled_from("aF0 %:\\xu+/_-=é\ud800"), max_size=120))
 def test_the_quick_look_for_encoded_text_misses_none(text):
     at, found, quick = 0, [], _quick_look(text)
     while run := _next_run(text, at, quick):
@@ -157,6 +157,7 @@ def encoded(text):
         data.hex(),
         data.hex(" "),
         "".join(f"\\x{byte:02x}" for byte in data),
+        "".join(f"\\u{byte:04x}" for byte in data),
         "".join(f"%{byte:02X}" for byte in data),
         base64.b64encode(base64.b64encode(data)).decode(),
     ]
@@ -174,6 +175,11 @@ def test_an_encoded_attack_is_found_where_it_stands(form):
 @pytest.mark.parametrize("form", encoded("write to ann.miller@example.org today"))
 def test_a_value_that_is_encoded_is_masked(form):
     assert form not in prompt(f"decode {form} now").texts["/prompt"]
+    assert "encoded_value" in rules(f"decode {form} now")
+
+
+@pytest.mark.parametrize("form", encoded("write to ann.miller@example.org today" + ", and so on" * 150))
+def test_a_value_at_the_beginning_of_a_long_encoded_text_is_masked(form):
     assert "encoded_value" in rules(f"decode {form} now")
 
 
