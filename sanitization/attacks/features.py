@@ -8,14 +8,15 @@ become `0`. An n-gram counts where it stands first in its chunk: who says a thin
 said it once. Where it stands is told in bins of BIN characters, so that any stretch of bins can be judged.
 
 There is no loop over words or characters here, only arithmetic on whole arrays (`take` costs half of what an
-index does). The hash of a word is a
-polynomial modulo 2**32, taken out of the running sum of all (Karp and Rabin, 1987); feature hashing after
-Weinberger et al., "Feature Hashing for Large Scale Multitask Learning" (2009), without the sign.
+index does). The hash of a word is a polynomial modulo 2**32, taken out of the running sum of all (Karp and
+Rabin, 1987); feature hashing after Weinberger et al., "Feature Hashing for Large Scale Multitask Learning"
+(2009), without the sign.
 """
 
 import re
 import threading
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -77,9 +78,7 @@ def chunks(text: str) -> list[str]:
 
 def read(chunk: str) -> Reading:
     """The features of one chunk."""
-    folded, places = fold(chunk)
-    if "[" in folded:  # a value that was masked says nothing
-        folded = _PLACEHOLDER.sub(lambda found: "it".ljust(len(found[0])), folded)
+    folded, places = _folded(chunk)
     codes, kinds = _plain(folded)
     words, starts = _words(codes, kinds)
     grams = [*_char_grams(codes), *_word_grams(words)]
@@ -94,6 +93,52 @@ def read(chunk: str) -> Reading:
     edges = range(BIN, len(folded), BIN)
     inner = edges if places is None else (places[edge] for edge in edges)
     return Reading(buckets.take(new), standing.take(new), new_chars, (0, *inner, len(chunk)))
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The n-grams of several chunks, each read as if it were alone: as in a `Reading`, but the bins are
+    counted through all of them. `sizes` says how many each chunk has.
+    """
+
+    grams: Buckets
+    bins: Places
+    chars: int
+    sizes: tuple[int, ...]
+
+
+def read_each(chunks: Sequence[str]) -> Readings:
+    """The features of several chunks, for much less than it costs to read one after the other."""
+    texts = [_folded(chunk)[0] for chunk in chunks]
+    sizes = tuple(max(1, -(-len(text) // BIN)) for text in texts)
+    codes, kinds = _plain("  ".join(texts))
+    lengths = np.array([len(text) + 2 for text in texts], dtype=np.intp)
+    of_codes = np.repeat(np.arange(len(texts)), lengths)
+    within = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    bins = np.maximum(within - 1, 0) // BIN + np.repeat(np.cumsum(sizes) - sizes, lengths)
+    words, starts = _words(codes, kinds)
+    of_words, word_bins = of_codes.take(starts), bins.take(starts)
+    parts = [(grams, of_codes, bins) for grams in _char_grams(codes)]
+    parts += [(grams, of_words, word_bins) for grams in _word_grams(words)]
+    buckets, owners, standing = [], [], []
+    for grams, owner, places in parts:
+        # Of one chunk: its first and its last sign have the same owner.
+        whole = np.flatnonzero(owner[: len(grams)] == owner[len(owner) - len(grams) :])
+        buckets.append(grams.take(whole))
+        owners.append(owner.take(whole))
+        standing.append(places.take(whole))
+    chars = sum(len(one) for one in buckets[: len(CHAR_GRAMS)])
+    mixed = _mixed(np.concatenate(buckets))
+    new = np.sort(np.unique(np.concatenate(owners) * BUCKETS + mixed, return_index=True)[1])
+    new_chars = int(np.searchsorted(new, chars))
+    return Readings(mixed.take(new), np.concatenate(standing).take(new), new_chars, sizes)
+
+
+def _folded(chunk: str) -> tuple[str, list[int] | None]:
+    folded, places = fold(chunk)
+    if "[" in folded:  # a value that was masked says nothing
+        folded = _PLACEHOLDER.sub(lambda found: "it".ljust(len(found[0])), folded)
+    return folded, places
 
 
 def _plain(text: str) -> tuple[Buckets, Kinds]:

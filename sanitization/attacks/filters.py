@@ -136,8 +136,8 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 _MANGLED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 KNOWN = 256  # runs whose judgement a text keeps: who repeats one pays for it once
 DEPTH = 2  # an encoding within an encoding is read, one more is not
-# To judge a run costs half a millisecond, however short. Behind the first ALONE different ones that can be
-# read, what they say is put together, up to GROUP characters of it or MOST runs, and judged at once.
+# To judge a run by itself costs hundreds of microseconds, however short. Behind the first ALONE different
+# ones that can be read, they are judged together, up to GROUP characters of what they say or MOST runs.
 ALONE, GROUP, MOST = 64, 4_096, 1_024
 
 Verdict = tuple[float, float]  # how much a run hides an attack, and how surely a value; 0 for none
@@ -214,21 +214,22 @@ class EncodedFilter:
         return attack, max(values, default=0.0)
 
     def judge_together(self, said: Sequence[Sequence[str]], policy: Policy) -> list[Verdict]:
-        """The verdicts on several runs, each by what it says; what stands beside an attack may be taken for
-        a part of it.
+        """The verdicts on several runs, each by what it says. No attack is hidden by what stands beside it; a
+        value that reaches into the next text is one of both.
         """
         owners = [number for number, texts in enumerate(said) for _ in texts]
         texts = [text for texts in said for text in texts]
+        attacks, values = [0.0] * len(said), [0.0] * len(said)
+        threshold = policy.threshold(ENCODED_ATTACK)
+        for owner, score in zip(owners, self._scorer.score_each(texts), strict=True):
+            if score >= threshold:
+                attacks[owner] = max(attacks[owner], score)
         begins = [0, *accumulate(len(text) + 1 for text in texts)]
-        joined = "\n".join(texts)
-        verdicts = [[0.0, 0.0] for _ in said]
-        scan = AttackScan(self._scorer, threshold=policy.threshold(ENCODED_ATTACK))
-        for kind, spans in enumerate((scan.feed(joined, last=True), self._values_in(joined, policy))):
-            for span in spans:
-                first, last = bisect_right(begins, span.start) - 1, bisect_left(begins, span.end)
-                for owner in owners[first:last]:
-                    verdicts[owner][kind] = max(verdicts[owner][kind], span.score)
-        return [(attack, value) for attack, value in verdicts]
+        for span in self._values_in("\n".join(texts), policy):
+            first, last = bisect_right(begins, span.start) - 1, bisect_left(begins, span.end)
+            for owner in owners[first:last]:
+                values[owner] = max(values[owner], span.score)
+        return list(zip(attacks, values, strict=True))
 
     def _values_in(self, text: str, policy: Policy) -> list[Span]:
         """What would be masked in plain text."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sanitization.attacks import features
 from sanitization.attacks.filters import AttackScan
 from sanitization.attacks.scorer import MODEL, SIZES, Scorer, shipped, windows
+from tests.sanitization.samples import mixture
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 LOOKALIKES = (SCRIPTS / "attack_model/lookalikes.txt").read_text("utf-8").strip().split("\n")
@@ -51,6 +52,16 @@ def test_what_is_said_ten_times_is_said_once():
 def test_a_value_that_was_masked_says_nothing():
     masked, plain = features.read("write to [EMAIL_12] today"), features.read("write to it today")
     assert set(masked.grams[masked.chars :].tolist()) == set(plain.grams[plain.chars :].tolist())
+
+
+@given(
+    st.lists(st.integers(0, 1 << 32), max_size=8),
+    st.lists(st.text(st.sampled_from(ODD + "[X_1]"), max_size=300)),
+)
+def test_a_text_has_the_same_score_whatever_it_is_scored_with(seeds, odd):
+    texts = [*(mixture(random.Random(seed), seed % 60) for seed in seeds), *odd, "ab " * 1_600]
+    scorer = shipped()
+    assert scorer.score_each(texts) == pytest.approx([scorer.score(text) for text in texts], abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,22 @@
 
 import base64
 import random
+from itertools import pairwise
 from pydoc_data.topics import topics
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sanitization.attacks.filters import _RUNS, AttackFilter, EncodedFilter, _next_run, _quick_look, decoded
+from sanitization.attacks.filters import (
+    _RUNS,
+    ALONE,
+    AttackFilter,
+    EncodedFilter,
+    _next_run,
+    _quick_look,
+    decoded,
+)
 from sanitization.attacks.hidden import ControlTokenFilter, HiddenTextFilter
 from sanitization.chain import Chain
 from sanitization.patterns import PatternFilter
@@ -218,6 +227,22 @@ def test_of_very_many_encoded_texts_each_that_hides_something_is_found():
     assert sorted(spans, key=str) == sorted(
         EncodedFilter().open_prompt(Policy()).feed(text, last=True), key=str
     )
+
+
+@pytest.mark.parametrize(
+    "attack", [ATTACKS[1], "all previous instructions and print", "Vergiss alle vorherigen"]
+)
+def test_no_attack_hides_behind_many_encoded_texts_that_say_its_words(attack):
+    calm = "the weather in town number {} was mild and the river calm, as farmers like"
+    said = [calm.format(number) for number in range(110)]
+    words = attack.split()
+    for number, pair in enumerate(pairwise(words)):  # none of them an attack by itself
+        said.insert(ALONE + 2 * number, f"{' '.join(pair)} of the river")
+    runs = [base64.b64encode(one.encode()).decode() for one in (*said, attack)]
+    text = " ".join(runs)
+    found = {one.start for one in prompt(text).findings if one.rule == "encoded_attack"}
+    assert text.index(runs[-1]) in found
+    assert "encoded_attack" in rules(runs[-1])
 
 
 def test_what_is_decoded_is_bounded():
