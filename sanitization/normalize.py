@@ -20,6 +20,8 @@ from html import unescape
 from html.entities import html5
 from itertools import accumulate
 
+import numpy as np
+
 from sanitization.lookalikes import LOOKALIKES
 
 # Not in category Pd: minus sign, hyphen bullet, modifier and heavy minus, a line of a box, and the mark for a
@@ -45,6 +47,7 @@ _REFERENCE = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Z
 _REFERENCE_BEGINNING = re.compile(r"&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)\Z")
 _LONGEST_REFERENCE = 34
 _SLICE = 16_384
+_SHORT = 100  # texts that Python's own loop is faster with
 
 
 class _Fold(dict[int, str]):
@@ -84,6 +87,21 @@ def _fold(char: str) -> str:
 
 _FOLD = _Fold()
 _IRREGULARS: dict[str, str] = {}
+# The same for arithmetic on whole texts; 0 for what has not turned up.
+_FOLDED_CODES = np.zeros(0x110000, dtype=np.uint32)
+
+
+def _translated(text: str) -> str:
+    """Each character as what it reads as, or as _IRREGULAR."""
+    if len(text) < _SHORT:
+        return text.translate(_FOLD)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    read = _FOLDED_CODES.take(codes)
+    if not read.all():
+        for code in np.unique(codes[read == 0]).tolist():
+            _FOLDED_CODES[code] = ord(_FOLD[code])
+        read = _FOLDED_CODES.take(codes)
+    return read.tobytes().decode("utf-32-le")
 
 
 def _runs(text: str) -> Iterator[tuple[int, str]]:
@@ -93,7 +111,7 @@ def _runs(text: str) -> Iterator[tuple[int, str]]:
     if text.isascii() and not text.encode().translate(None, _PLAIN):
         yield 0, text
         return
-    folded = text.translate(_FOLD)
+    folded = _translated(text)
     done, at = 0, folded.find(_IRREGULAR)
     while at >= 0:
         if at > done:
@@ -248,8 +266,8 @@ class Readable(Normalized):
     """A copy that changes nothing: half surrogate pairs, which RE2 cannot read, become NUL."""
 
     def append(self, piece: str, *, last: bool = False) -> None:
-        self.text += piece if piece.isascii() else piece.translate(_HALVES)
+        self.text += piece if piece.isascii() else _HALF.sub("\0", piece)
         self._given += len(piece)
 
 
-_HALVES = dict.fromkeys(range(0xD800, 0xE000), "\0")
+_HALF = re.compile("[\ud800-\udfff]")

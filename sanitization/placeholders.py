@@ -19,6 +19,7 @@ from sanitization.normalize import folded
 # What may stand inside a variant of a placeholder without hiding from a reader that it is one: blanks,
 # Markdown's marks and escapes, brackets.
 _ORNAMENTS = dict.fromkeys(map(ord, " \t\n\r_\\*`~[](){}<>.:#-"))
+_ORNAMENT = re.compile("[" + re.escape("".join(map(chr, _ORNAMENTS))) + "]+")
 _EXACT = re.compile(r"\[([A-Z][A-Z0-9_]*)_([0-9]{1,6})\]")
 
 
@@ -139,4 +140,9 @@ class Placeholders:
 
 def _squeezed(text: str) -> str:
     """What a reader takes for one and the same placeholder is the same text then."""
-    return "".join(part.lower().translate(_ORNAMENTS) for part in folded(text))
+    return "".join(_without_ornaments(part.lower()) for part in folded(text))
+
+
+def _without_ornaments(text: str) -> str:
+    # Python translates nothing but ASCII fast.
+    return text.translate(_ORNAMENTS) if text.isascii() else _ORNAMENT.sub("", text)

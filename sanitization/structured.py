@@ -155,7 +155,7 @@ class StructuredSanitizer:
             return out
         if self._string is not None:  # cut short, perhaps inside an escape
             half = self._json.held
-            out = self._close_string("")
+            out += self._close_string("")
             out += "" if self._closed else self._write(half, half)
         if self._plain is not None:
             out += self._plain.finish()

@@ -19,6 +19,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,8 @@ SLACK = 64  # a chunk without a blank behind CHUNK ends here
 BIN = 128
 BUCKETS = 1 << 18
 CHAR_GRAMS = (3, 4, 5)
+WORD_GRAMS = (1, 2, 3, 3)  # the last one without the word in its middle
+KINDS = len(CHAR_GRAMS) + len(WORD_GRAMS)
 
 Buckets = npt.NDArray[np.uint32]
 Places = npt.NDArray[np.intp]
@@ -43,19 +46,32 @@ _APART = np.uint32(0x9E3779B1)
 # Code points from here on are ideographs and other signs that are words by themselves.
 _KNOWN = 0x3000
 _BLANK, _MARK, _LETTER = range(3)
+_SHIFTS = np.uint32(16), np.uint32(13)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The n-grams of a chunk that stand somewhere for the first time: their buckets and their bins, first
-    `chars` of characters, then those of words. `places` says where in the chunk each bin begins, and the last
-    one ends.
+    """The n-grams of one chunk or of several, by their buckets, the last one none at all. KINDS kinds follow
+    each other, those of characters first, each in the order in which they stand; `edges` (kinds x bins) says
+    where in `grams` those of each bin begin. `counts` is true where one is the first of its chunk.
+
+    `places` says where in the chunk each bin begins, and the last one ends (of several chunks: nothing).
+    `sizes` says how many bins each chunk has.
     """
 
     grams: Buckets
-    bins: Places
-    chars: int
+    counts: npt.NDArray[np.bool_]
+    edges: Places
     places: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    def sums(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Of what each n-gram is worth (rows of values, the last of each 0): by row, kind and bin."""
+        edges = self.edges.ravel()
+        found = np.add.reduceat(values, edges, axis=1)
+        empty = edges[1:] == edges[:-1]
+        found[:, :-1][:, empty] = 0  # numpy takes the next one where there is none
+        return found.reshape(len(values), *self.edges.shape)
 
 
 def chunk_end(text: str, start: int) -> int | None:
@@ -80,58 +96,46 @@ def read(chunk: str) -> Reading:
     """The features of one chunk."""
     folded, places = _folded(chunk)
     codes, kinds = _plain(folded)
-    words, starts = _words(codes, kinds)
-    grams = [*_char_grams(codes), *_word_grams(words)]
-    bins = _bins(-(-len(codes) // CHUNK) * CHUNK)
-    of_words = bins.take(starts)
-    chars = sum(len(one) for one in grams[: len(CHAR_GRAMS)])
-    where = [bins[: len(one)] for one in grams[: len(CHAR_GRAMS)]]
-    where += [of_words[: len(one)] for one in grams[len(CHAR_GRAMS) :]]
-    buckets, standing = _mixed(np.concatenate(grams)), np.concatenate(where)
-    new = _first(buckets)
-    new_chars = int(np.searchsorted(new, chars))
+    grams, starts = _grams(codes, kinds)
+    size = max(1, -(-len(folded) // BIN))
     edges = range(BIN, len(folded), BIN)
     inner = edges if places is None else (places[edge] for edge in edges)
-    return Reading(buckets.take(new), standing.take(new), new_chars, (0, *inner, len(chunk)))
+    firsts = _edges(_bins(size), starts, len(codes))
+    return Reading(grams, _new(grams), firsts, (0, *inner, len(chunk)), (size,))
 
 
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """The n-grams of several chunks, each read as if it were alone: as in a `Reading`, but the bins are
-    counted through all of them. `sizes` says how many each chunk has.
-    """
-
-    grams: Buckets
-    bins: Places
-    chars: int
-    sizes: tuple[int, ...]
-
-
-def read_each(chunks: Sequence[str]) -> Readings:
+def read_each(chunks: Sequence[str]) -> Reading:
     """The features of several chunks, for much less than it costs to read one after the other."""
     texts = [_folded(chunk)[0] for chunk in chunks]
     sizes = tuple(max(1, -(-len(text) // BIN)) for text in texts)
     codes, kinds = _plain("  ".join(texts))
-    lengths = np.array([len(text) + 2 for text in texts], dtype=np.intp)
-    of_codes = np.repeat(np.arange(len(texts)), lengths)
-    within = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    bins = np.maximum(within - 1, 0) // BIN + np.repeat(np.cumsum(sizes) - sizes, lengths)
-    words, starts = _words(codes, kinds)
-    of_words, word_bins = of_codes.take(starts), bins.take(starts)
-    parts = [(grams, of_codes, bins) for grams in _char_grams(codes)]
-    parts += [(grams, of_words, word_bins) for grams in _word_grams(words)]
-    buckets, owners, standing = [], [], []
-    for grams, owner, places in parts:
-        # Of one chunk: its first and its last sign have the same owner.
-        whole = np.flatnonzero(owner[: len(grams)] == owner[len(owner) - len(grams) :])
-        buckets.append(grams.take(whole))
-        owners.append(owner.take(whole))
-        standing.append(places.take(whole))
-    chars = sum(len(one) for one in buckets[: len(CHAR_GRAMS)])
-    mixed = _mixed(np.concatenate(buckets))
-    new = np.sort(np.unique(np.concatenate(owners) * BUCKETS + mixed, return_index=True)[1])
-    new_chars = int(np.searchsorted(new, chars))
-    return Readings(mixed.take(new), np.concatenate(standing).take(new), new_chars, sizes)
+    grams, starts = _grams(codes, kinds)
+    lengths = [len(text) + 2 for text in texts]
+    begins = [0, *accumulate(lengths)]
+    bins = np.concatenate([begin + _bins(size) for begin, size in zip(begins, sizes, strict=False)])
+    owners = np.repeat(np.arange(len(texts)), lengths)
+    of_words = owners.take(starts)
+    # Of one chunk: its first and its last sign have the same owner.
+    parts = [(owners, size) for size in CHAR_GRAMS] + [(of_words, size) for size in WORD_GRAMS]
+    whole = [part[size - 1 :] == part[: len(part) - size + 1] for part, size in parts]
+    standing = np.flatnonzero(np.concatenate(whole))
+    owner = np.concatenate([part[: len(part) - size + 1] for part, size in parts])
+    keys = owner.take(standing) * BUCKETS + grams.take(standing)
+    counts = np.zeros(len(grams), dtype=np.bool_)
+    counts[standing.take(np.unique(keys, return_index=True)[1])] = True
+    return Reading(grams, counts, _edges(bins, starts, len(codes)), (), sizes)
+
+
+def _edges(bins: Places, starts: Places, chars: int) -> Places:
+    """Where among n-grams the ones of each bin begin, by kind; `bins` begin at these characters, words at
+    `starts`."""
+    lengths = _lengths(chars, len(starts))
+    found = np.empty((KINDS, len(bins)), dtype=np.intp)
+    found[: len(CHAR_GRAMS)] = bins
+    found[len(CHAR_GRAMS) :] = starts.searchsorted(bins)
+    np.minimum(found, np.array(lengths)[:, None], out=found)
+    found += np.array([0, *accumulate(lengths[:-1])])[:, None]
+    return found
 
 
 def _folded(chunk: str) -> tuple[str, list[int] | None]:
@@ -144,8 +148,9 @@ def _folded(chunk: str) -> tuple[str, list[int] | None]:
 def _plain(text: str) -> tuple[Buckets, Kinds]:
     """The characters in lower case between two blanks, and of what kind they are."""
     if text.isascii():
-        plain = np.frombuffer(b" %b " % text.encode().translate(_LOWER), dtype=np.uint8)
-        return plain.astype(np.uint32), _tables()[1].take(plain)
+        plain = b" %b " % text.encode().translate(_LOWER)
+        codes = np.frombuffer(plain, dtype=np.uint8).astype(np.uint32)
+        return codes, np.frombuffer(plain.translate(_ASCII_KINDS), dtype=np.uint8)
     codes = np.frombuffer(f" {text} ".encode("utf-32-le", "replace"), dtype=np.uint32)
     lower, kinds = _tables()
     known = np.minimum(codes, _KNOWN)
@@ -159,7 +164,15 @@ def _small(char: str) -> str:
     return "0" if char.isdigit() else char.lower()
 
 
+def _kind(char: str) -> int:
+    """Of a character as it reads."""
+    if char == " ":
+        return _BLANK
+    return _LETTER if unicodedata.category(char)[0] in "LMN" else _MARK
+
+
 _LOWER = bytes(ord(_small(chr(code))) for code in range(128)) + bytes(128)
+_ASCII_KINDS = bytes(_kind(chr(code)) for code in range(128)) + bytes(128)
 
 
 @cache
@@ -168,10 +181,7 @@ def _tables() -> tuple[Buckets, Kinds]:
     lower, kinds = np.arange(_KNOWN + 1, dtype=np.uint32), np.full(_KNOWN + 1, _MARK, dtype=np.uint8)
     for code in range(_KNOWN):
         small = _small(chr(code))
-        if small == " ":
-            kinds[code] = _BLANK
-        elif unicodedata.category(chr(code))[0] in "LMN":
-            kinds[code] = _LETTER
+        kinds[code] = _BLANK if small == " " else _kind(chr(code))
         if len(small) == 1:
             lower[code] = ord(small)
     return lower, kinds
@@ -181,8 +191,9 @@ def _words(codes: Buckets, kinds: Kinds) -> tuple[Buckets, Places]:
     """The hash of each word and of each mark, and where it begins."""
     change = kinds[1:] != kinds[:-1]
     change |= kinds[1:] == _MARK
-    borders = np.flatnonzero(change) + 1
-    told = np.flatnonzero(kinds.take(borders))  # what begins there is no blank, so something ends it
+    borders = change.nonzero()[0]
+    borders += 1
+    told = kinds.take(borders).nonzero()[0]  # what begins there is no blank, so something ends it
     starts, stops = borders.take(told), borders.take(told + 1)
     powers, inverses = _powers(-(-len(codes) // CHUNK) * CHUNK)
     sums = np.zeros(len(codes) + 1, dtype=np.uint32)
@@ -190,10 +201,12 @@ def _words(codes: Buckets, kinds: Kinds) -> tuple[Buckets, Places]:
     return (sums.take(stops) - sums.take(starts)) * powers.take(starts), starts
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=256)
 def _bins(size: int) -> Places:
-    """The bin of each place; the blank in front has none of its own."""
-    return np.maximum(np.arange(size, dtype=np.intp) - 1, 0) // BIN
+    """Where each bin begins; the blank in front belongs to the first."""
+    begins = np.arange(size, dtype=np.intp) * BIN + 1
+    begins[0] = 0
+    return begins
 
 
 @lru_cache(maxsize=8)
@@ -205,45 +218,70 @@ def _powers(size: int) -> tuple[Buckets, Buckets]:
     return both[0], both[1]
 
 
-def _char_grams(codes: Buckets) -> list[Buckets]:
-    found, rolling = [], codes
-    for size in range(2, CHAR_GRAMS[-1] + 1):
-        rolling = rolling[: max(0, len(codes) - size + 1)] * _PRIME ^ codes[size - 1 :]
-        if size in CHAR_GRAMS:
-            found.append(rolling)
-    return found
+def _lengths(chars: int, words: int) -> list[int]:
+    """How many n-grams there are of each kind."""
+    return [
+        *(max(0, chars - size + 1) for size in CHAR_GRAMS),
+        *(max(0, words - size + 1) for size in WORD_GRAMS),
+    ]
 
 
-def _word_grams(single: Buckets) -> list[Buckets]:
-    """One word, two, three, and two with any one between."""
-    double = single[:-1] * _PRIME ^ single[1:]
-    triple = double[:-1] * _PRIME ^ single[2:]
-    spread = single[:-2] * _PRIME ^ single[2:]
-    return [single, double, triple, spread ^ _APART]
+def _grams(codes: Buckets, kinds: Kinds) -> tuple[Buckets, Places]:
+    """All n-grams, kind after kind, and one more that is none; and where each word begins."""
+    words, starts = _words(codes, kinds)
+    lengths = _lengths(len(codes), len(words))
+    every = np.zeros(sum(lengths) + 1, dtype=np.uint32)
+    ends = accumulate(lengths)
+    three, four, five, one, two, triple, spread = (
+        every[end - size : end] for end, size in zip(ends, lengths, strict=True)
+    )
+    pair = codes[:-1] * _PRIME
+    pair ^= codes[1:]
+    for longer, shorter, size in ((three, pair, 3), (four, three, 4), (five, four, 5)):
+        _lengthen(shorter, codes, size, longer)
+    one[:] = words
+    _lengthen(one, words, 2, two)
+    _lengthen(two, words, 3, triple)
+    np.multiply(words[: len(spread)], _PRIME, out=spread)  # two words with any one between
+    spread ^= words[len(words) - len(spread) :]
+    spread ^= _APART
+    return _mix(every), starts
 
 
-def _mixed(hashes: Buckets) -> Buckets:
-    """The finalizer of MurmurHash3 (Appleby), cut to the number of buckets."""
-    hashes = hashes ^ hashes >> np.uint32(16)
+def _lengthen(grams: Buckets, signs: Buckets, size: int, longer: Buckets) -> None:
+    """N-grams of `size` signs, from those that are one shorter."""
+    np.multiply(grams[: len(longer)], _PRIME, out=longer)
+    longer ^= signs[size - 1 :]
+
+
+def _mix(hashes: Buckets) -> Buckets:
+    """The finalizer of MurmurHash3 (Appleby), cut to the number of buckets; in place."""
+    shifted = hashes >> _SHIFTS[0]
+    hashes ^= shifted
     hashes *= np.uint32(0x85EBCA6B)
-    hashes ^= hashes >> np.uint32(13)
+    hashes ^= np.right_shift(hashes, _SHIFTS[1], out=shifted)
     hashes *= np.uint32(0xC2B2AE35)
-    hashes ^= hashes >> np.uint32(16)
+    hashes ^= np.right_shift(hashes, _SHIFTS[0], out=shifted)
     hashes &= _MASK
     return hashes
 
 
 class _Scratch(threading.local):
     def __init__(self) -> None:
-        self.seen = np.zeros(BUCKETS, dtype=np.int32)
+        self.seen = np.zeros(BUCKETS, dtype=np.uint16)
 
 
 _SCRATCH = _Scratch()
+_ORDER = np.arange(1 << 16, dtype=np.uint16)  # a chunk has less than half as many n-grams
+_BACKWARDS = _ORDER[::-1].copy()
 
 
-def _first(buckets: Buckets) -> Places:
-    """Where there is one that has not been before."""
-    order = np.arange(len(buckets), dtype=np.int32)
-    seen = _SCRATCH.seen
-    seen[buckets[::-1]] = order[::-1]  # of those that are equal, the first is written last
-    return np.flatnonzero(seen.take(buckets) == order)
+def _new(grams: Buckets) -> npt.NDArray[np.bool_]:
+    """Which of these stand here for the first time; the last one, which is none, does not."""
+    order, seen = _ORDER[: len(grams)], _SCRATCH.seen
+    places = grams.astype(np.intp)
+    # Of those that are equal, the first is written last.
+    seen[places[::-1].copy()] = _BACKWARDS[len(_BACKWARDS) - len(grams) :]
+    new = seen.take(places) == order
+    new[-1] = False
+    return new

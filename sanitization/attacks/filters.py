@@ -274,7 +274,7 @@ class EncodedScan:
             at = end
         else:
             at = len(self._text) if last else max(at, len(self._text) - MARGIN)
-        if last:
+        if last and self._waiting:
             spans += self._judge_waiting()
         self._text, self._start = self._text[at - 1 :], self._start + at - 1
         self.settled = self._waiting[0][1] if self._waiting else self._start + 1

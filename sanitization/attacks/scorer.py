@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sanitization.attacks.features import BUCKETS, Reading, Readings, chunks, read, read_each
+from sanitization.attacks.features import BUCKETS, CHAR_GRAMS, Reading, chunks, read, read_each
 
 SIZES = (2, 4, 8, 16, 32)
 # A sum of weights is divided by a power of how many there are: between a plain sum, which length alone makes
@@ -30,6 +30,7 @@ MODEL = Path(__file__).with_name("model.npz")
 _LEVELS = 127
 
 Weights = npt.NDArray[np.float32]
+Levels = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
 Bins = npt.NDArray[np.intp]
 
@@ -55,7 +56,7 @@ def windows(bins: int) -> tuple[Bins, Bins, Floats]:
     return firsts, lasts, DOUBT * np.log(bins / (lasts - firsts))
 
 
-def damped(counts: Floats, usual: int) -> Floats:
+def damped(counts: Floats, usual: float | Floats) -> Floats:
     """The weight of one of so many grams. An eighth of the usual number is the least that is counted on: a
     word or two prove nothing.
     """
@@ -63,37 +64,36 @@ def damped(counts: Floats, usual: int) -> Floats:
     return weights
 
 
+_USUAL = np.array([[USUAL_CHARS], [USUAL_WORDS]], dtype=np.float64)
+
+
 class Scorer:
     """Weights for buckets, and a bias. Serves any number of threads."""
 
-    def __init__(self, buckets: Weights, bias: float) -> None:
-        if buckets.shape != (BUCKETS,):
+    def __init__(self, levels: Levels, scale: float, bias: float) -> None:
+        if levels.shape != (BUCKETS,):
             raise ValueError("this model was trained for other features")
-        self._buckets = buckets
-        self._bias = bias
+        self._levels, self._scale, self._bias = levels, scale, bias
 
     @classmethod
     def of(cls, buckets: npt.ArrayLike, bias: float) -> "Scorer":
         """From a trained model's coefficients, rounded as the file holds them."""
-        levels, scale = _leveled(np.asarray(buckets, dtype=np.float32))
-        return cls(_weights(levels, scale), bias)
+        return cls(*_leveled(np.asarray(buckets, dtype=np.float32)), bias)
 
     def save(self, path: Path) -> None:
-        levels, scale = _leveled(self._buckets)
-        np.savez_compressed(path, levels=levels, facts=np.array([scale, self._bias]))
+        np.savez_compressed(path, levels=self._levels, facts=np.array([self._scale, self._bias]))
 
     @classmethod
     def load(cls, path: Path) -> "Scorer":
         """Raises ValueError, KeyError or OSError where the file is not such a model."""
         with np.load(path, allow_pickle=False) as file:
             scale, bias = file["facts"]
-            return cls(_weights(file["levels"], float(scale)), float(bias))
+            return cls(file["levels"], float(scale), float(bias))
 
     def judge(self, reading: Reading) -> Verdict:
         """The verdict on a chunk."""
-        bins = len(reading.places) - 1
-        firsts, lasts, doubt = windows(bins)
-        return Verdict(firsts, lasts, self._scores(reading, bins, firsts, lasts, doubt))
+        firsts, lasts, doubt = windows(reading.sizes[0])
+        return Verdict(firsts, lasts, self._scores(reading, firsts, lasts, doubt))
 
     def score(self, text: str) -> float:
         """The score of a text that is whole; 0 for an empty one."""
@@ -110,43 +110,37 @@ class Scorer:
         counts = np.array([len(one[0]) for one in own], dtype=np.intp)
         firsts, lasts, doubt = (np.concatenate(every) for every in zip(*own, strict=True))
         before = np.repeat(np.cumsum(readings.sizes) - readings.sizes, counts)
-        scores = self._scores(readings, sum(readings.sizes), before + firsts, before + lasts, doubt)
+        scores = self._scores(readings, before + firsts, before + lasts, doubt)
         worst = np.maximum.reduceat(scores, np.cumsum(counts) - counts)
         for (number, _), score in zip(parts, worst.tolist(), strict=True):
             best[number] = max(best[number], score)
         return best
 
-    def _scores(
-        self, reading: Reading | Readings, bins: int, firsts: Bins, lasts: Bins, doubt: Floats
-    ) -> Floats:
+    def _scores(self, reading: Reading, firsts: Bins, lasts: Bins, doubt: Floats) -> Floats:
         """The scores of windows of the bins that were read."""
-        chars = reading.chars
-        weights = self._buckets.take(reading.grams)
-        of_chars, of_words = reading.bins[:chars], reading.bins[chars:]
-        sums = np.zeros((4, bins + 1))
-        sums[0, 1:] = np.bincount(of_chars, weights[:chars], bins)
-        sums[1, 1:] = np.bincount(of_chars, minlength=bins)
-        sums[2, 1:] = np.bincount(of_words, weights[chars:], bins)
-        sums[3, 1:] = np.bincount(of_words, minlength=bins)
-        np.cumsum(sums, axis=1, out=sums)
-        inside = sums.take(lasts, axis=1) - sums.take(firsts, axis=1)
-        odds = self._bias - doubt
-        odds += inside[0] * damped(inside[1], USUAL_CHARS)
-        odds += inside[2] * damped(inside[3], USUAL_WORDS)
-        scores: Floats = 1 / (1 + np.exp(-np.clip(odds, -60, 60)))
+        values = np.empty((2, len(reading.grams)), dtype=np.float32)
+        steps, counts = values
+        counts[:] = reading.counts
+        steps[:] = self._levels.take(reading.grams)
+        steps *= np.abs(steps)  # whole numbers, whose sums are the same in any order
+        steps *= counts
+        of_kinds = np.add.reduceat(reading.sums(values), (0, len(CHAR_GRAMS)), axis=1)
+        running = np.zeros((2, 2, of_kinds.shape[2] + 1))
+        of_kinds.cumsum(axis=2, out=running[:, :, 1:])
+        weights, numbers = running.take(lasts, axis=2) - running.take(firsts, axis=2)
+        weights *= damped(numbers, _USUAL)
+        weights *= self._scale / _LEVELS**2
+        odds = self._bias - doubt + weights[0] + weights[1]
+        scores: Floats = 1 / (1 + np.exp(-np.minimum(np.maximum(odds, -60), 60)))
         return scores
 
 
-def _leveled(weights: Weights) -> tuple[npt.NDArray[np.int8], float]:
-    """Weights as one of 255 levels. A root brings small ones more of them: most are small."""
+def _leveled(weights: Weights) -> tuple[Levels, float]:
+    """Weights as one of 255 levels, and the most there is. A root brings small ones more of them: most are
+    small."""
     most = float(np.abs(weights).max()) or 1.0
     levels = np.round(np.sign(weights) * np.sqrt(np.abs(weights) / most) * _LEVELS)
     return levels.astype(np.int8), most
-
-
-def _weights(levels: npt.NDArray[np.int8], most: float) -> Weights:
-    parts = levels.astype(np.float32) / _LEVELS
-    return (parts * np.abs(parts) * np.float32(most)).astype(np.float32)
 
 
 @cache

@@ -13,7 +13,7 @@ import scipy.sparse as sparse
 from sklearn.linear_model import LogisticRegression
 
 from attack_model.sources import Sample
-from sanitization.attacks.features import BIN, BUCKETS, Reading, chunks, read
+from sanitization.attacks.features import BIN, BUCKETS, CHAR_GRAMS, Reading, chunks, read
 from sanitization.attacks.scorer import (
     SIZES,
     USUAL_CHARS,
@@ -136,11 +136,15 @@ class Corpus:
 
 def _row(reading: Reading, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
     """Columns and values of one window, as `Scorer` weighs them."""
-    inside = (reading.bins >= first) & (reading.bins < last)
-    chars = reading.grams[: reading.chars][inside[: reading.chars]]
-    words = reading.grams[reading.chars :][inside[reading.chars :]]
-    values = [
-        np.full(len(some), damped(np.array(len(some)), usual))
-        for some, usual in ((chars, USUAL_CHARS), (words, USUAL_WORDS))
-    ]
-    return np.concatenate([chars, words]), np.concatenate(values)
+    buckets, values = [], []
+    ends = np.append(reading.edges[1:, 0], len(reading.grams) - 1)
+    chars = len(CHAR_GRAMS)
+    for kinds, usual in ((slice(None, chars), USUAL_CHARS), (slice(chars, None), USUAL_WORDS)):
+        stretches = [
+            slice(edges[first], edges[last] if last < len(edges) else end)
+            for edges, end in zip(reading.edges[kinds], ends[kinds], strict=True)
+        ]
+        some = np.concatenate([reading.grams[one][reading.counts[one]] for one in stretches])
+        buckets.append(some)
+        values.append(np.full(len(some), damped(np.array(len(some)), usual)))
+    return np.concatenate(buckets), np.concatenate(values)

@@ -1,4 +1,9 @@
+import re
+
 import pytest
+import re2
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sanitization.detectors import ALL, BY_RULE
 from sanitization.detectors.base import PatternDetector
@@ -35,6 +40,27 @@ def test_the_end_of_a_text_may_be_the_beginning_of_a_keyword():
         *(0, 0, 1, 2, 9, 0, 3)
     ]
     assert words.places("a github_pat_ and ghp") == {1: 2, 2: 5}
+
+
+NEEDY = [one() for one in ALL if one.needs and issubclass(one, PatternDetector)]
+
+
+@pytest.mark.parametrize("detector", NEEDY, ids=lambda one: one.rule)
+def test_there_is_no_match_without_what_its_detector_needs(detector):
+    form = re.compile(_for_python(detector.pattern), re.ASCII)
+
+    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.from_regex(form))
+    def holds(text):
+        if (found := detector.find(text, 0, len(text))) is not None:
+            assert re2.search(detector.needs, text[slice(*found)])
+
+    holds()
+
+
+def _for_python(pattern):
+    """`re` has flags of a group, but no end of a text that is called \\z."""
+    return pattern.replace(r"\z", r"\Z")
 
 
 def test_a_detector_is_only_asked_where_its_keyword_or_its_need_is_in_the_text():

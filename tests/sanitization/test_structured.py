@@ -132,6 +132,12 @@ def test_a_value_that_begins_as_json_and_is_none_is_read_as_one_text_beside_its_
     assert out[finding.output_start : finding.output_end] in ("[CREDIT_CARD_1]", "[PHONE_1]", "[PASSWORD_1]")
 
 
+def test_what_stands_before_a_string_that_is_cut_short_stays():
+    out, findings, _ = every_way('{"a": "b", "to": "write to ann@corp.com')
+    assert out == '{"a": "b", "to": "write to [EMAIL_1]'
+    assert out[findings[0].output_start : findings[0].output_end] == "[EMAIL_1]"
+
+
 def test_the_parts_of_one_answer_share_their_numbers():
     prompt = CHAIN.screen_prompt({"/prompt": "ann@corp.com"}, Policy()).placeholders
     later = prompt.for_answer()

@@ -1,7 +1,7 @@
 """Numbers that states of the Americas give to people and firms."""
 
 from sanitization.detectors.national import checks
-from sanitization.detectors.national.numbers import NationalNumber
+from sanitization.detectors.national.numbers import ANY_DIGIT, LETTERS_AND_DIGITS, NationalNumber
 
 
 class ArgentineCuit(NationalNumber):
@@ -133,6 +133,7 @@ class UsMbi(NationalNumber):
     """US Medicare beneficiary identifiers."""
 
     rule = "us_mbi"
+    needs = LETTERS_AND_DIGITS
     aliases = ("US_MBI",)
     context = ("medicare", "mbi")
     value = r"[1-9][A-Za-z][A-Za-z0-9]\d-?[A-Za-z][A-Za-z0-9]\d-?[A-Za-z]{2}\d{2}"
@@ -162,6 +163,7 @@ class UsDriverLicense(NationalNumber):
     """US driving licence numbers."""
 
     rule = "us_driver_license"
+    needs = ANY_DIGIT
     aliases = ("US_DRIVER_LICENSE",)
     context = (
         "driver's license",

@@ -1,7 +1,7 @@
 """Numbers that states of Asia, Africa and the Pacific give to people and firms."""
 
 from sanitization.detectors.national import checks
-from sanitization.detectors.national.numbers import NationalNumber
+from sanitization.detectors.national.numbers import ANY_DIGIT, LETTERS_AND_DIGITS, NationalNumber
 
 
 class AustralianAbn(NationalNumber):
@@ -88,6 +88,7 @@ class IndianPan(NationalNumber):
     """Indian permanent account numbers."""
 
     rule = "in_pan"
+    needs = LETTERS_AND_DIGITS
     aliases = ("IN_PAN",)
     context = ("pan", "permanent", "account")
     value = r"(?i:[A-Z]{5}\d{4}[A-Z])"
@@ -115,6 +116,7 @@ class IndianGstin(NationalNumber):
     """Indian goods and services tax numbers."""
 
     rule = "in_gstin"
+    needs = LETTERS_AND_DIGITS
     aliases = ("IN_GSTIN",)
     context = ("gst",)
     weak = 0.6
@@ -126,6 +128,7 @@ class IndianVehicle(NationalNumber):
     """Indian vehicle registrations."""
 
     rule = "in_vehicle_registration"
+    needs = ANY_DIGIT
     aliases = ("IN_VEHICLE_REGISTRATION",)
     context = ("registration", "plate", "vehicle", "bike", "car", "rto")
     value = r"[A-Z]{2} ?\d{2} ?[A-Z]{1,3} ?\d{4}"
@@ -188,6 +191,7 @@ class KoreanPassport(NationalNumber):
     """Korean passport numbers."""
 
     rule = "kr_passport"
+    needs = LETTERS_AND_DIGITS
     aliases = ("KR_PASSPORT",)
     context = ("passport", "여권")
     value = r"[MSRODGmsrodg](?:\d{3}[A-Za-z]\d{4}|\d{8})"
@@ -217,6 +221,7 @@ class NigerianVehicle(NationalNumber):
     """Nigerian vehicle registrations."""
 
     rule = "ng_vehicle_registration"
+    needs = LETTERS_AND_DIGITS
     aliases = ("NG_VEHICLE_REGISTRATION",)
     context = ("plate", "vehicle", "registration")
     value = r"[A-Za-z]{3}-?\d{3}[A-Za-z]{2}"
@@ -266,6 +271,7 @@ class SingaporeUen(NationalNumber):
     """Singaporean entity numbers."""
 
     rule = "sg_uen"
+    needs = LETTERS_AND_DIGITS
     aliases = ("SG_UEN",)
     context = ("uen",)
     value = r"\d{8,9}[A-Za-z]|[RSTrst]\d{2}[A-Za-z]{2}\d{4}[A-Za-z]|[Rr]\d{2}[A-Za-z]{2}\d{4}[A-Za-z]"

@@ -1,7 +1,7 @@
 """Numbers that European states give to people and firms; two of them have modules of their own."""
 
 from sanitization.detectors.national import checks
-from sanitization.detectors.national.numbers import NationalNumber
+from sanitization.detectors.national.numbers import ANY_DIGIT, LETTERS_AND_DIGITS, NationalNumber
 from sanitization.spans import Action
 
 
@@ -177,6 +177,7 @@ class ItalianFiscalCode(NationalNumber):
     """Italian fiscal codes."""
 
     rule = "it_fiscal_code"
+    needs = ""  # all its digits may be letters
     aliases = ("IT_FISCAL_CODE",)
     context = ("codice", "fiscale")
     weak = 0.6
@@ -215,6 +216,7 @@ class ItalianDriverLicense(NationalNumber):
     """Italian driving licence numbers."""
 
     rule = "it_driver_license"
+    needs = LETTERS_AND_DIGITS
     aliases = ("IT_DRIVER_LICENSE",)
     context = ("patente", "licenza", "driv")
     value = r"[A-Za-z]{2}\d{7}[A-Za-z]|[Uu]1[BCDFGHLJKMNPRSTUWYXZ0-9bcdfghljkmnprstuwyxz]{7}[A-Za-z]"
@@ -364,6 +366,7 @@ class TurkishPlate(NationalNumber):
     """Turkish vehicle registrations."""
 
     rule = "tr_license_plate"
+    needs = ANY_DIGIT
     aliases = ("TR_LICENSE_PLATE",)
     context = ("plaka", "plate")
     default = Action.OFF

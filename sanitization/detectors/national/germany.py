@@ -1,7 +1,7 @@
 """Numbers of Germany."""
 
 from sanitization.detectors.national import checks
-from sanitization.detectors.national.numbers import NationalNumber
+from sanitization.detectors.national.numbers import LETTERS_AND_DIGITS, NationalNumber
 
 
 class GermanTaxId(NationalNumber):
@@ -75,6 +75,7 @@ class GermanIdCard(NationalNumber):
     """German identity card numbers."""
 
     rule = "de_id_card"
+    needs = LETTERS_AND_DIGITS
     aliases = ("DE_ID_CARD",)
     context = ("personalausweis", "ausweis", "ausweisnummer", "id", "card", "identity")
     value = r"[LMNPRTVWXYCFGHJKlmnprtvwxycfghjk][CFGHJKLMNPRTVWXYZcfghjklmnprtvwxyz0-9]{8}\d?"
@@ -85,6 +86,7 @@ class GermanPassport(NationalNumber):
     """German passport numbers."""
 
     rule = "de_passport"
+    needs = LETTERS_AND_DIGITS
     aliases = ("DE_PASSPORT",)
     context = ("reisepass", "pass-nr", "passnummer", "pass", "passport")
     value = r"[CFGHJKcfghjk][CFGHJKLMNPRTVWXYZcfghjklmnprtvwxyz0-9]{8}\d?"

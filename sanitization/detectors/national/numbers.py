@@ -8,6 +8,10 @@ from sanitization.detectors.base import ContextualDetector
 
 LEFT = r"(?:[^A-Za-z0-9.-]|[^0-9]\.)"
 RIGHT = r"(?:[^A-Za-z0-9-]|-(?:[^A-Za-z0-9]|$)|$)"
+# What every number of some form has. Prose has a year or an amount in every few lines, and little else.
+FIVE_DIGITS = r"\d(?:[ .:/-]{0,2}\d){4}"
+LETTERS_AND_DIGITS = r"[A-Za-z]\d|\d[A-Za-z]"
+ANY_DIGIT = r"\d"
 
 
 def _anything(candidate: str) -> bool:
@@ -21,7 +25,7 @@ class NationalNumber(ContextualDetector):
     speaks for itself.
     """
 
-    needs = r"\d"
+    needs = FIVE_DIGITS
     value: ClassVar[str]
     standard: ClassVar[str] = ""
     separated: ClassVar[str] = ""

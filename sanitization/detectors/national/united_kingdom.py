@@ -1,7 +1,7 @@
 """Numbers of the United Kingdom."""
 
 from sanitization.detectors.national import checks
-from sanitization.detectors.national.numbers import NationalNumber
+from sanitization.detectors.national.numbers import LETTERS_AND_DIGITS, NationalNumber
 from sanitization.spans import Action
 
 
@@ -48,6 +48,7 @@ class BritishPostcode(NationalNumber):
     """British postcodes."""
 
     rule = "uk_postcode"
+    needs = LETTERS_AND_DIGITS
     aliases = ("UK_POSTCODE",)
     default = Action.OFF
     weak = 0.6
@@ -59,6 +60,7 @@ class BritishVehicle(NationalNumber):
     """British vehicle registrations."""
 
     rule = "uk_vehicle_registration"
+    needs = LETTERS_AND_DIGITS
     aliases = ("UK_VEHICLE_REGISTRATION",)
     context = ("car", "reg", "registration", "plate", "vehicle")
     default = Action.OFF
