@@ -31,6 +31,7 @@ from starlette.staticfiles import StaticFiles
 
 from accounts import hashers
 from accounts.errors import Busy
+from gateway.metrics import gauging
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
 from gateway.threads import Threads
 from inference import fleet
@@ -189,6 +190,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
                 why = str(error) if is_known else type(error).__name__
                 await send({"type": "lifespan.startup.failed", "message": why})
                 return
+            gauging.look_now_and_then()
             keep_for_good()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":

@@ -35,6 +35,8 @@ class Variable:
 
 
 DECLARED: dict[str, Variable] = {}
+# prometheus-client's own variable: the folder in which several workers count together. Not to be set by hand.
+_SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def declare(
@@ -46,6 +48,16 @@ def declare(
     secret: bool = False,
 ) -> None:
     DECLARED[name] = Variable(name, cast, default, help, section, secret)
+
+
+def share_metrics(folder: str) -> None:
+    """Has the processes that are started from now on count in this folder."""
+    os.environ[_SHARED_METRICS] = folder
+
+
+def shared_metrics() -> str:
+    """The folder in which this process and others count; empty where it counts by itself."""
+    return os.environ.get(_SHARED_METRICS, "")
 
 
 _S = "Service"
@@ -119,6 +131,7 @@ declare(
 _S = "Secrets"
 # fmt: off
 declare(_S, "SECRET_KEY", str, "", "Django's secret, at least 50 characters. scripts/run writes a random one into .env.", secret=True)
+declare(_S, "METRICS_TOKEN", str, "", "What a monitor sends to read /metrics: Authorization: Bearer <token>. Empty: only this machine reads it.", secret=True)
 declare(_S, "JWT_CONSTANT", str, "", "The key that signs access and refresh tokens, at least 32 bytes. Falls back to SECRET_KEY.", secret=True)
 # fmt: on
 

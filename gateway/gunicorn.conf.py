@@ -4,7 +4,9 @@ How gunicorn serves: one asynchronous worker, which owns the local model.
 Settings come from the declared environment; the request log is ours (`gateway.middleware.RequestId`).
 """
 
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,8 @@ def on_starting(server: Any) -> None:
     """Refuses what would load two models, before a worker is made."""
     if server.cfg.workers == 1 and not server.cfg.preload_app:
         return
+    # Where the workers count together; before any of them imports the metrics.
+    env.share_metrics(tempfile.mkdtemp(prefix="gateway-metrics-"))
     path = env.read("BACKENDS_FILE")
     if server.cfg.preload_app or not path or uses_local(Path(path)):
         raise SystemExit(
@@ -55,6 +59,19 @@ def on_starting(server: Any) -> None:
             "WEB_WORKERS=1: one asynchronous worker carries hundreds of requests a second. Or run the model "
             "as a service of its own (manage.py serve_engine) and name it in BACKENDS_FILE."
         )
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a worker counted stays; how it stood goes with it."""
+    if env.shared_metrics():
+        from prometheus_client.multiprocess import mark_process_dead  # it looks at the variable when imported
+
+        mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    if folder := env.shared_metrics():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def when_ready(server: Any) -> None:

@@ -31,6 +31,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts import browser, origin
 from gateway.logs import request_id
+from gateway.metrics.counting import count_request
 from gateway.proxies import believe
 
 logger = logging.getLogger("gateway.requests")
@@ -97,10 +98,12 @@ class RequestId(Inline):
         response["X-Request-ID"] = request.META["REQUEST_ID"]
         route = request.resolver_match.route if request.resolver_match else None
         elapsed = time.perf_counter() - request.META["REQUEST_STARTED"]
+        method = request.method if request.method in KNOWN_METHODS else "other"
+        count_request(route=route, method=method, status=response.status_code, seconds=elapsed)
         logger.info(
             "request",
             extra={
-                "method": request.method if request.method in KNOWN_METHODS else "other",
+                "method": method,
                 "route": route,
                 "status": response.status_code,
                 "total_ms": round(elapsed * 1000, 1),

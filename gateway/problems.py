@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from accounts import errors as accounts
 from accounts.limits.headers import rate_headers
 from gateway.logs import request_id
+from gateway.metrics.counting import count_problem
 from gateway.middleware import is_page
 from inference import errors as inference
 from prompts import errors as prompts
@@ -287,6 +288,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     row = row_for(error)
     if row is None:
         return None
+    count_problem(row.code)
     more: dict[str, Any] = {}
     if isinstance(error, drf.ValidationError):
         more["errors"] = error.detail
@@ -311,7 +313,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     return Response(document(row, error, **more), status=row.status, headers=headers, content_type=MEDIA_TYPE)
 
 
-def _answer(request: HttpRequest, row: Row) -> HttpResponse:
+def refusal(request: HttpRequest, row: Row) -> HttpResponse:
+    """A row as whoever is at this path can read it."""
+    count_problem(row.code)
     if is_page(request.path):
         title = f"{row.status} {HTTPStatus(row.status).phrase}"
         page = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{row.detail}</p>"
@@ -324,19 +328,19 @@ def _answer(request: HttpRequest, row: Row) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, Row(400, "bad-request", "The request cannot be understood."))
+    return refusal(request, Row(400, "bad-request", "The request cannot be understood."))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, TABLE[PermissionDenied])
+    return refusal(request, TABLE[PermissionDenied])
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _answer(request, Row(403, "forbidden", "The form is out of date. Reload the page and try again."))
+    return refusal(request, Row(403, "forbidden", "The form is out of date. Reload the page and try again."))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, TABLE[Http404])
+    return refusal(request, TABLE[Http404])
 
 
 INTERNAL = Row(500, "internal-error", "Something broke here. It was logged with this request's id.")
@@ -345,4 +349,4 @@ INTERNAL = Row(500, "internal-error", "Something broke here. It was logged with 
 def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     row = row_for(error) if isinstance(error, Exception) else None
-    return _answer(request, row if row and row.status == 503 and isinstance(row.detail, str) else INTERNAL)
+    return refusal(request, row if row and row.status == 503 and isinstance(row.detail, str) else INTERNAL)

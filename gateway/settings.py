@@ -274,6 +274,7 @@ LLM_DRAIN_SECONDS = env.read("LLM_DRAIN_SECONDS")
 BACKENDS_FILE = env.read("BACKENDS_FILE")
 NAMED_SECRET = env.named_secret  # BACKENDS_FILE says which variables hold keys
 ENGINE_TOKEN = env.read("ENGINE_TOKEN")
+METRICS_TOKEN = env.read("METRICS_TOKEN")
 
 LOGGING_CONFIG = "gateway.logs.configure"
 LOGGING = {"level": env.read("LOG_LEVEL")}

@@ -1,7 +1,7 @@
 """
 Every address of the service. Each app brings its own; with and without a trailing slash.
 
-    /  /problems  /healthz  /readyz  /admin/  /api/schema/  /api/docs/      gateway
+    /  /problems  /healthz  /readyz  /metrics  /admin/  /api/schema/  /api/docs/      gateway
     /user/…  /auth/…                                                        accounts
     /api/policies…  /api/policy-assignments…  /api/rules                    sanitization
     /prompt  /prompt/{id}  /api/policies/…/dry-run                          prompts
@@ -13,6 +13,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from gateway import health, pages
+from gateway.metrics import views as metrics
 
 admin.site.site_header = admin.site.site_title = "LLM Gateway"
 admin.site.index_title = "Users and the book of prompts"
@@ -22,6 +23,7 @@ urlpatterns = [
     re_path(r"^problems/?$", pages.problems, name="problems"),
     re_path(r"^healthz/?$", health.alive, name="healthz"),
     re_path(r"^readyz/?$", health.ready, name="readyz"),
+    re_path(r"^metrics/?$", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

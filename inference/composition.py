@@ -33,6 +33,11 @@ def roster() -> Roster[Engine]:
     return _roster or roster_of(served())
 
 
+def running() -> Roster[Engine] | None:
+    """The models of this process, if it was told to start them."""
+    return _roster
+
+
 def backend() -> LocalBackend:
     """The local models as a backend."""
     return _backend or LocalBackend(roster())

@@ -5,7 +5,9 @@ The server calls `open_house` before its first request and `close_house` after i
 """
 
 import asyncio
+import logging
 import time
+from collections.abc import Callable
 from functools import cache
 from uuid import UUID
 
@@ -20,17 +22,22 @@ from prompts.asks import Ask
 from prompts.cache import AnswerCache, NoCache, StoredCache
 from prompts.conversations import Conversations
 from prompts.leases import Lease
+from prompts.outcomes import Conclusion
 from prompts.work import House
 from prompts.writer import DatabaseJournal
 from sanitization import composition as sanitization
 from sanitization.policies import Policy
 from sanitization.store import store
 
+logger = logging.getLogger("prompts.pipeline")
+
 # What a user's roles were, and when that was asked: only where roles have policies of their own.
 ROLES_SECONDS = 0.5
 MAX_ROLES = 10_000
 _roles: dict[UUID, tuple[float, tuple[str, ...]]] = {}
 
+# They hear how each prompt ended, on the event loop.
+listeners: list[Callable[[Conclusion], None]] = []
 _installed: House | None = None
 
 
@@ -61,7 +68,17 @@ def built() -> House:
             answers_store, secret=settings.SECRET_KEY.encode(), keep_seconds=settings.CONVERSATION_SECONDS
         ),
         limits=limiter(),
+        listener=tell,
     )
+
+
+def tell(ended: Conclusion) -> None:
+    """Everybody who listens."""
+    for listener in listeners:
+        try:
+            listener(ended)
+        except Exception:
+            logger.exception("listener")
 
 
 async def policy_of(ask: Ask) -> Policy:

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from uuid import UUID
 
 from inference.errors import AnswerUnfit, DeadlineExceeded, GenerationFailed, InferenceError
 from prompts.errors import PromptBlocked
+from prompts.events import CacheState, Times
 from prompts.journal import Outcome, Result
 from sanitization.errors import ScreeningFailed
 
@@ -27,20 +29,39 @@ def outcome_of(error: BaseException) -> Outcome:
     return Outcome.REFUSED
 
 
-def log(id: UUID, user_id: UUID, *, model: str, result: Result) -> None:
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How a prompt ended, for whoever counts. Names and numbers, never text; `operation` is chat,
+    text_completion or embeddings."""
+
+    id: UUID
+    user_id: UUID
+    model: str
+    operation: str
+    cache: CacheState
+    times: Times
+    result: Result
+
+
+def log(ended: Conclusion) -> None:
     """The one line a prompt leaves in the log. Counts and names, never text."""
+    result = ended.result
     logger.info(
         "prompt",
         extra={
-            "prompt_id": str(id),
-            "user_id": str(user_id),
-            "model": model,
+            "prompt_id": str(ended.id),
+            "user_id": str(ended.user_id),
+            "model": ended.model,
+            "operation": ended.operation,
             "outcome": result.outcome.value,
             "rules": result.rules,
             "cached": result.cached,
             "prompt_tokens": result.usage.prompt_tokens,
             "completion_tokens": result.usage.completion_tokens,
             "cached_tokens": result.usage.cached_tokens,
+            "screen_ms": ended.times.screen_ms,
+            "sanitize_ms": round(ended.times.sanitize_ms, 1),
+            "backend_ms": round(ended.times.backend_ms, 1),
             "queue_ms": result.queue_ms,
             "first_token_ms": result.first_token_ms,
             "total_ms": result.total_ms,

@@ -33,7 +33,7 @@ from prompts.events import Begun, CacheState, Done, Times
 from prompts.generations import Wording
 from prompts.ids import instant, uuid7
 from prompts.journal import Charge, Entry, Journal, Outcome, Part, Result, Usage, kept
-from prompts.outcomes import log, outcome_of
+from prompts.outcomes import Conclusion, log, outcome_of
 from sanitization.chain import EMPTY, Chain, Sanitized, Screened
 from sanitization.errors import ScreeningFailed
 from sanitization.placeholders import Memory
@@ -58,6 +58,7 @@ class House:
     cache: AnswerCache
     conversations: Conversations | None = None
     limits: Limits | None = None
+    listener: Callable[[Conclusion], None] | None = None  # hears how each prompt ended, and does not raise
 
 
 class Work:
@@ -378,8 +379,22 @@ class Work:
             model="" if self.card == self.asked_card else self.card.name,
             charge=Charge(self.ask.subjects, self.tokens),
         )
-        log(self.id, self.ask.user_id, model=self.card.name, result=self.result)
+        self._tell(self.result)
         return self.result
+
+    def _tell(self, result: Result) -> None:
+        """The log, and whoever counts."""
+        kind = (
+            "embeddings"
+            if self.card.kind == "embedding"
+            else "chat"
+            if self.ask.text is None
+            else "text_completion"
+        )
+        ended = Conclusion(self.id, self.ask.user_id, self.card.name, kind, self.cache, self.times, result)
+        log(ended)
+        if self.house.listener is not None:
+            self.house.listener(ended)
 
     def done(self) -> Done:
         assert self.screened is not None

@@ -61,6 +61,11 @@ class DatabaseJournal:
     def is_open(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def waiting(self) -> int:
+        """Rows that are not committed yet."""
+        return self._inbox.qsize() + len(self._backlog)
+
     def open(self) -> None:
         """Starts the writer. Returns at once; the database may still be away."""
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)

@@ -341,6 +341,7 @@ def house_of(
     chain: Chain | None = None,
     conversations: Conversations | None = None,
     limits: Any = None,
+    listener: Any = None,
 ) -> House:
     """The real chain and pipeline around fakes."""
     chosen = policy or Policy.build()
@@ -356,4 +357,5 @@ def house_of(
         cache=cache or NoCache(),
         conversations=conversations or Conversations(store, secret=b"tests" * 10, keep_seconds=60),
         limits=limits or limiter(),
+        listener=listener,
     )

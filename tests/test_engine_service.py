@@ -115,6 +115,26 @@ def test_a_streamed_one_says_the_same(client):
     assert said == [choice.message.content for choice in whole.choices]
 
 
+def test_any_worker_tells_what_all_of_them_counted(gateway, client):
+    """On connections of their own, so that both workers answer."""
+    counted = "gen_ai_server_request_duration_seconds_count{"
+    asked = [{"role": "user", "content": "Hi."}]
+
+    def metrics():
+        return httpx.get(f"{gateway.base}/metrics").text
+
+    def answered(text):
+        lines = [line for line in text.split("\n") if line.startswith(counted)]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    before = answered(metrics())
+    for _ in range(4):
+        with openai.OpenAI(base_url=client.base_url, api_key=client.api_key, max_retries=0) as own:
+            own.chat.completions.create(model="smollm2-135m", messages=asked, max_tokens=1, temperature=1)
+    assert {answered(metrics()) for _ in range(6)} == {before + 4}
+    assert 'gateway_server_up{server="engine"} 1.0' in metrics()
+
+
 def test_a_schema_and_a_raw_completion_reach_the_engine(client):
     schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
     answer = client.chat.completions.create(

@@ -75,6 +75,7 @@ MATRIX = {
     ("get", "^problems/?$"): (OPEN, None),
     ("get", "^healthz/?$"): (OPEN, None),
     ("get", "^readyz/?$"): (OPEN, None),
+    ("get", "^metrics/?$"): (OPEN, None),  # by address or token: tests/gateway/metrics
     ("get", "^api/schema/?$"): (OPEN, None),
     ("get", "^api/docs/?$"): (OPEN, None),
     ("get", "account/confirm"): (OPEN, None),

@@ -1,0 +1,52 @@
+"""Counts what happens. Called on the event loop, for every request: nothing here waits or raises."""
+
+from gateway.metrics.instruments import (
+    CACHE,
+    CACHED_TOKENS,
+    FINDINGS,
+    FIRST_TOKEN,
+    HTTP_SECONDS,
+    PROBLEMS,
+    REQUEST_SECONDS,
+    STAGE,
+    TOKEN_USAGE,
+)
+from prompts.outcomes import Conclusion
+
+
+def count_request(*, route: str | None, method: str, status: int, seconds: float) -> None:
+    """An HTTP request whose answer begins. A path that is no route of ours has none: callers choose it."""
+    HTTP_SECONDS.labels(route or "", method, str(status)).observe(seconds)
+
+
+def count_problem(code: str) -> None:
+    """A request that gets a problem document or OpenAI's envelope."""
+    PROBLEMS.labels(code).inc()
+
+
+def count_prompt(ended: Conclusion) -> None:
+    """A prompt whose outcome is known."""
+    result, times = ended.result, ended.times
+    operation = (ended.operation, ended.model)
+    REQUEST_SECONDS.labels(*operation, result.outcome.value).observe(result.total_ms / 1000)
+    if result.first_token_ms is not None and not result.cached:
+        FIRST_TOKEN.labels(*operation).observe(result.first_token_ms / 1000)
+    usage = result.usage
+    if not result.cached and usage.prompt_tokens:
+        TOKEN_USAGE.labels(*operation, "input").observe(usage.prompt_tokens)
+        TOKEN_USAGE.labels(*operation, "output").observe(usage.completion_tokens)
+        if usage.cached_tokens:
+            CACHED_TOKENS.labels(*operation).inc(usage.cached_tokens)
+    stages = {
+        "screen": times.screen_ms,
+        "sanitize": times.sanitize_ms,
+        "upstream": times.backend_ms,
+        "overhead": result.total_ms - times.backend_ms,
+        "queue": result.queue_ms,
+    }
+    for stage, ms in stages.items():
+        if ms is not None:
+            STAGE.labels(stage).observe(ms / 1000)
+    CACHE.labels(ended.cache).inc()
+    for finding in result.findings:
+        FINDINGS.labels(finding["rule"], finding["direction"], finding["action"]).inc()

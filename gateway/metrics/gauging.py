@@ -1,0 +1,98 @@
+"""
+Reads how things stand in this process: local models, model servers, the book. Numbers that engines keep by
+themselves become counters here, by what was added since the last reading.
+"""
+
+import threading
+import time
+from typing import Any
+
+from gateway import env
+from gateway.metrics.instruments import (
+    ENGINE_COUNTERS,
+    ENGINE_GAUGES,
+    JOURNAL_OPEN,
+    JOURNAL_WAITING,
+    MODEL_LOADED,
+    SERVER_OWED,
+    SERVER_RUNNING,
+    SERVER_UP,
+    STEP_PARTS,
+    STEP_SECONDS,
+)
+from inference import composition as inference
+from inference.routing.router import Router
+from prompts import composition as prompts
+
+# How often a worker looks where another one may be asked for the page.
+EVERY_SECONDS = 2.0
+
+
+class Growth:
+    """How much numbers grew since they were last looked at. One that shrank began again at 0."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], float] = {}
+
+    def of(self, owner: str, name: str, value: float) -> float:
+        before = self._seen.get((owner, name), 0)
+        self._seen[owner, name] = value
+        return value - before if value >= before else value
+
+
+_growth = Growth()
+_looking = threading.Lock()
+
+
+def look() -> None:
+    """Sets every gauge, and adds to the counters of engines. Safe from any thread."""
+    with _looking:
+        _look_at_journal()
+        _look_at_models()
+        backend: Any = prompts.house().backend
+        if isinstance(backend, Router):
+            _look_at_servers(backend)
+
+
+def look_now_and_then() -> None:
+    """In a thread of its own, for good, where several processes share one page."""
+    if env.shared_metrics():
+        threading.Thread(target=_for_good, name="gauges", daemon=True).start()
+
+
+def _for_good() -> None:
+    while True:
+        look()
+        time.sleep(EVERY_SECONDS)
+
+
+def _look_at_journal() -> None:
+    journal = prompts.journal()
+    JOURNAL_OPEN.set(journal.is_open)
+    JOURNAL_WAITING.set(journal.waiting)
+
+
+def _look_at_models() -> None:
+    roster = inference.running()
+    if roster is None:
+        return
+    engines = roster.engines()
+    for card, _ in roster.models():
+        MODEL_LOADED.labels(card.name).set(card.name in engines)
+    for name, engine in engines.items():
+        figures = engine.figures()
+        for field, gauge in ENGINE_GAUGES.items():
+            gauge.labels(name).set(getattr(figures, field))
+        for field, counter in ENGINE_COUNTERS.items():
+            counter.labels(name).inc(_growth.of(name, field, getattr(figures, field)))
+        for field, part in STEP_PARTS.items():
+            STEP_SECONDS.labels(name, part).inc(_growth.of(name, field, getattr(figures, field)))
+
+
+def _look_at_servers(router: Router) -> None:
+    states = router.states()
+    for live in router.lives():
+        name = live.server.name
+        SERVER_UP.labels(name).set(states.get(name) in ("up", "busy", "ready", "unloaded"))
+        SERVER_RUNNING.labels(name).set(live.running)
+        SERVER_OWED.labels(name).set(live.tokens)

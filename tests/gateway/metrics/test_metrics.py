@@ -1,0 +1,232 @@
+"""`/metrics`: who may read it, what is counted, and that dashboard and alerts ask for nothing else."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from django.test import AsyncClient, Client
+from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families as families
+
+from gateway.metrics import instruments
+from gateway.metrics.gauging import Growth
+from inference.errors import QueueFull
+from inference.figures import Figures
+from prompts import composition
+from tests.fakes import Notebook, Parrot, house_of
+from tests.prompts.v1.conftest import OpenAICaller
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MONITORING = Path(__file__).parents[3] / "deploy/monitoring"
+EMAIL = "ann@corp.com"
+
+
+async def page(**headers):
+    response = await AsyncClient().get("/metrics", headers=headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def value(name, **labels):
+    return REGISTRY.get_sample_value(name, labels) or 0
+
+
+@pytest.fixture
+def parrot():
+    return Parrot()
+
+
+@pytest.fixture
+def counted(parrot, alice, token_of):
+    """A client of a house with the service's own listeners."""
+    composition.install(house_of(parrot, journal=Notebook(), listener=composition.tell))
+    yield OpenAICaller(token_of(alice))
+    composition.install(None)
+
+
+# -- who may read it --
+
+
+AWAY = "192.0.2.7"
+
+
+def test_without_a_token_only_this_machine_reads_it():
+    assert Client().get("/metrics").status_code == 200
+    refused = Client(REMOTE_ADDR=AWAY).get("/metrics")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+
+
+def test_through_a_trusted_proxy_it_is_the_callers_address_that_counts():
+    assert Client().get("/metrics", headers={"X-Forwarded-For": AWAY}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [("", 401), (f"Bearer {'m' * 40}", 200), (f"Bearer {'m' * 39}é", 401), ("Bearer ", 401), ("m" * 40, 401)],
+)
+def test_with_a_token_whoever_has_it_reads_it_from_anywhere(settings, given, status):
+    settings.METRICS_TOKEN = "m" * 40
+    headers = {"Authorization": given} if given else {}
+    for address in (AWAY, "127.0.0.1"):
+        assert Client(REMOTE_ADDR=address).get("/metrics", headers=headers).status_code == status
+
+
+async def test_it_has_the_format_that_is_asked_for():
+    assert "# EOF" not in await page()
+    assert "# EOF" in await page(Accept="application/openmetrics-text; version=1.0.0")
+
+
+# -- what is counted --
+
+
+async def test_a_prompt_is_counted_with_its_tokens_its_findings_and_its_times(counted):
+    labels = {"gen_ai_operation_name": "chat", "gen_ai_request_model": "parrot"}
+    ended = {**labels, "outcome": "answered"}
+    found = {"rule": "email", "direction": "prompt", "action": "mask"}
+
+    def numbers():
+        return [
+            value("gen_ai_server_request_duration_seconds_count", **ended),
+            value("gen_ai_server_time_to_first_token_seconds_count", **labels),
+            value("gen_ai_client_token_usage_sum", **labels, gen_ai_token_type="input"),
+            value("gen_ai_client_token_usage_sum", **labels, gen_ai_token_type="output"),
+            value("gateway_cached_tokens_total", **labels),
+            value("gateway_findings_total", **found),
+            value("gateway_stage_seconds_count", stage="overhead"),
+            value("gateway_cache_lookups_total", state="off"),
+        ]
+
+    before = numbers()
+    await counted.chat(f"write to {EMAIL}")
+    assert [now - then for now, then in zip(numbers(), before, strict=True)] == [1, 1, 7, 6, 2, 1, 1, 1]
+
+
+async def test_requests_are_counted_by_route_and_refusals_by_code(counted):
+    route = {"route": "v1/chat/completions", "method": "POST", "status": "401"}
+    before = value("gateway_http_request_seconds_count", **route)
+    refused = value("gateway_problems_total", code="not-authenticated")
+    counted.headers = {}
+    assert (await counted.chat()).status_code == 401
+    assert value("gateway_http_request_seconds_count", **route) == before + 1
+    assert value("gateway_problems_total", code="not-authenticated") == refused + 1
+
+
+async def test_a_path_that_a_caller_made_up_and_a_method_of_his_are_no_labels():
+    await AsyncClient().get(f"/{EMAIL}/x")
+    await AsyncClient().generic("SECRETMETHOD", "/healthz")
+    text = await page()
+    assert EMAIL not in text
+    assert "SECRETMETHOD" not in text
+
+
+async def test_nothing_of_a_prompt_is_on_the_page(counted):
+    await counted.chat(f"write to {EMAIL} about marked words")
+    text = await page()
+    assert EMAIL not in text
+    assert "marked" not in text
+
+
+async def test_a_prompt_that_is_refused_is_counted_and_so_is_why(counted, parrot):
+    parrot.error = QueueFull(retry_after_seconds=3)
+    labels = {"gen_ai_operation_name": "chat", "gen_ai_request_model": "parrot", "outcome": "refused"}
+    before = value("gen_ai_server_request_duration_seconds_count", **labels)
+    code = value("gateway_problems_total", code="queue-full")
+    assert (await counted.chat("hello")).status_code == 503
+    assert value("gen_ai_server_request_duration_seconds_count", **labels) == before + 1
+    assert value("gateway_problems_total", code="queue-full") == code + 1
+
+
+async def test_a_listener_that_fails_stops_no_prompt(counted, monkeypatch):
+    monkeypatch.setattr(composition, "listeners", [lambda ended: 1 / 0])
+    assert (await counted.chat("hello")).status_code == 200
+
+
+# -- how things stand --
+
+
+def test_numbers_that_engines_count_become_what_was_added():
+    growth = Growth()
+    assert [growth.of("m", "steps", number) for number in (3, 5, 5, 2)] == [3, 2, 0, 2]
+    assert growth.of("n", "steps", 4) == 4
+
+
+class StandIn:
+    """A roster of one engine."""
+
+    def __init__(self, figures):
+        self.numbers = figures
+
+    def engines(self):
+        return {"small": self}
+
+    def models(self):
+        return ((type("Card", (), {"name": "small"}), None), (type("Card", (), {"name": "other"}), None))
+
+    def figures(self):
+        return self.numbers
+
+
+async def test_local_engines_are_read_when_the_page_is(monkeypatch):
+    numbers = Figures(steps=9, decode_seconds=1.5, running_jobs=2, slots=4, kv_tokens=100, kv_used_tokens=25)
+    monkeypatch.setattr("inference.composition._roster", StandIn(numbers))
+    before = value("gateway_engine_steps_total", model="small")
+    await page()
+    await page()
+    assert value("gateway_engine_steps_total", model="small") == before + 9
+    assert value("gateway_engine_step_seconds_total", model="small", part="decode") == 1.5
+    assert value("gateway_engine_running_jobs", model="small") == 2
+    assert value("gateway_engine_kv_used_tokens", model="small") == 25
+    assert value("gateway_model_loaded", model="small") == 1
+    assert value("gateway_model_loaded", model="other") == 0
+
+
+# -- the dashboard and the alerts --
+
+
+def expressions():
+    dashboard = json.loads((MONITORING / "grafana.json").read_text("utf-8"))
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    found = [(panel["title"], target["expr"]) for panel in panels for target in panel["targets"]]
+    alerts = yaml.safe_load((MONITORING / "alerts.yml").read_text("utf-8"))
+    rules = [rule for group in alerts["groups"] for rule in group["rules"]]
+    return found + [(rule["alert"], rule["expr"]) for rule in rules]
+
+
+def exported():
+    """Every name that a sample may have, with the labels of its metric."""
+    names = {"up": {"job", "instance"}}
+    for metric, kinds in _instruments():
+        for suffix in kinds:
+            names[metric._name + suffix] = {*metric._labelnames, "le"}
+    return names | {"process_resident_memory_bytes": set(), "process_cpu_seconds_total": set()}
+
+
+def _instruments():
+    endings = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+    every = [
+        *vars(instruments).values(),
+        *instruments.ENGINE_GAUGES.values(),
+        *instruments.ENGINE_COUNTERS.values(),
+    ]
+    return [(one, endings[one._type]) for one in every if hasattr(one, "_labelnames")]
+
+
+@pytest.mark.parametrize(("title", "expression"), expressions(), ids=lambda one: one[:40])
+def test_what_is_drawn_and_what_alerts_is_exported_with_these_labels(title, expression):
+    known = exported()
+    grouped = ",".join(re.findall(r"by \(([^)]*)\)", expression)).split(",")
+    wanted = {label.strip() for label in grouped if label.strip()}
+    wanted |= set(re.findall(r"[{,]\s*([a-z_]+)(?:=~|!~|!=|=)", expression))
+    metrics = set(re.findall(r"\b(?:gateway|gen_ai|process)_[a-z_]+|\bup\b", expression)) - wanted
+    assert metrics
+    for name in metrics:
+        assert name in known, name
+        assert wanted <= known[name], (name, wanted)
+
+
+async def test_every_metric_is_on_the_page_and_has_a_sentence():
+    shown = {family.name: family.documentation for family in families(await page())}
+    for metric, _ in _instruments():
+        assert shown.get(metric._name), metric._name
