@@ -66,7 +66,7 @@ def child_exit(server: Any, worker: Any) -> None:
     if env.shared_metrics():
         from prometheus_client.multiprocess import mark_process_dead  # it looks at the variable when imported
 
-        mark_process_dead(worker.pid)
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(server: Any) -> None:

@@ -49,5 +49,5 @@ def registry() -> CollectorRegistry:
     if not env.shared_metrics():
         return REGISTRY
     shared = CollectorRegistry()
-    MultiProcessCollector(shared)
+    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
     return shared

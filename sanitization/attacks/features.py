@@ -282,6 +282,6 @@ def _new(grams: Buckets) -> npt.NDArray[np.bool_]:
     places = grams.astype(np.intp)
     # Of those that are equal, the first is written last.
     seen[places[::-1].copy()] = _BACKWARDS[len(_BACKWARDS) - len(grams) :]
-    new = seen.take(places) == order
+    new: npt.NDArray[np.bool_] = seen.take(places) == order
     new[-1] = False
     return new
