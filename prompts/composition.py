@@ -107,7 +107,7 @@ async def roles_of(user_id: UUID) -> tuple[str, ...]:
 @cache
 def journal() -> DatabaseJournal:
     """The writer of the book."""
-    return DatabaseJournal(Lease(settings.DATA_DIR / "instances"))
+    return DatabaseJournal(Lease(settings.DATA_DIR / "instances"), spool=settings.DATA_DIR / "spool")
 
 
 def open_house() -> None:

@@ -6,8 +6,9 @@ The journal in a database, by group commit.
 Each caller waits for the transaction that holds its row. While one transaction commits, the next group
 gathers, so a slow disk costs every caller one wait and not one each.
 
-The same thread keeps this process's lease on its rows in progress (on the database's clock) and marks the
-rows of processes that died as interrupted. See `prompts.leases`.
+While the database is away, how prompts ended goes to this machine's disk (`prompts.spool`), and their callers
+get their answers. The same thread keeps this process's lease on its rows in progress (on the database's
+clock) and marks the rows of processes that died as interrupted. See `prompts.leases`.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
@@ -29,11 +31,12 @@ from prompts.finals import settle
 from prompts.journal import Entry, Outcome, Result, rules_of
 from prompts.leases import RENEW_SECONDS, Lease
 from prompts.models import Prompt
+from prompts.spool import Spool
 
 logger = logging.getLogger("prompts.writer")
 
 GROUP_ROWS = 64
-BACKLOG_ROWS = 10_000  # finals kept for a database that is away; beyond, the oldest are dropped, loudly
+BACKLOG_ROWS = 10_000  # finals that neither database nor disk take; beyond, the oldest are dropped, loudly
 AWAY = (OperationalError, InterfaceError)
 
 
@@ -50,10 +53,12 @@ class Change:
 class DatabaseJournal:
     """`prompts.journal.Journal` over Django's ORM. `open()` starts the thread, `close()` drains it."""
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, *, spool: Path) -> None:
+        """`spool` is the folder where finals wait for a database that is away."""
         self.lease = lease
         self._inbox: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._backlog: deque[Change] = deque()
+        self._spool = Spool(spool, lease.id, away=AWAY)
         self._thread: threading.Thread | None = None
         self._renewed_at = 0.0
 
@@ -63,8 +68,8 @@ class DatabaseJournal:
 
     @property
     def waiting(self) -> int:
-        """Rows that are not committed yet."""
-        return self._inbox.qsize() + len(self._backlog)
+        """Rows that are not in the database yet."""
+        return self._inbox.qsize() + len(self._backlog) + self._spool.rows
 
     def open(self) -> None:
         """Starts the writer. Returns at once; the database may still be away."""
@@ -113,6 +118,7 @@ class DatabaseJournal:
             self.lease.release()
         except DatabaseError:
             logger.warning("lease not given back")
+        self._spool.close()
         connection.close()
 
     def _gather(self) -> tuple[list[Change], bool]:
@@ -139,8 +145,7 @@ class DatabaseJournal:
         except AWAY as error:
             self.lease.unsteady()
             logger.error("database away", extra={"rows": len(group), "kind": type(error).__name__})
-            for change in group:
-                self._fail(change)
+            self._set_aside(group)
         except Exception:
             if len(group) == 1:
                 logger.exception("row not written", extra={"prompt_id": str(group[0].id)})
@@ -150,6 +155,23 @@ class DatabaseJournal:
                 self._commit([change])
         else:
             for change in group:
+                change.settled.set_result(None)
+
+    def _set_aside(self, group: list[Change]) -> None:
+        """The database is away: prompts are refused, and how others ended goes to this machine's disk."""
+        finals = [(change.id, change.result) for change in group if change.result is not None]
+        try:
+            if finals:
+                self._spool.keep(finals)
+        except OSError as error:
+            logger.error("spool away", extra={"rows": len(finals), "errno": error.errno})
+            for change in group:
+                self._fail(change)
+            return
+        for change in group:
+            if change.result is None:
+                self._fail(change)
+            else:
                 change.settled.set_result(None)
 
     def _fail(self, change: Change) -> None:
@@ -204,9 +226,19 @@ class DatabaseJournal:
             logger.warning("database away", extra={"kind": type(error).__name__})
 
     def _retry_backlog(self) -> None:
+        """What could not be written before, also by processes that are gone."""
         while self._backlog:
             change = self._backlog[0]
-            with transaction.atomic():
-                assert change.result is not None  # only finals are kept
-                settle([(change.id, change.result)])
+            assert change.result is not None  # only finals are kept
+            _settle([(change.id, change.result)])
             self._backlog.popleft()
+        try:
+            self._spool.replay(_settle)
+            self._spool.claim(_settle)
+        except OSError as error:
+            logger.error("spool away", extra={"errno": error.errno})
+
+
+@transaction.atomic
+def _settle(finals: Iterable[tuple[UUID, Result]]) -> None:
+    settle(finals)

@@ -171,7 +171,7 @@ def test_the_docs_page_loads_nothing_from_elsewhere():
 @pytest.fixture
 def service(transactional_db, tmp_path, alice):
     """The ASGI application around a parrot, as schemathesis wants it."""
-    journal = DatabaseJournal(Lease(tmp_path))
+    journal = DatabaseJournal(Lease(tmp_path), spool=tmp_path / "spool")
     journal.open()
     composition.install(house_of(Parrot(), journal=journal, cache=Shelf()))
     yield schemathesis.openapi.from_asgi("/api/schema/?format=json", application)

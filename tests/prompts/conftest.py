@@ -14,7 +14,7 @@ from tests.fakes import Parrot, Shelf, house_of
 @pytest.fixture
 def journal(transactional_db, tmp_path):
     """The real journal, open, on the test database."""
-    opened = DatabaseJournal(Lease(tmp_path / "instances"))
+    opened = DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool")
     opened.open()
     yield opened
     opened.close()

@@ -134,7 +134,7 @@ async def test_a_commit_whose_answer_was_lost_counts_once(journal, monkeypatch):
 
 
 async def test_the_writer_counts_what_it_commits_and_closing_counts_what_it_interrupts(tmp_path):
-    journal, user = DatabaseJournal(Lease(tmp_path)), uuid4()
+    journal, user = DatabaseJournal(Lease(tmp_path), spool=tmp_path / "spool"), uuid4()
     journal.open()
     made = [entry(user_id=user) for _ in range(30)]
     await asyncio.gather(*(journal.accept(one) for one in made))

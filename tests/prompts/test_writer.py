@@ -1,6 +1,7 @@
 """The journal in a database: group commit, leases, a database that goes away."""
 
 import asyncio
+import errno
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -103,21 +104,52 @@ async def test_a_closed_journal_refuses(journal):
         await journal.accept(entry())
 
 
-async def test_finals_are_kept_while_the_database_is_away_and_written_when_it_is_back(journal, monkeypatch):
+def away(group):
+    raise OperationalError("away")
+
+
+async def until_answered(id):
+    deadline = time.monotonic() + 10
+    while (await Prompt.objects.aget(id=id)).outcome != "answered":
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+
+
+async def test_while_the_database_is_away_prompts_are_refused_and_answers_end(journal, monkeypatch, tmp_path):
     made = entry()
     await journal.accept(made)
     write = journal._write
-    monkeypatch.setattr(journal, "_write", lambda group: (_ for _ in ()).throw(OperationalError("away")))
+    monkeypatch.setattr(journal, "_write", away)
     with pytest.raises(JournalUnavailable):
         await journal.accept(entry())
+    await journal.finish(made.id, Result(Outcome.ANSWERED))
+    assert (await Prompt.objects.aget(id=made.id)).outcome == "accepted"
+    assert journal.waiting >= 1
+    assert len(list((tmp_path / "spool").iterdir())) == 1
+    monkeypatch.setattr(journal, "_write", write)
+    await until_answered(made.id)
+    assert await Prompt.objects.acount() == 1
+    await asyncio.to_thread(journal.close)
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+async def test_an_answer_that_neither_database_nor_disk_takes_fails_and_is_still_written_later(
+    journal, monkeypatch
+):
+    made = entry()
+    await journal.accept(made)
+    write, keep = journal._write, journal._spool.keep
+    monkeypatch.setattr(journal, "_write", away)
+    monkeypatch.setattr(journal._spool, "keep", full)
     with pytest.raises(JournalUnavailable):
         await journal.finish(made.id, Result(Outcome.ANSWERED))
     monkeypatch.setattr(journal, "_write", write)
-    deadline = time.monotonic() + 10
-    while (await Prompt.objects.aget(id=made.id)).outcome != "answered":
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.1)
-    assert await Prompt.objects.acount() == 1
+    monkeypatch.setattr(journal._spool, "keep", keep)
+    await until_answered(made.id)
+
+
+def full(finals):
+    raise OSError(errno.ENOSPC, "full")
 
 
 @sync_to_async
