@@ -1,6 +1,6 @@
 """
 What has served its time goes: sessions that are over, old invitations, keys that nobody can use, throttle
-counters, addresses that nobody confirmed.
+counters, addresses that nobody confirmed; and what other rooms add to KINDS.
 
     purge ──► for each kind: BATCH rows, a transaction, BATCH rows, …
 
@@ -44,15 +44,18 @@ def count(kind: Kind) -> int:
 def purge(kind: Kind) -> Iterator[int]:
     """Takes them away, batch by batch; how many each had. Rows that another purge has are left to it."""
     skip = connection.features.has_select_for_update_skip_locked
+    behind: dict[str, Any] = {}  # what is done is not looked at again: it may be there still, only emptier
     while True:
         with transaction.atomic():
-            locked = kind.rows().order_by("pk").select_for_update(skip_locked=skip, of=_itself())
+            rows = kind.rows().filter(**behind).order_by("pk")
+            locked = rows.select_for_update(skip_locked=skip, of=_itself())
             ids = [row.pk for row in locked[:BATCH]]
             if ids:
                 kind.remove(kind.rows().model._default_manager.filter(pk__in=ids))
         yield len(ids)
         if len(ids) < BATCH:
             return
+        behind = {"pk__gt": ids[-1]}
 
 
 def _itself() -> tuple[str, ...]:

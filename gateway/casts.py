@@ -63,6 +63,17 @@ def lowered_names(raw: str) -> tuple[str, ...]:
     return names(raw.lower())
 
 
+def days_by_name(raw: str) -> tuple[tuple[str, int], ...]:
+    """A comma-separated list of names, each with a number of days."""
+    found = []
+    for part in names(raw):
+        name, mark, days = part.partition("=")
+        if not mark:
+            raise ValueError("write name=days, comma-separated")
+        found.append((name.strip(), number(days)))
+    return tuple(found)
+
+
 def networks(raw: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """A comma-separated list of addresses and networks (10.0.0.0/8)."""
     return tuple(ip_network(part) for part in names(raw))

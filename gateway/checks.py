@@ -3,6 +3,7 @@ What would otherwise fail on somebody's first request, told before the server st
 
     gateway.E001   several workers would each load the local model
     gateway.E002   several workers would each count limits by themselves
+    gateway.E003   RETAIN_OUTCOMES_DAYS names an outcome that does not exist
     gateway.W001   DEBUG is on behind a public HTTPS address
 """
 
@@ -13,6 +14,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from gateway import env
 from inference import fleet
+from prompts.retention import ENDED
 
 
 @register(Tags.compatibility)
@@ -39,6 +41,21 @@ def one_count_of_limits(**kwargs: Any) -> list[CheckMessage]:
             "WEB_WORKERS is more than 1, and each worker would count limits by itself.",
             hint="Set REDIS_URL: there the workers count together.",
             id="gateway.E002",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def outcomes_that_exist(**kwargs: Any) -> list[CheckMessage]:
+    known = [outcome.value for outcome in ENDED]
+    unknown = [name for name in settings.RETAIN_OUTCOMES_DAYS if name not in known]
+    if not unknown:
+        return []
+    return [
+        Error(
+            f"RETAIN_OUTCOMES_DAYS names what is no outcome: {', '.join(unknown)}.",
+            hint=f"Outcomes are {', '.join(known)}.",
+            id="gateway.E003",
         )
     ]
 

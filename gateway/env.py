@@ -16,7 +16,18 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
-from gateway.casts import choice, flag, layers, lowered_names, names, networks, number, positive, temperature
+from gateway.casts import (
+    choice,
+    days_by_name,
+    flag,
+    layers,
+    lowered_names,
+    names,
+    networks,
+    number,
+    positive,
+    temperature,
+)
 from inference.wanted import parse as models
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -245,6 +256,35 @@ declare(
     positive,
     3600,
     "How long after its last prompt a conversation's placeholders keep their values, sealed.",
+)
+
+declare(
+    _S,
+    "PROMPT_LOG_TEXT",
+    choice("all", "none"),
+    "all",
+    "Whether the book keeps what was asked and answered (all, sanitized), or only numbers and findings (none).",
+)
+declare(
+    _S,
+    "RETAIN_PROMPTS_DAYS",
+    number,
+    0,
+    "Days that `manage.py purge` keeps rows of the book; 0 is for ever.",
+)
+declare(
+    _S,
+    "RETAIN_OUTCOMES_DAYS",
+    days_by_name,
+    (),
+    "The same for some outcomes, instead: blocked=30,refused=7. 0 is for ever.",
+)
+declare(
+    _S,
+    "RETAIN_TEXTS_DAYS",
+    number,
+    0,
+    "Days that `manage.py purge` keeps the texts of rows; then numbers and findings stay. 0 is as long as the row.",
 )
 
 _S = "Policy"

@@ -8,8 +8,10 @@ class PromptsConfig(AppConfig):
     verbose_name = "Prompts"
 
     def ready(self) -> None:
-        from accounts import person
+        from accounts import person, retention
         from prompts.person import PROMPTS, STATISTICS
+        from prompts.retention import KINDS
 
         person.register(PROMPTS)
+        retention.KINDS.extend(KINDS)
         person.register(STATISTICS)  # after the rows are nobody's, nothing is counted as the user's any more

@@ -107,7 +107,10 @@ async def roles_of(user_id: UUID) -> tuple[str, ...]:
 @cache
 def journal() -> DatabaseJournal:
     """The writer of the book."""
-    return DatabaseJournal(Lease(settings.DATA_DIR / "instances"), spool=settings.DATA_DIR / "spool")
+    lease = Lease(settings.DATA_DIR / "instances")
+    return DatabaseJournal(
+        lease, spool=settings.DATA_DIR / "spool", keeps_text=settings.PROMPT_LOG_TEXT == "all"
+    )
 
 
 def open_house() -> None:

@@ -9,7 +9,7 @@ Knows no database: `prompts.writer` keeps these rows in one, `tests.fakes.Notebo
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -113,6 +113,9 @@ class Entry:
     parts: tuple[Part, ...] = ()
     key_id: UUID | None = None
 
+    def without_text(self) -> "Entry":
+        return replace(self, prompt=EMPTY, system=EMPTY, parts=())
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -139,6 +142,9 @@ class Result:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", rules_of(self.findings))
+
+    def without_text(self) -> "Result":
+        return replace(self, response=EMPTY, choices=())
 
 
 def kept(findings: Sequence[Finding]) -> tuple[dict[str, Any], ...]:

@@ -53,10 +53,12 @@ class Change:
 class DatabaseJournal:
     """`prompts.journal.Journal` over Django's ORM. `open()` starts the thread, `close()` drains it."""
 
-    def __init__(self, lease: Lease, *, spool: Path) -> None:
-        """`spool` is the folder where finals wait for a database that is away."""
+    def __init__(self, lease: Lease, *, spool: Path, keeps_text: bool = True) -> None:
+        """`spool` is the folder where finals wait for a database that is away. Without `keeps_text`, rows
+        have numbers and findings, and no text is written anywhere."""
         self.lease = lease
         self._inbox: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
+        self._keeps_text = keeps_text
         self._backlog: deque[Change] = deque()
         self._spool = Spool(spool, lease.id, away=AWAY)
         self._thread: threading.Thread | None = None
@@ -84,10 +86,10 @@ class DatabaseJournal:
             self._thread = None
 
     def accept(self, entry: Entry) -> asyncio.Future[None]:
-        return self._send(Change(entry.id, entry=entry))
+        return self._send(Change(entry.id, entry=entry if self._keeps_text else entry.without_text()))
 
     def finish(self, id: UUID, result: Result) -> asyncio.Future[None]:
-        return self._send(Change(id, result=result))
+        return self._send(Change(id, result=result if self._keeps_text else result.without_text()))
 
     def _send(self, change: Change) -> asyncio.Future[None]:
         # "Running" from the start: a caller that is cancelled must not cancel the row.

@@ -10,7 +10,7 @@ from accounts import retention
 
 
 class Command(BaseCommand):
-    help = "Deletes sessions, invitations, keys, counters and accounts that have served their time."
+    help = "Deletes sessions, invitations, keys, counters, accounts and prompts that have served their time."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="count, change nothing")

@@ -1,0 +1,50 @@
+"""
+How long the book keeps prompts: whole rows, by how they ended, and before that their texts. Nothing goes
+unless a setting says so, and then `manage.py purge` takes it.
+
+Statistics stay: they are counted when a prompt ends, not from its row.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from accounts.retention import Kind
+from prompts.ids import floor
+from prompts.journal import Outcome
+from prompts.models import Prompt
+
+ENDED = tuple(outcome for outcome in Outcome if outcome is not Outcome.ACCEPTED)
+
+
+def _older(days: int) -> Q:
+    """Ids tell time, so the primary key finds them."""
+    return Q(id__lt=floor(timezone.now() - timedelta(days=days)))
+
+
+def _prompts() -> QuerySet[Prompt]:
+    """RETAIN_OUTCOMES_DAYS says it for some outcomes, RETAIN_PROMPTS_DAYS for all others."""
+    due = Q(pk__in=[])
+    for outcome in ENDED:
+        days = settings.RETAIN_OUTCOMES_DAYS.get(outcome.value, settings.RETAIN_PROMPTS_DAYS)
+        if days:
+            due |= Q(outcome=outcome.value) & _older(days)
+    return Prompt.objects.filter(due)
+
+
+def _texts() -> QuerySet[Prompt]:
+    if not settings.RETAIN_TEXTS_DAYS:
+        return Prompt.objects.none()
+    return Prompt.objects.filter(_older(settings.RETAIN_TEXTS_DAYS), outcome__in=ENDED, erased_at=None)
+
+
+def _forget_texts(rows: QuerySet[Prompt]) -> Any:
+    """What was found, where and how often, stays: positions tell no text."""
+    return rows.update(prompt="", system="", parts=[], response="", choices=[], erased_at=Now())
+
+
+KINDS = [Kind("prompts", _prompts), Kind("texts of prompts", _texts, _forget_texts)]
