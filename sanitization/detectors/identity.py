@@ -13,15 +13,16 @@ _TELLING = frozenset({"-", "--", "."})
 class UsSsn(ContextualDetector):
     """US social security numbers: separated in the usual way, or told by their name.
 
-    Areas 000, 666 and 900 up, group 00 and serial 0000 are never issued (SSA POMS RM 10201.035). Famous
-    invalid ones such as 078-05-1120 are masked all the same: people do use them. With blanks between, or with
-    one separator, house numbers and postal codes look the same, so these forms need their name.
+    Areas 000, 666 and 900 up, group 00 and serial 0000 are never issued (SSA POMS RM 10201.035). What looks
+    like one is masked all the same from 900 up, where taxpayer numbers lie and test data is made, and so are
+    famous invalid ones such as 078-05-1120: people do use them. With blanks between, or with one separator,
+    house numbers and postal codes look the same, so these forms need their name.
     """
 
     rule = "us_ssn"
     aliases = ("US_SSN",)
     context = ("ssn", "social security", "social-security", "ss#", "soc sec")
-    version = 2
+    version = 3
     alone = 0.85
     parts = (3, 2, 4)
     pattern = (
@@ -33,9 +34,9 @@ class UsSsn(ContextualDetector):
     def accept(self, candidate: str) -> int:
         digits = "".join(char for char in candidate if char.isdigit())
         area, group, serial = digits[:3], digits[3:5], digits[5:]
-        issued = area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
+        possible = area not in ("000", "666") and group != "00" and serial != "0000"
         bare_sample = candidate == "078051120"  # printed on the sample cards of a wallet maker
-        return len(candidate) if issued and not bare_sample else 0
+        return len(candidate) if possible and not bare_sample else 0
 
     def rate(self, text: str, begin: int) -> float:
         score = super().rate(text, begin)

@@ -227,6 +227,7 @@ class SlackToken(Token):
     """Bot, user, app, workspace and configuration tokens of Slack, and incoming webhook addresses."""
 
     rule = "slack_token"
+    version = 2
     keywords = ("xox", "xapp-", "https://hooks.slack.com", "http://hooks.slack.com", "hooks.slack.com")
     value = (
         r"xox[bep](?:\.xox[bp])?-[A-Za-z0-9-]{0,40}[A-Za-z0-9]{10}[A-Za-z0-9-]{0,360}|xox[acdr]-[A-Za-z0-9%-]{0,40}"
@@ -236,8 +237,10 @@ class SlackToken(Token):
     )
 
     def accept(self, candidate: str) -> int:
-        last = candidate.rstrip("-").rpartition("-")[2]
-        return super().accept(candidate) if any(map(str.isalpha, last)) and any(map(str.isdigit, last)) else 0
+        *before, last = candidate.rstrip("-").split("-")
+        owned = any(part.isdigit() and len(part) > 4 for part in before)  # the numbers of team and bot
+        numbered = owned or any(map(str.isdigit, last))
+        return super().accept(candidate) if numbered and any(map(str.isalpha, last)) else 0
 
 
 class TwilioKey(Token):
