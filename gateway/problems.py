@@ -179,9 +179,10 @@ TABLE: dict[type[Exception], Row] = {
         400,
         "prompt-too-long",
         lambda e: (
-            f"The prompt has {e.tokens} tokens; the model takes {e.limit}. Shorten it."
+            # Clients that cut a prompt and try again know these two by their words: litellm reads no code.
+            f"This model's maximum context length is {e.limit} tokens; the prompt has {e.tokens}. Shorten it."
             if e.tokens and e.limit
-            else "The prompt is longer than the model takes. Shorten it."
+            else "The prompt is longer than the model's context length. Shorten it."
         ),
         Known("context_length_exceeded", "messages"),
     ),

@@ -6,11 +6,11 @@ through a pipe, so that nothing of theirs is in our process. They time themselve
 import json
 import os
 import subprocess
-import sys
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks import environments
 
 HERE = Path(__file__).parent
 PINS = HERE / "peers.txt"
@@ -23,18 +23,11 @@ class PeersUnavailable(Exception):
 
 
 def install() -> Path:
-    """The Python of their environment. Every package is pinned, and none brings others."""
-    python, stamp = PLACE / "bin" / "python", PLACE / ".installed"
-    if stamp.exists() and stamp.read_text() == PINS.read_text():
-        return python
-    print("Installing the other tools into data/benchmarks/peers", file=sys.stderr)
-    venv.create(PLACE, with_pip=True, symlinks=True, clear=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", PINS]
-    done = subprocess.run(pip, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PeersUnavailable(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "pip failed")
-    stamp.write_text(PINS.read_text())
-    return python
+    """The Python of their environment."""
+    try:
+        return environments.make(PLACE, PINS)
+    except environments.Unavailable as failed:
+        raise PeersUnavailable(str(failed)) from failed
 
 
 def versions() -> dict[str, str]:
