@@ -255,6 +255,21 @@ def is_openai(path: str) -> bool:
 _TYPES = {403: "permission_error", 429: "rate_limit_error"}
 
 
+# What chat completions call otherwise than other addresses do.
+_PARAMS = {
+    "/v1/responses": {"messages": "input", "prompt": "input", "response_format": "text.format"},
+    "/v1/completions": {"messages": "prompt"},
+}
+
+
+def named_at(path: str, error: Exception, body: dict[str, Any]) -> dict[str, Any]:
+    """An envelope with the field as this address calls it. Who refuses a request names it right already."""
+    if not isinstance(error, prompts.RequestRefused):
+        told = body["error"]
+        told["param"] = _PARAMS.get(path.rstrip("/"), {}).get(told["param"], told["param"])
+    return body
+
+
 def envelope(row: Row, error: Exception | None = None) -> tuple[int, dict[str, Any]]:
     """The same row as OpenAI's clients know it: status and body."""
     known = row.known or Known(row.code.replace("-", "_"))
@@ -310,6 +325,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         headers["Allow"] = ", ".join(view.allowed_methods)
     if (request := context.get("request")) is not None and is_openai(request.path):
         status, body = envelope(row, error)
+        body = named_at(request.path, error, body)
         return Response(body, status=status, headers=headers, content_type="application/json")
     return Response(document(row, error, **more), status=row.status, headers=headers, content_type=MEDIA_TYPE)
 

@@ -44,7 +44,8 @@ ERROR = {
 # Calls that ask a model, or could: they are held to limits.
 LIMITED = {
     "/prompt",
-    *(f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "moderations")),
+    *(f"/v1/{name}" for name in ("chat/completions", "completions", "responses")),
+    *(f"/v1/{name}" for name in ("embeddings", "moderations")),
 }
 RATE_HEADERS = {
     f"x-ratelimit-{what}-{of}": {"schema": {"type": kind}, "description": description.format(of)}

@@ -15,17 +15,26 @@ from inference.backends import Called, Format, Priority, Role, Sampling, Tool, T
 # use: read and kept, where it is deterministic; refresh: not read; off: neither.
 CacheUse = Literal["use", "refresh", "off"]
 
-FORMAT_PARTS = {
-    "json_schema": "/response_format/json_schema/schema",
-    "grammar": "/response_format/grammar",
-}
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a request has what not every address writes alike, as JSON pointers: a tool by its number, the
+    texts of a format."""
+
+    tool: str = "/tools/{}/function"
+    json_schema: str = "/response_format/json_schema/schema"
+    grammar: str = "/response_format/grammar"
+
+
+PLACES = Places()
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """One turn of a conversation. `part` is the pointer of its text; `name` is who speaks, if the caller says
     so: it is screened and kept, but chat templates have no place for it. `calls` are of tools, and `call_id`
-    is the one whose result this is."""
+    is the one whose result this is. `called_at` are the pointers of the calls, where those do not stand
+    beside the text."""
 
     part: str
     role: Role
@@ -33,6 +42,7 @@ class Said:
     name: str = field(default="", repr=False)
     calls: tuple[Called[str], ...] = field(default=(), repr=False)
     call_id: str = ""
+    called_at: tuple[str, ...] = ()
 
     @property
     def name_part(self) -> str:
@@ -40,6 +50,8 @@ class Said:
 
     def call_part(self, number: int, field: str) -> str:
         """The pointer of the `name` or the `arguments` of one of its calls."""
+        if self.called_at:
+            return f"{self.called_at[number]}/{field}"
         return f"{self.part.rpartition('/')[0]}/tool_calls/{number}/function/{field}"
 
     def parts(self) -> dict[str, str]:
@@ -77,6 +89,7 @@ class Ask:
     conversation_id: UUID | None = None
     key_id: UUID | None = None  # the API key that it came by
     bounds: tuple[Bound, ...] = ()  # the limits that it is held to
+    places: Places = PLACES
 
     @property
     def subjects(self) -> tuple[UUID, ...]:
@@ -89,7 +102,7 @@ class Ask:
         parts: dict[str, str] = {}
         for number, tool in enumerate(self.tools):
             fields = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-            parts |= {tool_part(number, name): text for name, text in fields.items() if text}
+            parts |= {self.tool_part(number, name): text for name, text in fields.items() if text}
         for said in self.messages:
             parts |= said.parts()
         if self.text is not None:
@@ -97,8 +110,18 @@ class Ask:
         parts |= {said.name_part: said.name for said in self.messages if said.name}
         parts |= {stop_part(number): word for number, word in enumerate(self.stop)}
         if self.format is not None and self.format.text is not None:
-            parts[FORMAT_PARTS[self.format.kind]] = self.format.text
+            parts[self.format_part] = self.format.text
         return parts
+
+    def tool_part(self, number: int, field: str) -> str:
+        """The pointer of a tool's `name`, `description` or `parameters`."""
+        return f"{self.places.tool.format(number)}/{field}"
+
+    @property
+    def format_part(self) -> str:
+        """The pointer of a schema or a grammar."""
+        is_grammar = self.format is not None and self.format.kind == "grammar"
+        return self.places.grammar if is_grammar else self.places.json_schema
 
     @property
     def question_part(self) -> str:
@@ -110,16 +133,11 @@ class Ask:
     def json_parts(self) -> tuple[str, ...]:
         """The parts that are JSON and have to stay so."""
         is_schema = self.format is not None and self.format.kind == "json_schema"
-        schemas = (tool_part(number, "parameters") for number in range(len(self.tools)))
+        schemas = (self.tool_part(number, "parameters") for number in range(len(self.tools)))
         arguments = (
             said.call_part(number, "arguments") for said in self.messages for number in range(len(said.calls))
         )
-        return (*schemas, *arguments, *((FORMAT_PARTS["json_schema"],) if is_schema else ()))
-
-
-def tool_part(number: int, field: str) -> str:
-    """The pointer of a tool's `name`, `description` or `parameters`."""
-    return f"/tools/{number}/function/{field}"
+        return (*schemas, *arguments, *((self.format_part,) if is_schema else ()))
 
 
 def stop_part(number: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from inference.backends import Called, Format, Generation, Message, Tool, ToolUse
-from prompts.asks import FORMAT_PARTS, Ask, Said, stop_part, tool_part
+from prompts.asks import Ask, Said, stop_part
 from sanitization.chain import EMPTY, Sanitized
 
 
@@ -64,9 +64,9 @@ class Wording:
             return ()
         return tuple(
             Tool(
-                self.text_of(tool_part(number, "name")),
-                self.text_of(tool_part(number, "description")),
-                self.text_of(tool_part(number, "parameters")),
+                self.text_of(self.ask.tool_part(number, "name")),
+                self.text_of(self.ask.tool_part(number, "description")),
+                self.text_of(self.ask.tool_part(number, "parameters")),
                 tool.strict,
             )
             for number, tool in enumerate(self.ask.tools)
@@ -77,7 +77,7 @@ class Wording:
         if use is None:
             return ToolUse()
         names = (
-            self.text_of(tool_part(number, "name"))
+            self.text_of(self.ask.tool_part(number, "name"))
             for number, tool in enumerate(self.ask.tools)
             if tool.name == use.name
         )
@@ -87,4 +87,4 @@ class Wording:
         asked = self.ask.format
         if asked is None or asked.text is None:
             return None if asked is None else Format(asked.kind)
-        return Format(asked.kind, self.text_of(FORMAT_PARTS[asked.kind]))
+        return Format(asked.kind, self.text_of(self.ask.format_part))

@@ -51,28 +51,31 @@ def read_sampling(given: dict[str, Any], *, temperature: float) -> Sampling:
     return Sampling(**{"temperature": temperature, **named})
 
 
-def read_format(asked: Any) -> Format[str] | None:
-    """`{"type": "text" | "json_object" | "json_schema" | "grammar", …}`; a grammar is in GBNF."""
+def read_format(asked: Any, *, at: str = "response_format", nested: bool = True) -> Format[str] | None:
+    """`{"type": "text" | "json_object" | "json_schema" | "grammar", …}`; a grammar is in GBNF, a schema
+    stands in a field `json_schema`, or beside the type where it is not `nested`."""
     if asked is None:
         return None
     kind = asked.get("type") if isinstance(asked, dict) else None
     if kind in ("text", "json_object"):
-        check_names(asked, ("type",), (), at="response_format")
+        check_names(asked, ("type",), (), at=at)
         return None if kind == "text" else Format("json_object")
     if kind == "grammar":
-        check_names(asked, ("type", "grammar"), (), at="response_format")
-        grammar = required(asked, "grammar", at="response_format")
-        return Format("grammar", Text(100_000, 1).read(grammar, "response_format.grammar"))
+        check_names(asked, ("type", "grammar"), (), at=at)
+        grammar = required(asked, "grammar", at=at)
+        return Format("grammar", Text(100_000, 1).read(grammar, f"{at}.grammar"))
     if kind != "json_schema":
-        param = "response_format.type"
+        param = f"{at}.type"
         raise RequestRefused(f"`{param}` must be text, json_object, json_schema or grammar.", param=param)
-    check_names(asked, ("type", "json_schema"), (), at="response_format")
-    return Format("json_schema", read_schema(required(asked, "json_schema", at="response_format")))
+    if not nested:
+        described = {name: value for name, value in asked.items() if name != "type"}
+        return Format("json_schema", read_schema(described, at))
+    check_names(asked, ("type", "json_schema"), (), at=at)
+    return Format("json_schema", read_schema(required(asked, "json_schema", at=at), f"{at}.json_schema"))
 
 
-def read_schema(described: Any) -> str:
+def read_schema(described: Any, at: str) -> str:
     """The schema as JSON. Its name and description are for the caller's own reading."""
-    at = "response_format.json_schema"
     if not isinstance(described, dict):
         raise RequestRefused(f"`{at}` must be an object.", param=at, code="invalid_type")
     check_names(described, ("name", "description", "schema", "strict"), (), at=at)

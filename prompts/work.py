@@ -18,7 +18,7 @@ from accounts.limits.reservations import Limits
 from inference.backends import Answering, Backend, CallPiece, Ending, Generation, Piece
 from inference.errors import GenerationFailed
 from prompts import charges
-from prompts.asks import Ask, tool_part
+from prompts.asks import Ask
 from prompts.cache import AnswerCache, CachedAnswer, answer_key
 from prompts.calls import Call
 from prompts.choices import Choice, Heard
@@ -226,7 +226,7 @@ class Work:
         offered, which no backend lets through."""
         assert self.screened is not None
         for index, tool in enumerate(self.ask.tools):
-            if (sanitized := self.text_of(tool_part(index, "name"))) == name:
+            if (sanitized := self.text_of(self.ask.tool_part(index, "name"))) == name:
                 restorer = ArgumentsRestorer(self.screened.placeholders, self.policy, tool.name)
                 return Call(number, sanitized, tool.name, stream, restorer)
         raise GenerationFailed

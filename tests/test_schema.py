@@ -79,6 +79,7 @@ CALLS = {
     ("delete", "/api/policy-assignments/{id}"),
     ("post", "/v1/chat/completions"),
     ("post", "/v1/completions"),
+    ("post", "/v1/responses"),
     ("post", "/v1/embeddings"),
     ("post", "/v1/moderations"),
     ("get", "/v1/models"),
@@ -111,6 +112,7 @@ REFUSED_BY_CONTENT = {
     "/prompt",
     "/v1/chat/completions",
     "/v1/completions",
+    "/v1/responses",
 }
 
 
@@ -148,7 +150,8 @@ def test_the_schema_says_which_calls_are_limited_and_what_they_answer_then(publi
     }
     assert limited == {
         "/prompt",
-        *(f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "moderations")),
+        *(f"/v1/{name}" for name in ("chat/completions", "completions", "responses")),
+        *(f"/v1/{name}" for name in ("embeddings", "moderations")),
     }
     for path in limited:
         answers = published["paths"][path]["post"]["responses"]

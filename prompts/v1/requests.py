@@ -99,10 +99,7 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         tool_use=offer.use,
         max_tokens=limit,
     )
-    if not any(said.content or said.role != "system" for said in ask.messages):
-        raise RequestRefused(
-            "`messages` asks nothing: all of it is empty.", param="messages", code="invalid_value"
-        )
+    refuse_silence(ask, "messages")
     return ask, wants_usage(body, streamed=ask.streamed)
 
 
@@ -125,6 +122,12 @@ def read_completion(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple
     limit = given.pop("max_tokens", min(16, bounds.max_tokens))  # OpenAI's default
     ask = make_ask(given, asker, bounds, field="prompt", text=texts[0], max_tokens=limit)
     return ask, wants_usage(body, streamed=ask.streamed)
+
+
+def refuse_silence(ask: Ask, field: str) -> None:
+    """A conversation in which nobody says anything."""
+    if not any(said.content or said.role != "system" for said in ask.messages):
+        raise RequestRefused(f"`{field}` asks nothing: all of it is empty.", param=field)
 
 
 def refuse_unsupported(param: str) -> None:
@@ -155,16 +158,20 @@ def make_ask(given: dict[str, Any], asker: Asker, bounds: Bounds, *, field: str,
 
 
 def wants_usage(body: dict[str, Any], *, streamed: bool) -> bool:
+    return bool(read_stream_options(body, STREAM_OPTIONS, streamed=streamed).get("include_usage", False))
+
+
+def read_stream_options(body: dict[str, Any], fields: dict[str, Field], *, streamed: bool) -> dict[str, Any]:
     if (options := body.get("stream_options")) is None:
-        return False
+        return {}
     if not isinstance(options, dict):
         raise RequestRefused(
             "`stream_options` must be an object.", param="stream_options", code="invalid_type"
         )
     if not streamed:
         raise RequestRefused("`stream_options` needs `stream: true`.", param="stream_options")
-    check_names(options, STREAM_OPTIONS, (), at="stream_options")
-    return bool(read_fields(options, STREAM_OPTIONS).get("include_usage", False))
+    check_names(options, fields, (), at="stream_options")
+    return read_fields(options, fields)
 
 
 # -- messages --
@@ -177,6 +184,9 @@ MESSAGE_UNSUPPORTED = (
     "parsed",
 )
 NAME = Text(64)
+# Which parts of a content are text, and which of their fields are known, and known but not done.
+Parts = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+TEXT_PART: Parts = {"text": (("type", "text"), ())}
 
 
 def read_messages(messages: Any) -> tuple[Said, ...]:
@@ -216,23 +226,24 @@ def read_message(message: Any, number: int, calls: Calls) -> Said:
     )
 
 
-def read_content(content: Any, param: str) -> str:
-    """Parts of type text become lines of one text, so that a value that is split over two is still seen."""
+def read_content(content: Any, param: str, parts: Parts = TEXT_PART) -> str:
+    """Parts that are text become lines of one text, so that a value that is split over two is still seen."""
     if isinstance(content, str):
         return content
+    names = " or ".join(parts)
     if not isinstance(content, list) or not content:
-        sentence = f"`{param}` must be a string or an array of parts of type text."
+        sentence = f"`{param}` must be a string or an array of parts of type {names}."
         raise RequestRefused(sentence, param=param, code="invalid_type")
     texts = []
     for number, part in enumerate(content):
         at = f"{param}[{number}]"
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind != "text":
+        if not isinstance(kind, str) or kind not in parts:
             sentence = (
-                f"`{at}`: only parts of type text are taken; images, audio and files cannot be scanned."
+                f"`{at}`: only parts of type {names} are taken; images, audio and files cannot be scanned."
             )
             raise RequestRefused(sentence, param=f"{at}.type", code="unsupported_content")
-        check_names(part, ("type", "text"), (), at=at)
+        check_names(part, *parts[kind], at=at)
         text = required(part, "text", at=at)
         if not isinstance(text, str):
             raise RequestRefused(f"`{at}.text` must be a string.", param=f"{at}.text", code="invalid_type")

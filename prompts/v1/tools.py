@@ -6,7 +6,7 @@ result belongs to which call, and become our own numbers: no text of a caller go
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ _NAME_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
 FUNCTION: dict[str, Field] = {"name": NAME, "description": DESCRIPTION, "strict": Flag()}
 KINDS = ("none", "auto", "required")
 NAMES = ("tools", "tool_choice", "parallel_tool_calls")
+# Finds the function in a tool or in the choice of one, at this place, and says where it stands.
+Unwrap = Callable[[Any, str], tuple[dict[str, Any], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,15 @@ class Offer:
     use: ToolUse[str] | None = None
 
 
-def read_offer(body: dict[str, Any]) -> Offer:
+def nested(given: Any, at: str) -> tuple[dict[str, Any], str]:
+    """Chat completions have it in a field `function`."""
+    return _function(given, at), f"{at}.function"
+
+
+def read_offer(body: dict[str, Any], unwrap: Unwrap = nested) -> Offer:
     """Of the fields `tools`, `tool_choice` and `parallel_tool_calls`."""
     given = body.get("tools")
-    tools = () if given is None else _tools(given)
+    tools = () if given is None else _tools(given, unwrap)
     if not tools:
         for name in NAMES[1:]:
             if body.get(name) not in (None, "none", "auto") and not (name == NAMES[2] and given is not None):
@@ -46,32 +53,31 @@ def read_offer(body: dict[str, Any]) -> Offer:
         return Offer()
     is_parallel = body.get("parallel_tool_calls")
     is_parallel = True if is_parallel is None else Flag().read(is_parallel, "parallel_tool_calls")
-    return Offer(tools, _use(body.get("tool_choice"), [tool.name for tool in tools], is_parallel))
+    names = [tool.name for tool in tools]
+    return Offer(tools, _use(body.get("tool_choice"), names, is_parallel=is_parallel, unwrap=unwrap))
 
 
-def _tools(given: Any) -> tuple[Tool[str], ...]:
+def _tools(given: Any, unwrap: Unwrap) -> tuple[Tool[str], ...]:
     if not isinstance(given, list):
         raise RequestRefused("`tools` must be an array.", param="tools", code="invalid_type")
     if len(given) > MAX_TOOLS:
         raise RequestRefused(f"`tools` must have at most {MAX_TOOLS} entries.", param="tools")
-    tools = tuple(_tool(one, f"tools[{number}]") for number, one in enumerate(given))
+    tools = tuple(_tool(*unwrap(one, f"tools[{number}]")) for number, one in enumerate(given))
     if len({tool.name for tool in tools}) < len(tools):
         raise RequestRefused("Each of `tools` needs a name of its own.", param="tools")
     return tools
 
 
-def _tool(given: Any, at: str) -> Tool[str]:
-    function = _function(given, at)
-    check_names(function, (*FUNCTION, "parameters"), (), at=f"{at}.function")
+def _tool(function: dict[str, Any], at: str) -> Tool[str]:
+    check_names(function, (*FUNCTION, "parameters"), (), at=at)
     fields = {name: value for name, value in function.items() if name in FUNCTION and value is not None}
-    read = {name: FUNCTION[name].read(value, f"{at}.function.{name}") for name, value in fields.items()}
-    name = _name(function, f"{at}.function")
+    read = {name: FUNCTION[name].read(value, f"{at}.{name}") for name, value in fields.items()}
+    name = _name(function, at)
     parameters = function.get("parameters")
+    param = f"{at}.parameters"
     if parameters is not None and not isinstance(parameters, dict):
-        param = f"{at}.function.parameters"
         raise RequestRefused(f"`{param}` must be an object.", param=param, code="invalid_type")
     if parameters is not None and is_deep(parameters):
-        param = f"{at}.function.parameters"
         raise RequestRefused(f"`{param}` is nested too deeply.", param=param)
     schema = json.dumps(parameters, ensure_ascii=False, separators=(",", ":")) if parameters else ""
     return Tool(name, read.get("description", ""), schema, read.get("strict", False))
@@ -98,7 +104,7 @@ def _name(function: dict[str, Any], at: str) -> str:
     return name
 
 
-def _use(choice: Any, names: Sequence[str], is_parallel: bool) -> ToolUse[str] | None:
+def _use(choice: Any, names: Sequence[str], *, is_parallel: bool, unwrap: Unwrap) -> ToolUse[str] | None:
     if choice is None or choice == "auto":
         return ToolUse("auto", is_parallel=is_parallel)
     if choice == "none":
@@ -108,11 +114,10 @@ def _use(choice: Any, names: Sequence[str], is_parallel: bool) -> ToolUse[str] |
     if not isinstance(choice, dict):
         sentence = f"`tool_choice` must be one of: {', '.join(KINDS)}, or name a function."
         raise RequestRefused(sentence, param="tool_choice")
-    function = _function(choice, "tool_choice")
-    check_names(function, ("name",), (), at="tool_choice.function")
-    if (name := _name(function, "tool_choice.function")) not in names:
-        param = "tool_choice.function.name"
-        raise RequestRefused(f"`{param}` is none of the `tools`.", param=param)
+    function, at = unwrap(choice, "tool_choice")
+    check_names(function, ("name",), (), at=at)
+    if (name := _name(function, at)) not in names:
+        raise RequestRefused(f"`{at}.name` is none of the `tools`.", param=f"{at}.name")
     return ToolUse("named", name, is_parallel=False)
 
 
@@ -136,18 +141,20 @@ class Calls:
     def _call(self, given: Any, at: str) -> Called[str]:
         function = _function(given, at)
         check_names(function, ("name", "arguments", "parsed_arguments"), (), at=f"{at}.function")
-        arguments = ARGUMENTS.read(
-            required(function, "arguments", at=f"{at}.function"), f"{at}.function.arguments"
-        )
         id = ID.read(required(given, "id", at=at), f"{at}.id")
+        return self.add(id, function, f"{at}.function")
+
+    def add(self, id: str, function: dict[str, Any], at: str) -> Called[str]:
+        """A call by its caller's id, of a `name` with `arguments`."""
+        arguments = ARGUMENTS.read(required(function, "arguments", at=at), f"{at}.arguments")
         self._count += 1
         self._numbers[id] = f"call{self._count:05}"  # nine letters and digits: what Mistral's template wants
-        return Called(self._numbers[id], _name(function, f"{at}.function"), arguments)
+        return Called(self._numbers[id], _name(function, at), arguments)
 
-    def answered(self, message: dict[str, Any], at: str) -> str:
+    def answered(self, message: dict[str, Any], at: str, *, by: str = "tool_call_id") -> str:
         """Our id of the call whose result this message is."""
-        param = f"{at}.tool_call_id"
-        id = ID.read(required(message, "tool_call_id", at=at), param)
+        param = f"{at}.{by}"
+        id = ID.read(required(message, by, at=at), param)
         if id not in self._numbers:
             raise RequestRefused(f"`{param}` is the id of no call before it.", param=param)
         return self._numbers[id]

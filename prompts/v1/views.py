@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -27,7 +27,7 @@ from prompts.events import Begun, CallDelta, Delta, Done
 from prompts.pipeline import answer, embed
 from prompts.v1 import others, schema
 from prompts.v1.requests import Bounds, read_chat, read_completion
-from prompts.v1.wire import CHAT, TEXT, Chunks, Shape, headers, server_sent, whole
+from prompts.v1.wire import CHAT, TEXT, Chunks, Shape, headers, whole
 
 logger = logging.getLogger("prompts.v1")
 
@@ -43,31 +43,56 @@ def bounds() -> Bounds:
 
 
 async def respond(request: HttpRequest, read: Reader, shape: Shape) -> HttpResponseBase:
-    """One answer, whole or streamed. The first event decides the status: what is refused before it gets a
-    plain error."""
+    """One answer of chat completions or completions."""
     asker = await asker_of(request)
     ask, with_usage = read(body_of(request), asker, bounds())
     asker.permits_model(ask, house())
+    return await written(
+        ask,
+        request,
+        as_whole=lambda done: whole(done, shape),
+        as_stream=lambda begun: Chunks(begun, shape, choices=ask.choices, with_usage=with_usage),
+    )
+
+
+class Streamed(Protocol):
+    """Writes the events of one streamed answer."""
+
+    def first(self) -> bytes: ...
+    def text(self, delta: Delta) -> bytes: ...
+    def call(self, delta: CallDelta) -> bytes: ...
+    def last(self, done: Done) -> bytes: ...
+    def broken(self, envelope: dict[str, Any]) -> bytes: ...
+
+
+async def written(
+    ask: Ask,
+    request: HttpRequest,
+    *,
+    as_whole: Callable[[Done], dict[str, Any]],
+    as_stream: Callable[[Begun], Streamed],
+) -> HttpResponseBase:
+    """One answer, whole or streamed. The first event decides the status: what is refused before it gets a
+    plain error."""
     events = answer(ask, house())
     if not ask.streamed:
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Done):
                     times, queue_ms = event.begun.times, event.result.queue_ms
-                    return as_json(whole(event, shape), headers(event.begun, times, queue_ms=queue_ms))
+                    return as_json(as_whole(event), headers(event.begun, times, queue_ms=queue_ms))
         raise AssertionError("the pipeline ends with Done or raises")
     begun = await anext(events)
     assert isinstance(begun, Begun)
-    chunks = Chunks(begun, shape, choices=ask.choices, with_usage=with_usage)
     return StreamingHttpResponse(
-        stream(events, chunks, request),
+        stream(events, as_stream(begun), request),
         content_type="text/event-stream; charset=utf-8",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers(begun, begun.times)},
     )
 
 
 async def stream(
-    events: AsyncGenerator[Begun | Delta | CallDelta | Done, None], chunks: Chunks, request: HttpRequest
+    events: AsyncGenerator[Begun | Delta | CallDelta | Done, None], chunks: Streamed, request: HttpRequest
 ) -> AsyncIterator[bytes]:
     """The events after the first. Closing this closes the pipeline."""
     ahead = chunks.first()
@@ -85,7 +110,7 @@ async def stream(
         problem = problem_of(error, request)
         if problem is None:
             logger.exception("stream broke")
-        yield server_sent(BROKEN if problem is None else problem.data)
+        yield ahead + chunks.broken(BROKEN if problem is None else problem.data)
 
 
 BROKEN = {

@@ -155,6 +155,10 @@ class Chunks:
             ends.append(self._event([], done.result.usage))
         return b"".join(ends) + DONE
 
+    def broken(self, envelope: dict[str, Any]) -> bytes:
+        """Instead of an end, where something went wrong after the first word."""
+        return server_sent(envelope)
+
 
 def server_sent(content: Any) -> bytes:
     """One event. JSON holds no raw line break."""

@@ -140,6 +140,7 @@ MATRIX = {
     ("get", "api/statistics"): (READ, None),  # whose they are: tests/prompts/test_statistics.py
     ("post", "v1/chat/completions"): (ASK, {"messages": [{"role": "user", "content": "hello"}]}),
     ("post", "v1/completions"): (ASK, {"prompt": "hello"}),
+    ("post", "v1/responses"): (ASK, {"input": "hello"}),
     ("post", "v1/embeddings"): (ASK, {"input": "hello"}),
     ("post", "v1/moderations"): (ASK, {"input": "hello"}),
     ("get", "v1/models"): (OWN, None),  # and keys with the scope `models`, see tests/accounts/test_keys.py

@@ -1,0 +1,150 @@
+"""
+A streamed response: server-sent events (WHATWG HTML, 9.2.6), each with its name and its number.
+
+    response.created, response.in_progress
+    for each item   response.output_item.added, for a text also response.content_part.added
+                    deltas
+    at the end      what each item says as a whole, response.output_item.done
+    response.completed, response.incomplete, or response.failed and error
+
+Items are closed together, at the end: until the last word is checked, some of each may be held back. Deltas
+of one may come between those of another, and `output_index` says whose they are.
+
+As in `wire.Chunks`, an event of a delta is three pieces of bytes put together, and its number.
+"""
+
+import json
+from json.encoder import encode_basestring_ascii as quoted  # what json.dumps calls for a string
+from typing import Any
+
+from prompts.events import Begun, CallDelta, Delta, Done
+from prompts.v1.responses.writing import (
+    IN_PROGRESS,
+    Item,
+    ended,
+    function_call,
+    head,
+    item_id,
+    item_of,
+    message,
+    message_id,
+    text_part,
+)
+
+MARK = "\0"
+
+
+class Events:
+    """The events of one streamed response."""
+
+    def __init__(self, begun: Begun, echo: dict[str, Any]) -> None:
+        self._begun = begun
+        self._head = as_json(head(begun, echo))[:-1] + b","  # written three times
+        self._number = -1
+        self._items: list[Item] = []
+        self._text: tuple[bytes, bytes] | None = None  # around the text of its deltas
+        self._calls: list[tuple[bytes, bytes]] = []
+
+    # -- as it comes --
+
+    def first(self) -> bytes:
+        """Before the first word."""
+        return self._response("response.created", IN_PROGRESS) + self._response(
+            "response.in_progress", IN_PROGRESS
+        )
+
+    def text(self, delta: Delta) -> bytes:
+        opening = b"" if self._text else self._open_text()
+        assert self._text is not None
+        return opening + self._delta(self._text, delta.text)
+
+    def call(self, delta: CallDelta) -> bytes:
+        """Some more of a call of a tool."""
+        opening = self._open_call(delta) if delta.id else b""
+        return opening + (self._delta(self._calls[delta.call], delta.arguments) if delta.arguments else b"")
+
+    def _open_text(self) -> bytes:
+        at = len(self._items)
+        self._items.append("message")
+        place = self._place_of_text(at)
+        self._text = self._around("response.output_text.delta", {**place, "delta": MARK, "logprobs": []})
+        item = message(self._begun, "in_progress", [])
+        return self._event("response.output_item.added", output_index=at, item=item) + self._event(
+            "response.content_part.added", **place, part=text_part("")
+        )
+
+    def _open_call(self, call: CallDelta) -> bytes:
+        at = len(self._items)
+        self._items.append(call.call)
+        place = {"item_id": item_id(call.id), "output_index": at}
+        self._calls.append(self._around("response.function_call_arguments.delta", {**place, "delta": MARK}))
+        item = function_call(call, "in_progress", "")
+        return self._event("response.output_item.added", output_index=at, item=item)
+
+    def _place_of_text(self, at: int) -> dict[str, Any]:
+        return {"item_id": message_id(self._begun), "output_index": at, "content_index": 0}
+
+    # -- the end --
+
+    def last(self, done: Done) -> bytes:
+        """After the last word."""
+        closing = [] if self._items else [self._open_text()]
+        closing += [self._close(done, item, at) for at, item in enumerate(self._items)]
+        end = ended(done, self._items)
+        return b"".join(closing) + self._response(f"response.{end['status']}", end)
+
+    def _close(self, done: Done, item: Item, at: int) -> bytes:
+        whole = item_of(done, item)
+        if item == "message":
+            place, part = self._place_of_text(at), whole["content"][0]
+            told = self._event("response.output_text.done", **place, text=part["text"], logprobs=[])
+            told += self._event("response.content_part.done", **place, part=part)
+        else:
+            place = {"item_id": whole["id"], "output_index": at}
+            named = {"name": whole["name"], "arguments": whole["arguments"]}
+            told = self._event("response.function_call_arguments.done", **place, **named)
+        return told + self._event("response.output_item.done", output_index=at, item=whole)
+
+    def broken(self, envelope: dict[str, Any]) -> bytes:
+        """Instead of an end, where something went wrong after the first word. The second event has the error
+        twice: as OpenAI describes it, and as it sends it, which is what its clients raise."""
+        error = envelope["error"]
+        named = {name: error[name] for name in ("message", "type", "param")}
+        failed = {**IN_PROGRESS, "status": "failed", "error": {"code": "server_error", **named}}
+        told = {name: error[name] for name in ("code", "message", "param")}
+        return self._response("response.failed", failed) + self._event("error", **told, error=error)
+
+    # -- bytes --
+
+    def _event(self, kind: str, **fields: Any) -> bytes:
+        self._number += 1
+        return named_event(kind, as_json({"type": kind, **fields, "sequence_number": self._number}))
+
+    def _response(self, kind: str, state: dict[str, Any]) -> bytes:
+        """An event with the whole response."""
+        self._number += 1
+        response = self._head + as_json(state)[1:]
+        return named_event(
+            kind,
+            b'{"type":"%b","response":%b,"sequence_number":%d}' % (kind.encode(), response, self._number),
+        )
+
+    def _around(self, kind: str, fields: dict[str, Any]) -> tuple[bytes, bytes]:
+        """What stands before the text of each delta, and between it and the event's number."""
+        event = as_json({"type": kind, **fields})[:-1] + b',"sequence_number":'
+        before, after = event.split(quoted(MARK).encode())
+        return b"event: %b\ndata: %b" % (kind.encode(), before), after
+
+    def _delta(self, around: tuple[bytes, bytes], text: str) -> bytes:
+        self._number += 1
+        before, after = around
+        return before + quoted(text).encode("ascii") + after + b"%d}\n\n" % self._number
+
+
+def as_json(content: Any) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def named_event(kind: str, data: bytes) -> bytes:
+    """One event. JSON holds no raw line break."""
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)

@@ -1,0 +1,124 @@
+"""
+Responses, and the items of their output.
+
+Which item of an incomplete answer was cut off is not said: all of them are incomplete, and no caller runs
+half a call.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from prompts.events import Begun, CallDelta, Done, Shown, ShownCall
+from prompts.journal import Usage
+
+Status = Literal["in_progress", "completed", "incomplete"]
+# Why an answer is incomplete, by its finish reason.
+REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
+# An item of the output: the message, or a call by its number.
+Item = Literal["message"] | int
+
+
+def head(begun: Begun, echo: dict[str, Any]) -> dict[str, Any]:
+    """What stays the same from a response's beginning to its end. The id is the book's, without its
+    dashes."""
+    return {
+        "id": f"resp_{begun.id.hex}",
+        "object": "response",
+        "created_at": int(begun.created_at.timestamp()),
+        "model": begun.model,
+        **echo,
+    }
+
+
+IN_PROGRESS: dict[str, Any] = {
+    "status": "in_progress",
+    "completed_at": None,
+    "error": None,
+    "incomplete_details": None,
+    "output": [],
+    "usage": None,
+}
+
+
+def whole(done: Done, echo: dict[str, Any]) -> dict[str, Any]:
+    """The body of a response that is not streamed."""
+    shown = done.choices[0]
+    calls = range(len(shown.calls))
+    return {**head(done.begun, echo), **ended(done, [*(("message",) if has_message(shown) else ()), *calls])}
+
+
+def has_message(shown: Shown) -> bool:
+    """An answer of calls alone has none; one of nothing at all has an empty one."""
+    return bool(shown.text or not shown.calls)
+
+
+def ended(done: Done, items: Sequence[Item]) -> dict[str, Any]:
+    """How a response ended, with these items in this order."""
+    shown = done.choices[0]
+    reason, completed_at = REASONS.get(shown.finish_reason), None
+    if reason is None:
+        completed_at = int(done.begun.created_at.timestamp() + done.begun.times.total_ms / 1000)
+    return {
+        **IN_PROGRESS,
+        "status": status_of(shown),
+        "completed_at": completed_at,
+        "incomplete_details": {"reason": reason} if reason else None,
+        "output": [item_of(done, item) for item in items],
+        "usage": usage(done.result.usage),
+    }
+
+
+def status_of(shown: Shown) -> Status:
+    return "incomplete" if shown.finish_reason in REASONS else "completed"
+
+
+def item_of(done: Done, item: Item) -> dict[str, Any]:
+    shown = done.choices[0]
+    if item == "message":
+        return message(done.begun, status_of(shown), [text_part(shown.text)])
+    call = shown.calls[item]
+    return function_call(call, status_of(shown), call.arguments)
+
+
+def message(begun: Begun, status: Status, content: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "id": message_id(begun),
+        "type": "message",
+        "status": status,
+        "role": "assistant",
+        "content": content,
+    }
+
+
+def message_id(begun: Begun) -> str:
+    return f"msg_{begun.id.hex}"
+
+
+def text_part(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def function_call(call: ShownCall | CallDelta, status: Status, arguments: str) -> dict[str, Any]:
+    return {
+        "id": item_id(call.id),
+        "type": "function_call",
+        "status": status,
+        "call_id": call.id,
+        "name": call.name,
+        "arguments": arguments,
+    }
+
+
+def item_id(call_id: str) -> str:
+    """A call has two ids: its own, which its result names, and that of its item."""
+    return f"fc_{call_id.removeprefix('call_')}"
+
+
+def usage(spent: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": spent.prompt_tokens,
+        "input_tokens_details": {"cached_tokens": spent.cached_tokens, "cache_write_tokens": 0},
+        "output_tokens": spent.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": spent.prompt_tokens + spent.completion_tokens,
+    }
