@@ -170,11 +170,6 @@ def is_free_soon(server, token):
     assert newest[1]["outcome"] == "cancelled"
 
 
-def test_nothing_raw_was_written_anywhere(server):
-    for name, raw in server.written().items():
-        assert EMAIL.encode() not in raw, name
-
-
 def test_the_wire_is_what_a_plain_reader_of_events_expects(server, token, model):
     body = {"model": model, "messages": REPEAT, "stream": True, "max_tokens": 8}
     headers = {"Authorization": f"Bearer {token}"}
@@ -217,3 +212,107 @@ def test_a_required_tool_is_called_with_arguments_that_parse(client, model):
         model=model, messages=messages, tools=asked["tools"], max_tokens=10
     )
     assert answer.choices[0].finish_reason in ("stop", "length", "tool_calls")
+
+
+# -- responses --
+
+FRESH = {"Cache-Control": "no-cache"}
+
+
+def test_a_response_whole_and_streamed(client, model):
+    asked = {"model": model, "input": REPEAT, "temperature": 0, "max_output_tokens": 40}
+    answer = client.responses.create(**asked)
+    assert (answer.status, answer.model, answer.error) == ("completed", model, None)
+    assert EMAIL in answer.output_text
+    assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
+    assert answer._request_id
+    events = list(client.responses.create(**asked, stream=True, extra_headers=FRESH))
+    said = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert "".join(said) == answer.output_text
+    assert events[-1].response.output_text == answer.output_text
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+
+
+def test_a_response_that_reaches_its_limit_says_so(client, model):
+    answer = client.responses.create(
+        model=model, input=STORY, max_output_tokens=5, temperature=0, extra_body=ENDLESS
+    )
+    assert (answer.status, answer.incomplete_details.reason) == ("incomplete", "max_output_tokens")
+
+
+def test_the_streaming_helper_of_responses_puts_the_events_together(client, model):
+    with client.responses.stream(model=model, input=f"Repeat exactly: {EMAIL}", temperature=0) as stream:
+        kinds = {event.type for event in stream}
+        final = stream.get_final_response()
+    assert {"response.created", "response.output_text.delta", "response.output_item.done"} <= kinds
+    assert EMAIL in final.output_text
+
+
+async def test_the_asynchronous_client_of_responses(server, token, model):
+    async with openai.AsyncOpenAI(base_url=f"{server.base}/v1", api_key=token, max_retries=0) as client:
+        asked = {"model": model, "input": REPEAT, "temperature": 0, "max_output_tokens": 40}
+        answer = await client.responses.create(**asked)
+        async with client.responses.stream(**asked, extra_headers=FRESH) as stream:
+            async for _ in stream:
+                pass
+            final = await stream.get_final_response()
+        assert EMAIL in final.output_text == answer.output_text
+
+
+def test_parse_of_responses_fills_a_pydantic_model(client, model):
+    asked = {
+        "model": model,
+        "input": "Paris is a city in France. Give name and country as JSON.",
+        "text_format": City,
+        "temperature": 0,
+        "max_output_tokens": 200,
+    }
+    assert isinstance(client.responses.parse(**asked).output_parsed, City)
+    with client.responses.stream(**asked) as stream:
+        assert isinstance(stream.get_final_response().output_parsed, City)
+
+
+def test_a_conversation_with_a_tool_through_responses(client, model):
+    asked = {
+        "model": model,
+        "tools": [openai.pydantic_function_tool(Weather, name="weather")["function"] | {"type": "function"}],
+        "temperature": 0,
+        "max_output_tokens": 80,
+    }
+    items = [{"role": "user", "content": "How is the weather in Oslo?"}]
+    answer = client.responses.parse(**asked, input=items, tool_choice="required", parallel_tool_calls=False)
+    (call,) = (item for item in answer.output if item.type == "function_call")
+    assert Weather(**call.parsed_arguments)
+    with client.responses.stream(**asked, input=items, tool_choice="required", extra_headers=FRESH) as stream:
+        kinds = {event.type for event in stream}
+    assert {"response.function_call_arguments.delta", "response.function_call_arguments.done"} <= kinds
+    items += answer.output
+    items.append({"type": "function_call_output", "call_id": call.call_id, "output": "It rains."})
+    again = client.responses.create(**asked, input=items)
+    assert again.output
+    items += again.output
+    items.append({"role": "user", "content": "And tomorrow?"})
+    assert client.responses.create(**asked, input=items).status in ("completed", "incomplete")
+
+
+def test_errors_of_responses_become_the_sdks_own(client, model):
+    with pytest.raises(openai.BadRequestError) as kept:
+        client.responses.create(model=model, input="hi", previous_response_id="resp_1")
+    assert (kept.value.param, kept.value.code) == ("previous_response_id", "unsupported_parameter")
+    with pytest.raises(openai.BadRequestError) as long:
+        client.responses.create(model=model, input="many words " * 3000)
+    assert (long.value.code, long.value.param) == ("context_length_exceeded", "input")
+
+
+def test_a_client_that_leaves_a_response_frees_the_model(server, token, client, model):
+    stream = client.responses.create(
+        model=model, input=STORY, max_output_tokens=500, stream=True, extra_body=ENDLESS
+    )
+    next(iter(stream))
+    stream.close()
+    is_free_soon(server, token)
+
+
+def test_nothing_raw_was_written_anywhere(server):
+    for name, raw in server.written().items():
+        assert EMAIL.encode() not in raw, name
