@@ -11,6 +11,7 @@ from openai.types import (
 )
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat import completion_create_params as chat
+from openai.types.responses import Response, ResponseStreamEvent, response_create_params
 from pydantic import BaseModel
 from typing_extensions import get_type_hints, is_typeddict
 
@@ -20,6 +21,8 @@ REQUESTS = (
     embedding_create_params.EmbeddingCreateParams,
 )
 ANSWERS = (ChatCompletion, ChatCompletionChunk, Completion, CreateEmbeddingResponse)
+RESPONSE_REQUESTS = (response_create_params.ResponseCreateParamsBase,)
+RESPONSE_ANSWERS = (Response, *get_args(get_args(ResponseStreamEvent)[0]))
 NO_TEXT = (int, float, bool, type(None), bytes)
 
 
