@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from inference.backends import Called, Format, Generation, Message, Tool, ToolUse
 from prompts.asks import Ask, Said, stop_part
-from sanitization.chain import EMPTY, Sanitized
+from sanitization.chain import Sanitized
+from sanitization.text import join
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,15 @@ class Wording:
         )
 
     def _messages(self) -> tuple[Message[Sanitized], ...]:
-        """The conversation, the operator's own system prompt first."""
+        """The conversation, the operator's own system prompt first. What else is said to the system before
+        anybody speaks joins it: many chat templates take one such message, and refuse a second."""
         said = [
             Message(one.role, self.text_of(one.part), self._calls(one), one.call_id)
             for one in self.ask.messages
         ]
-        told = said.pop(0).content if said and said[0].role == "system" else EMPTY
-        if system := self.system(told):
+        told = list(takewhile(lambda one: one.role == "system", said))
+        del said[: len(told)]
+        if system := self.system(join((one.content for one in told if one.content), between="\n\n")):
             said.insert(0, Message("system", system))
         return tuple(said)
 

@@ -1,8 +1,13 @@
 """`/v1/responses` over HTTP, with a parrot behind it and the real book."""
 
+import asyncio
+
+import httpx2
+import openai
 import pytest
 
 from inference.backends import CallPiece, Ending, Format, Sampling
+from inference.errors import GenerationFailed
 from prompts import composition
 from prompts.models import Prompt
 from sanitization.policies import Policy
@@ -91,8 +96,7 @@ async def test_a_conversation_is_sanitized_with_one_numbering_and_kept_so(as_ali
     assert checked(response)["instructions"] == "You serve ann@corp.com."
     (heard,) = parrot.generations
     assert [(message.role, message.content) for message in heard.messages] == [
-        ("system", "You serve [EMAIL_1]."),
-        ("system", "Answer [EMAIL_2]."),
+        ("system", "You serve [EMAIL_1].\n\nAnswer [EMAIL_2]."),
         ("user", "I am [EMAIL_3]"),
         ("assistant", "Hello [EMAIL_3]"),
         ("user", "and [EMAIL_1]?\n!"),
@@ -294,3 +298,43 @@ async def test_a_stream_that_breaks_says_so_twice_and_never_that_it_is_complete(
     assert told["message"] == failed["response"]["error"]["message"]
     assert "response.completed" not in {event["type"] for event in events}
     assert "ann@" not in str(events)
+
+
+async def test_openais_client_raises_what_a_broken_stream_says(as_alice, parrot):
+    parrot.words, parrot.error = "Some plain words. " * 20, GenerationFailed()
+    response = await respond(as_alice, stream=True)
+    raw = b"".join([chunk async for chunk in response.streaming_content])
+
+    def replay(request):
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=raw)
+
+    http = httpx2.Client(transport=httpx2.MockTransport(replay))
+    with openai.OpenAI(api_key="x", base_url="http://gateway/v1", http_client=http) as client:
+        stream, kinds = client.responses.create(model="default", input="x", stream=True), []
+        with pytest.raises(openai.APIError) as raised:
+            kinds += [event.type for event in stream]
+        assert (raised.value.code, raised.value.type) == ("generation_failed", "server_error")
+
+
+async def test_a_caller_who_leaves_a_stream_gives_the_model_up(as_alice, journal):
+    parrot = Parrot("Some plain words. " * 200, pause_seconds=0.001)
+    composition.install(house_of(parrot, journal=journal))
+    response = await respond(as_alice, stream=True)
+    came = []
+
+    async def read():
+        async for chunk in response.streaming_content:
+            came.append(chunk)
+
+    reading = asyncio.ensure_future(read())
+    while len(came) < 2:
+        await asyncio.sleep(0.01)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert (parrot.running, parrot.closed_early) == (0, 1)
+    for _ in range(100):
+        if (outcome := (await Prompt.objects.aget()).outcome) != "accepted":
+            break
+        await asyncio.sleep(0.05)
+    assert outcome == "cancelled"
