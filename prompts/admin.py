@@ -5,10 +5,7 @@ Nothing here counts or scans the table: the list pages by id, the total is the d
 search looks through the newest `SEARCH_ROWS` rows and says so.
 """
 
-import csv
-import json
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,6 +30,7 @@ from prompts import book
 from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS, dry_run
 from prompts.ids import floor
 from prompts.models import Prompt
+from prompts.review import files
 from prompts.statistics import admin as statistics_admin  # noqa: F401  (registers its page)
 from sanitization.admin import VIEW, holds
 from sanitization.composition import chain
@@ -290,32 +288,9 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
             )
             return None  # type: ignore[return-value]  # Django shows the list again
         audit.record("prompts.exported", rows=count)
+        text = self.may_read(request)
         return HttpResponse(
-            "".join(csv_lines(rows, with_text=self.may_read(request))),
+            files.csv_head(with_text=text) + "".join(files.csv_lines(rows, with_text=text)),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="prompts.csv"'},
         )
-
-
-class Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def csv_lines(rows: QuerySet[Prompt], *, with_text: bool) -> Iterator[str]:
-    """RFC 4180 lines, the header first."""
-    names = ["id", "created_at", "user", "outcome", "model", "rules", "findings"]
-    names += ["prompt_tokens", "completion_tokens", "cached", "queue_ms", "first_token_ms", "total_ms"]
-    names += ["request_id", *(["prompt", "system", "response"] if with_text else [])]
-    writer = csv.writer(Echo())
-    yield writer.writerow(names)
-    for row in rows.iterator(chunk_size=500):
-        cells = {"rules": " ".join(row.rules), "findings": json.dumps(row.findings)}
-        yield writer.writerow([inert(str(cells.get(name, getattr(row, name)))) for name in names])
-
-
-def inert(cell: str) -> str:
-    """A cell that a spreadsheet takes as text (OWASP: CSV injection)."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

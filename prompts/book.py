@@ -26,17 +26,27 @@ def narrow(
     until: datetime | None = None,
     outcome: str | None = None,
     rule: str | None = None,
+    user: UUID | None = None,
+    key: UUID | None = None,
+    model: str | None = None,
+    cached: bool | None = None,
+    slower_than_ms: float | None = None,
+    faster_than_ms: float | None = None,
 ) -> QuerySet[Prompt]:
     """The rows that match all that is given; `since` is inclusive, `until` is not."""
-    if since is not None:
-        rows = rows.filter(id__gte=floor(since))
-    if until is not None:
-        rows = rows.filter(id__lt=floor(until))
-    if outcome is not None:
-        rows = rows.filter(outcome=outcome)
-    if rule is not None:
-        rows = rows.filter(rules__has=rule)
-    return rows
+    wanted = {
+        "id__gte": floor(since) if since is not None else None,
+        "id__lt": floor(until) if until is not None else None,
+        "outcome": outcome,
+        "rules__has": rule,
+        "user_id": user,
+        "key_id": key,
+        "model": model,
+        "cached": cached,
+        "total_ms__gte": slower_than_ms,
+        "total_ms__lte": faster_than_ms,
+    }
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
 
 
 def erase(row: Prompt) -> None:

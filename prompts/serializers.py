@@ -223,15 +223,19 @@ def fields_of(done: Done, *, request_id: str, conversation_id: UUID | None = Non
     }
 
 
-class BookQuerySerializer(StrictSerializer):
-    """The filters of `GET /prompt`."""
-
-    limit = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_ROWS, help_text="Rows a page.")
+class FilterSerializer(StrictSerializer):
+    """Which rows of the book."""
 
     since = serializers.DateTimeField(required=False, help_text="At or after this instant.")
     until = serializers.DateTimeField(required=False, help_text="Before this instant.")
     outcome = serializers.ChoiceField(choices=[outcome.value for outcome in Outcome], required=False)
     rule = serializers.RegexField(r"^[a-z][a-z0-9_]*$", max_length=64, required=False)
+
+
+class BookQuerySerializer(FilterSerializer):
+    """The filters of `GET /prompt`."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_ROWS, help_text="Rows a page.")
 
 
 class DryRunSerializer(StrictSerializer):

@@ -1,8 +1,12 @@
-"""`/prompt`, `/prompt/{id}`, `/api/statistics`, dry-runs of policies; with and without a trailing slash."""
+"""
+`/prompt`, `/prompt/{id}`, `/api/journal`, `/api/statistics`, dry-runs of policies; with and without a
+trailing slash.
+"""
 
 from django.urls import path
 
 from prompts import views
+from prompts.review.views import ExportView, JournalView
 from prompts.statistics.views import StatisticsView
 
 DRY_RUN = "api/policies/<slug:slug>/revisions/<int:number>/dry-run"
@@ -15,6 +19,10 @@ urlpatterns = [
     path("prompt/<uuid:pk>/", views.one),
     path(DRY_RUN, dry_run),
     path(f"{DRY_RUN}/", dry_run),
+    path("api/journal", JournalView.as_view()),
+    path("api/journal/", JournalView.as_view()),
+    path("api/journal.jsonl", ExportView.as_view()),
+    path("api/journal.csv", ExportView.as_view(form="csv")),
     path("api/statistics", StatisticsView.as_view()),
     path("api/statistics/", StatisticsView.as_view()),
 ]

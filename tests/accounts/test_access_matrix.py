@@ -44,6 +44,7 @@ OPEN = (200,) * 9
 OWN = (401, 200, 200, 200, 200, 200, 200, 403, 403)
 OWN_204 = (401, 204, 204, 204, 204, 204, 204, 403, 403)
 READ = (401, 200, 200, 200, 200, 200, 200, 200, 403)
+REVIEW = (401, 403, 403, 200, 403, 403, 200, 403, 403)
 ASK = (401, 200, 200, 200, 200, 200, 200, 403, 200)
 
 
@@ -137,6 +138,9 @@ MATRIX = {
     ("get", "prompt"): (READ, None),
     ("get", "prompt/<uuid:pk>"): ((401, 200, 404, 404, 404, 404, 404, 200, 403), None),
     ("delete", "prompt/<uuid:pk>"): (only_mine(204), None),
+    ("get", "api/journal"): (REVIEW, None),
+    ("get", "api/journal.jsonl"): (REVIEW, None),
+    ("get", "api/journal.csv"): (REVIEW, None),
     ("get", "api/statistics"): (READ, None),  # whose they are: tests/prompts/test_statistics.py
     ("post", "v1/chat/completions"): (ASK, {"messages": [{"role": "user", "content": "hello"}]}),
     ("post", "v1/completions"): (ASK, {"prompt": "hello"}),

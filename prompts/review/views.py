@@ -1,0 +1,105 @@
+"""`/api/journal`: everybody's prompts, for reviewers. Their texts only for who holds `prompts.read_text`."""
+
+import json
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
+
+from accounts import audit
+from prompts import book
+from prompts.models import Prompt
+from prompts.review import files
+from prompts.review.serializers import JournalFilterSerializer, JournalQuerySerializer, JournalRowSerializer
+from prompts.views import NewestFirst
+
+SEE, READ = "prompts.view_prompt", "prompts.read_text"
+
+
+class Reviewing(GenericAPIView[Prompt]):
+    """For users whose work it is; no API key gets here."""
+
+    queryset = Prompt.objects.none()
+    serializer_class = JournalRowSerializer
+
+    def rows(self, wanted: dict[str, Any]) -> QuerySet[Prompt]:
+        return book.narrow(Prompt.objects.order_by("-id"), **wanted)
+
+    def wanted(self, request: Request, kind: type[JournalFilterSerializer]) -> dict[str, Any]:
+        """The filters, for who may see rows. Raises PermissionDenied, ValidationError."""
+        if not request.user.has_perm(SEE):
+            raise PermissionDenied
+        asked = request.query_params.dict()
+        asked.pop("cursor", None)  # the paginator's own
+        query = kind(data=asked)
+        query.is_valid(raise_exception=True)
+        return dict(query.validated_data)
+
+
+class JournalView(Reviewing):
+    pagination_class = NewestFirst
+
+    @extend_schema(
+        operation_id="journal",
+        parameters=[JournalQuerySerializer],
+        responses={200: JournalRowSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """Everybody's prompts, newest first, for reviewers. No API key reaches this."""
+        wanted = self.wanted(request, JournalQuerySerializer)
+        assert isinstance(self.paginator, NewestFirst)
+        self.paginator.page_size = wanted.pop("limit")
+        page = self.paginate_queryset(self.rows(wanted))
+        shown = {"with_text": request.user.has_perm(READ)}
+        return self.get_paginated_response(JournalRowSerializer(page, many=True, context=shown).data)
+
+
+class ExportView(Reviewing):
+    form = "jsonl"
+
+    @extend_schema(
+        operation_id="journal_export",
+        parameters=[JournalFilterSerializer],
+        responses={
+            (200, "application/jsonl"): OpenApiResponse(OpenApiTypes.STR, description="A row in each line."),
+            (200, "text/csv"): OpenApiResponse(
+                OpenApiTypes.STR, description="A head, and a row in each line."
+            ),
+        },
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """All rows that match, as a stream. It is noted on the audit trail."""
+        wanted = self.wanted(request, JournalFilterSerializer)
+        with_text = request.user.has_perm(READ)
+        told = {name: str(value) for name, value in wanted.items()}
+        audit.record("prompts.exported", form=self.form, with_text=with_text, filters=told)
+        if self.form == "csv":
+            head = files.csv_head(with_text=with_text)
+            body = files.lines(
+                self.rows(wanted), lambda page: files.csv_lines(page, with_text=with_text), head=head
+            )
+        else:
+            body = files.lines(self.rows(wanted), lambda page: json_lines(page, with_text=with_text))
+        kind = "text/csv; charset=utf-8" if self.form == "csv" else "application/jsonl"
+        return StreamingHttpResponse(
+            body,
+            content_type=kind,
+            headers={
+                "Content-Disposition": f'attachment; filename="prompts.{self.form}"',
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            },
+        )
+
+
+def json_lines(page: Any, *, with_text: bool) -> list[str]:
+    """A line for each row, in the shape of `/api/journal`."""
+    rows = JournalRowSerializer(page, many=True, context={"with_text": with_text}).data
+    return [json.dumps(row, cls=JSONEncoder, separators=(",", ":")) + "\n" for row in rows]
