@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -26,11 +26,12 @@ from gateway.asgi import BoundedBody, Receive, Scope, Send
 from gateway.logs import request_id
 from gateway.problems import INTERNAL, Row, envelope, row_for
 from inference import composition
-from inference.backends import Ending, Event, Generation, Message, ModelCard, Piece
-from inference.errors import DeadlineExceeded, ModelLoading, ParameterUnsupported, QueueFull, UnknownModel
+from inference.backends import CallPiece, Ending, Event, Generation, Message, ModelCard, Piece, ToolUse
+from inference.errors import DeadlineExceeded, ModelLoading, QueueFull, UnknownModel
 from prompts.askers import Asker
 from prompts.asks import Ask
-from prompts.events import Begun, Delta, Done, Embedded, Shown, Times
+from prompts.calls import new_id
+from prompts.events import Begun, CallDelta, Delta, Done, Embedded, Shown, ShownCall, Times
 from prompts.ids import instant, uuid7
 from prompts.journal import Outcome, Result, Usage
 from prompts.v1 import others
@@ -194,9 +195,7 @@ def asker_of() -> Asker:
 
 
 async def answer(call: Call, body: dict[str, Any], ask: Ask, with_usage: bool, *, shape: Shape) -> None:
-    """Streamed or whole. The first event decides the status. Gateways send no tools yet, so none are read."""
-    if ask.tools or any(said.calls or said.call_id for said in ask.messages):
-        raise ParameterUnsupported(("tools",))
+    """Streamed or whole. The first event decides the status."""
     backend = composition.backend()
     card = backend.choose(ask.model)
     if card.kind != "chat":
@@ -227,7 +226,7 @@ async def answer(call: Call, body: dict[str, Any], ask: Ask, with_usage: bool, *
 
 def generation_of(ask: Ask, card: ModelCard, *, caller: str) -> Generation[str]:
     return Generation(
-        messages=tuple(Message(said.role, said.content) for said in ask.messages),
+        messages=tuple(Message(said.role, said.content, said.calls, said.call_id) for said in ask.messages),
         text=ask.text,
         model=card.name,
         max_tokens=min(ask.max_tokens, card.context_tokens),
@@ -239,6 +238,8 @@ def generation_of(ask: Ask, card: ModelCard, *, caller: str) -> Generation[str]:
         format=ask.format,
         priority=ask.priority,
         deadline_seconds=ask.deadline_seconds,
+        tools=() if ask.tool_use is None else ask.tools,
+        tool_use=ask.tool_use or ToolUse(),
     )
 
 
@@ -253,6 +254,7 @@ class Said:
     def __init__(self, begun: Begun, choices: int) -> None:
         self.begun = begun
         self._texts: list[list[str]] = [[] for _ in range(choices)]
+        self._calls: list[list[ShownCall]] = [[] for _ in range(choices)]
         self._endings: dict[int, Ending] = {}
 
     def note(self, event: Event, chunks: Chunks | None = None) -> bytes:
@@ -263,6 +265,15 @@ class Said:
             if chunks is not None:
                 return chunks.text(Delta(event.text, event.choice))
             self._texts[event.choice].append(event.text)
+        elif isinstance(event, CallPiece):
+            id = new_id() if event.name else ""
+            if chunks is not None:
+                return chunks.call(CallDelta(event.call, event.arguments, id, event.name, event.choice))
+            calls = self._calls[event.choice]
+            if event.name:
+                calls.append(ShownCall(id, event.name, event.arguments))
+            else:
+                calls[-1] = replace(calls[-1], arguments=calls[-1].arguments + event.arguments)
         return b""
 
     def done(self) -> Done:
@@ -272,10 +283,12 @@ class Said:
             completion_tokens=sum(ending.completion_tokens for ending in endings),
             cached_tokens=min(ending.cached_tokens for ending in endings),
         )
-        shown = zip(self._texts, endings, strict=True)
+        shown = zip(self._texts, self._calls, endings, strict=True)
         return Done(
             begun=self.begun,
-            choices=tuple(Shown("".join(texts), ending.finish_reason) for texts, ending in shown),
+            choices=tuple(
+                Shown("".join(texts), ending.finish_reason, tuple(calls)) for texts, calls, ending in shown
+            ),
             prompt_sent=EMPTY,
             parts=(),
             result=Result(Outcome.ANSWERED, usage=usage),

@@ -192,6 +192,7 @@ TABLE: dict[type[Exception], Row] = {
     inference.AnswerUnfit: Row(
         502, "answer-unfit", "The model's answer is not what the schema asks for. Try again, or relax it."
     ),
+    inference.CallUnfit: Row(502, "call-unfit", "The model called a tool that was not offered. Try again."),
     inference.QueueFull: Row(
         503, "queue-full", lambda e: f"Too many prompts are waiting. Try again in {e.retry_after_seconds} s."
     ),

@@ -124,6 +124,13 @@ class Generation(Generic[Text]):
         """Characters of what was said, without the tools."""
         return sum(len(message.content) for message in self.messages) + len(self.text or "")
 
+    @property
+    def tool_chars(self) -> int:
+        """Characters of the tools that are offered, and of earlier calls."""
+        offered = (len(tool.name) + len(tool.description) + len(tool.parameters) for tool in self.tools)
+        called = (len(call.name) + len(call.arguments) for message in self.messages for call in message.calls)
+        return sum(offered) + sum(called)
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
@@ -158,6 +165,10 @@ class CallPiece:
     name: str = ""
     arguments: str = ""
     choice: int = 0
+
+    def and_then(self, more: "CallPiece") -> "CallPiece":
+        """This and what follows it in the same call, as one."""
+        return CallPiece(self.call, self.name, self.arguments + more.arguments, self.choice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ What can go wrong between a prompt and a model. No HTTP here; `gateway.problems`
     ├── ParameterUnsupported    the model's server does not know a field that would change the answer
     ├── BackendRefused          the model's server finds something wrong with the request
     ├── AnswerUnfit             the finished answer is not what the schema asked for
+    │   └── CallUnfit           it calls a tool that was not offered
     └── GenerationFailed        the model broke while it answered
 
 Download errors live in `inference.download`: they belong to a command, never to a request.
@@ -110,3 +111,7 @@ class BackendRefused(InferenceError):
 
 class AnswerUnfit(InferenceError):
     """A grammar cannot say all that a schema can (the size of numbers, say), so the answer was checked."""
+
+
+class CallUnfit(AnswerUnfit):
+    """The model's doing and not its server's: who asks for it often must not take the server from others."""

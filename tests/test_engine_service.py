@@ -151,6 +151,51 @@ def test_a_schema_and_a_raw_completion_reach_the_engine(client):
     assert "Paris" in raw.choices[0].text
 
 
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather of a city.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string", "maxLength": 12}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+def test_the_engine_calls_tools_streamed_and_not(client):
+    asked = {
+        "model": "smollm2-135m",
+        "messages": [{"role": "user", "content": "How is the weather in Oslo?"}],
+        "tools": [TOOL],
+        "tool_choice": "required",
+        "parallel_tool_calls": False,
+        "temperature": 0,
+        "max_tokens": 60,
+    }
+    whole = client.chat.completions.create(**asked, extra_headers={"Cache-Control": "no-store"})
+    (choice,) = whole.choices
+    (called,) = choice.message.tool_calls
+    assert (choice.finish_reason, called.function.name) == ("tool_calls", "weather")
+    assert set(json.loads(called.function.arguments)) == {"city"}
+    arguments = ""
+    for chunk in client.chat.completions.create(
+        **asked, stream=True, extra_headers={"Cache-Control": "no-store"}
+    ):
+        for one in chunk.choices[0].delta.tool_calls or ():
+            arguments += one.function.arguments or ""
+    assert arguments == called.function.arguments
+    result = {"role": "tool", "tool_call_id": called.id, "content": "Rain."}
+    told = [*asked["messages"], choice.message.model_dump(exclude_none=True), result]
+    again = client.chat.completions.create(
+        model="smollm2-135m", messages=told, tools=[TOOL], tool_choice="none", max_tokens=8
+    )
+    assert again.choices[0].message.content
+
+
 def test_errors_of_the_engine_become_the_gateways_own(client):
     with pytest.raises(openai.BadRequestError) as long:
         client.chat.completions.create(

@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from inference.backends import Embeddings, Ending, Generation, Piece
+from inference.backends import CallPiece, Embeddings, Ending, Generation, Piece
 from inference.errors import DeadlineExceeded, GenerationFailed, InferenceError, ModelUnavailable
 from inference.formats import Unchecked
 from inference.remote import wire
 from inference.remote.client import Client
 from inference.remote.options import Patience, RemoteOptions
-from inference.remote.reading import Answer, embeddings, parsed
+from inference.remote.reading import Answer, Reading, embeddings, parsed, reading
 from inference.remote.refusals import error_of
 from inference.remote.sse import EventStream, Malformed
 
@@ -68,7 +68,7 @@ class RemoteBackend:
         self.options = options
         self._client = client
 
-    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | Ending, None]:
+    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
         """As `Backend.answer`. ModelUnavailable, GenerationFailed and QueueFull are this server's own
         trouble; every other error would come from the next one too."""
         path, body = wire.body_of(generation, self.options)
@@ -77,21 +77,11 @@ class RemoteBackend:
         answer = Answer(generation)
         unchecked = [Unchecked(generation.format) for _ in answer.choices]
         async with self._post(path, body, generation.request_id, deadlines) as response:
-            stream = EventStream(max_bytes=self.options.max_line_bytes)
-            async with aclosing(self._chunks(response, deadlines)) as chunks:
-                async for chunk in chunks:
-                    pieces, fault = answer.read_all(stream.feed(chunk))
-                    if pieces and deadlines.begun_at is None:
-                        deadlines.begun_at = loop.time()
-                    for piece in pieces:
+            async with aclosing(self._pieces(response, answer, deadlines)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Piece):
                         unchecked[piece.choice].add(piece.text)
-                        yield piece
-                    if fault is not None:
-                        raise self._broken(fault)
-                    if answer.is_done:
-                        break
-            if not answer.is_whole:
-                raise self._broken(Malformed("cut off"))
+                    yield piece
             first_at = loop.time() if deadlines.begun_at is None else deadlines.begun_at
             first_ms = round((first_at - deadlines.started_at) * 1000, 1)
             for ending in answer.endings(first_token_ms=first_ms):
@@ -100,6 +90,37 @@ class RemoteBackend:
             if not answer.counted().is_believed:
                 logger.info("usage not believed", extra={"backend": self.name})
             await self._rest(response)
+
+    async def _pieces(
+        self, response: aiohttp.ClientResponse, answer: Answer, deadlines: Deadlines
+    ) -> AsyncGenerator[Piece | CallPiece, None]:
+        """All that is said, until it is whole."""
+        async with aclosing(self._readings(response, answer, deadlines)) as readings:
+            async for pieces, fault in readings:
+                if pieces and deadlines.begun_at is None:
+                    deadlines.begun_at = asyncio.get_running_loop().time()
+                for piece in pieces:
+                    yield piece
+                if fault is not None:
+                    raise self._broken(fault) if isinstance(fault, Malformed) else fault
+
+    async def _readings(
+        self, response: aiohttp.ClientResponse, answer: Answer, deadlines: Deadlines
+    ) -> AsyncGenerator[Reading, None]:
+        """What has come, as often as something comes."""
+        if response.content_type == "application/json":
+            body = await self._whole(response, deadlines, most_bytes=self.options.max_line_bytes)
+            yield reading(lambda: answer.read_whole(body))
+        else:
+            stream = EventStream(max_bytes=self.options.max_line_bytes)
+            async with aclosing(self._chunks(response, deadlines)) as chunks:
+                async for chunk in chunks:
+                    yield answer.read_all(stream.feed(chunk))
+                    if answer.is_done:
+                        break
+        if not answer.is_whole:
+            raise self._broken(Malformed("cut off"))
+        yield reading(answer.rest)
 
     async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings:
         """A vector for each text. Raises what `answer` raises."""

@@ -9,6 +9,7 @@ OPENAI = frozenset(
     {
         *("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "seed", "stop"),
         *("n", "logprobs", "json_object", "json_schema", "stream_options"),
+        *("tools", "tool_choice", "parallel_tool_calls"),
     }
 )
 SERVERS = OPENAI | {"top_k", "min_p", "ignore_eos"}
@@ -29,7 +30,7 @@ KINDS = {
     "llama-server": Kind(LLAMA, "/health"),
     "vllm": Kind(SERVERS | {"repetition_penalty"}, "/health"),
     "sglang": Kind(SERVERS | {"repetition_penalty"}, "/health"),
-    "ollama": Kind(OPENAI - {"n", "logit_bias", "logprobs"}),
+    "ollama": Kind(OPENAI - {"n", "logit_bias", "logprobs", "tool_choice", "parallel_tool_calls"}),
     # `manage.py serve_engine` of this project.
     "engine": Kind(
         (LLAMA - {"grammar", "logprobs"}) | {"grammar_format", "priority", "deadline_seconds", "user"},

@@ -2,26 +2,31 @@
 The events of a server's answer become pieces and endings.
 
 A server may be broken or lie: a choice that nobody asked for, a text behind the end, tokens that cannot be.
-What cannot be trusted is refused (`Malformed`) or, where only numbers are wrong, estimated.
+What cannot be trusted is refused (`Malformed`) or, where only numbers are wrong, estimated. One that does not
+stream, though it was asked to, is read too: its answer is one event.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.backends import Embeddings, Ending, FinishReason, Generation, Piece, TokenLogprob
+from inference.backends import CallPiece, Embeddings, Ending, FinishReason, Generation, Piece, TokenLogprob
+from inference.errors import CallUnfit
+from inference.remote.calls import Calls
+from inference.remote.characters import Characters
 from inference.remote.sse import Malformed
 
 DONE = "[DONE]"
-# As servers write them. Tools are somebody else's room: a call ends an answer like a stop.
+# As servers write them. Whether an answer ends for its calls is seen by the calls: some say `stop` then, and
+# some `tool_calls` where there are none.
 REASONS: dict[str, FinishReason] = {
     **dict.fromkeys(("stop", "eos", "stop_sequence", "end_turn", "tool_calls", "function_call"), "stop"),
     **dict.fromkeys(("length", "max_tokens"), "length"),
     "content_filter": "content_filter",
 }
 # What a chat template may add: its own words, and some for each message.
-TEMPLATE_TOKENS, MESSAGE_TOKENS = 512, 64
+TEMPLATE_TOKENS, MESSAGE_TOKENS, TOOL_TOKENS = 512, 64, 64
 CHARS_PER_TOKEN = 4  # of English, with the vocabularies of today's models
 
 
@@ -30,13 +35,24 @@ def tokens_in(chars: int) -> int:
     return -(-chars // CHARS_PER_TOKEN)
 
 
+Event = Piece | CallPiece
+# What could be read, and what was wrong behind it.
+Reading = tuple[list[Event], Malformed | CallUnfit | None]
+
+
 @dataclass(slots=True)
 class Choice:
-    """One of the answers so far. `half` is the first half of a surrogate pair that was cut in two."""
+    """One of the answers so far."""
 
+    calls: Calls
     chars: int = 0
-    half: str = ""
+    characters: Characters = field(default_factory=Characters)
     reason: FinishReason | None = None
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        reason = self.reason or "stop"
+        return "tool_calls" if reason == "stop" and self.calls.count else reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +75,45 @@ class Answer:
     is_done: bool = False
 
     def __post_init__(self) -> None:
-        self.choices = [Choice() for _ in range(self.generation.choices)]
+        names = [tool.name for tool in self.generation.tools]
+        is_parallel = self.generation.tool_use.is_parallel
+        self.choices = [
+            Choice(Calls(names, choice=number, is_parallel=is_parallel))
+            for number in range(self.generation.choices)
+        ]
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is missing, should the stream end here."""
         return self.is_done or all(choice.reason is not None for choice in self.choices)
 
-    def read(self, data: str) -> list[Piece]:
-        """The pieces in one event. Raises Malformed."""
+    def read(self, data: str) -> list[Event]:
+        """The pieces in one event. Raises Malformed and CallUnfit."""
         if data == DONE:
             self.is_done = True
             return []
-        chunk = parsed(data)
+        return self._events(parsed(data), "delta")
+
+    def read_whole(self, body: bytes) -> list[Event]:
+        """The pieces of an answer that was not streamed. Raises as `read`."""
+        answer = parsed(body)
+        given = answer.get("choices")
+        for one in given if isinstance(given, list) else ():
+            if not isinstance(one, dict):
+                raise Malformed("choice")
+            one["finish_reason"] = one.get("finish_reason") or "stop"
+            message = one.get("message")
+            calls = message.get("tool_calls") if isinstance(message, dict) else None
+            for number, call in enumerate(calls if isinstance(calls, list) else ()):
+                if isinstance(call, dict):
+                    call["index"] = number
+        return self._events(answer, "message")
+
+    def rest(self) -> list[Event]:
+        """What servers that never say why a choice ended have left. Raises as `read`."""
+        return [piece for choice in self.choices if choice.reason is None for piece in self._last(choice)]
+
+    def _events(self, chunk: dict[str, Any], said_in: str) -> list[Event]:
         if chunk.get("error"):
             raise Malformed("error event")
         if isinstance(chunk.get("usage"), dict):
@@ -79,51 +121,62 @@ class Answer:
         given = chunk.get("choices") or ()
         if not isinstance(given, list | tuple):
             raise Malformed("choices")
-        return [piece for one in given if (piece := self._piece(one)) is not None]
+        return [piece for one in given for piece in self._pieces(one, said_in)]
 
-    def read_all(self, events: Iterable[str]) -> tuple[list[Piece], Malformed | None]:
-        """The pieces of several, those of one choice that follow each other joined: everything behind this
-        costs by the piece. What is wrong comes with what was good before it."""
-        pieces: list[Piece] = []
+    def read_all(self, events: Iterable[str]) -> Reading:
+        """The pieces of several, those that follow each other joined: everything behind this costs by the
+        piece. What is wrong comes with what was good before it."""
+        pieces: list[Event] = []
         try:
             for data in events:
                 for piece in self.read(data):
-                    last = pieces[-1] if pieces else None
-                    if last is not None and last.choice == piece.choice:
-                        pieces[-1] = last.and_then(piece)
-                    else:
-                        pieces.append(piece)
+                    add(pieces, piece)
                 if self.is_done:
                     break
-        except Malformed as error:
+        except (Malformed, CallUnfit) as error:
             return pieces, error
         return pieces, None
 
-    def _piece(self, given: Any) -> Piece | None:
+    def _pieces(self, given: Any, said_in: str) -> list[Event]:
+        """What one event says of one choice."""
         number = given.get("index", 0) if isinstance(given, dict) else None
         if type(number) is not int or not 0 <= number < len(self.choices):
             raise Malformed("choice")
-        choice, text = self.choices[number], self._text(given)
-        if text:
-            if choice.reason is not None:
-                raise Malformed("text behind the end")
-            text = whole_characters(choice, text)
+        choice, said = self.choices[number], self._said(given, said_in)
+        events: list[Event] = []
+        if text := text_in(said, "content"):
+            logprobs = logprobs_of(given) if self.generation.logprobs is not None else ()
+            events.append(Piece(choice.characters.whole(text), number, logprobs))
+        events += choice.calls.feed(said.get("tool_calls"))
+        if events and choice.reason is not None:
+            raise Malformed("text behind the end")
         if (reason := given.get("finish_reason")) is not None:
+            if choice.reason is None:
+                events += choice.calls.finish()
             choice.reason = self._reason(reason)
-        if not text:
-            return None
-        choice.chars += len(text)
-        return Piece(text, number, logprobs_of(given) if self.generation.logprobs is not None else ())
+        return self._counted(choice, events)
 
-    def _text(self, given: dict[str, Any]) -> str:
+    def _said(self, given: dict[str, Any], said_in: str) -> dict[str, Any]:
         if self.generation.text is not None:
-            text = given.get("text")
-        else:
-            delta = given.get("delta") or {}
-            text = delta.get("content") if isinstance(delta, dict) else 0
-        if text is not None and not isinstance(text, str):
-            raise Malformed("text")
-        return text or ""
+            return {"content": given.get("text")}
+        said = given.get(said_in) or {}
+        if not isinstance(said, dict):
+            raise Malformed(said_in)
+        return said
+
+    def _last(self, choice: Choice) -> list[Event]:
+        return self._counted(choice, choice.calls.finish())
+
+    @staticmethod
+    def _counted(choice: Choice, events: Sequence[Event]) -> list[Event]:
+        """Those that say something."""
+        said: list[Event] = []
+        for event in events:
+            size = len(event.text) if isinstance(event, Piece) else len(event.name) + len(event.arguments)
+            choice.chars += size
+            if size:
+                said.append(event)
+        return said
 
     @staticmethod
     def _reason(reason: Any) -> FinishReason:
@@ -141,7 +194,7 @@ class Answer:
         shares[0] += counted.completion - sum(shares)
         return [
             Ending(
-                choice.reason or "stop",
+                choice.finish_reason,
                 counted.prompt,
                 shares[number],
                 0.0,
@@ -157,13 +210,15 @@ class Answer:
         asked, usage = self.generation, self.usage if isinstance(self.usage, dict) else {}
         chars = sum(choice.chars for choice in self.choices)
         # A token is a byte of the prompt at least, and an answer has as many as it may have at most.
-        most_prompt = 4 * asked.prompt_chars + TEMPLATE_TOKENS + MESSAGE_TOKENS * len(asked.messages)
+        prompt_chars = asked.prompt_chars + asked.tool_chars
+        most_prompt = 4 * prompt_chars + TEMPLATE_TOKENS
+        most_prompt += MESSAGE_TOKENS * len(asked.messages) + TOOL_TOKENS * len(asked.tools)
         most_completion = (asked.max_tokens + 1) * asked.choices  # some count the token that ends it
         prompt = number_in(usage, "prompt_tokens", 1, most_prompt)
         completion = number_in(usage, "completion_tokens", 1 if chars else 0, most_completion)
         is_believed = prompt is not None and completion is not None
         if prompt is None:
-            prompt = tokens_in(asked.prompt_chars)
+            prompt = tokens_in(prompt_chars)
         if completion is None:
             completion = min(tokens_in(chars), most_completion)
         details = usage.get("prompt_tokens_details")
@@ -187,19 +242,31 @@ def number_in(numbers: dict[str, Any], name: str, least: int, most: int) -> int 
     return value if type(value) is int and least <= value <= most else None
 
 
-def whole_characters(choice: Choice, text: str) -> str:
-    """`text` without half characters, which JSON can spell: a pair in two pieces is put together, a half
-    without its other half becomes U+FFFD."""
-    if not choice.half and text.isascii():
-        return text
-    text, choice.half = choice.half + text, ""
-    if "\ud800" <= text[-1] <= "\udbff":
-        text, choice.half = text[:-1], text[-1]
+def reading(read: Callable[[], list[Event]]) -> Reading:
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+        return read(), None
+    except (Malformed, CallUnfit) as error:
+        return [], error
+
+
+def text_in(said: dict[str, Any], name: str) -> str:
+    text = said.get(name)
+    if text is not None and not isinstance(text, str):
+        raise Malformed("text")
+    return text or ""
+
+
+def add(pieces: list[Event], piece: Event) -> None:
+    """Puts it behind these, joined to the last where it goes on with it."""
+    last = pieces[-1] if pieces else None
+    if last is None or last.choice != piece.choice:
+        pieces.append(piece)
+    elif (isinstance(last, Piece) and isinstance(piece, Piece)) or (
+        isinstance(last, CallPiece) and isinstance(piece, CallPiece) and not piece.name
+    ):
+        pieces[-1] = last.and_then(piece)
+    else:
+        pieces.append(piece)
 
 
 def logprobs_of(given: dict[str, Any]) -> tuple[TokenLogprob, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference.backends import TOP_K, Format, Generation
+from inference.backends import TOP_K, Format, Generation, Message, Tool
 from inference.errors import ParameterUnsupported
 from inference.remote.options import RemoteOptions
 
@@ -67,8 +67,7 @@ def body_of(generation: Generation[str], options: RemoteOptions) -> tuple[str, d
         raise ParameterUnsupported(tuple(lacking))
     if generation.text is not None:
         return TEXT, {**body, "prompt": generation.text}
-    messages = [{"role": one.role, "content": one.content} for one in generation.messages]
-    return CHAT, {**body, "messages": messages}
+    return CHAT, {**body, "messages": [_message(one) for one in generation.messages]}
 
 
 def embedding_body(texts: Sequence[str], model: str) -> dict[str, Any]:
@@ -100,10 +99,8 @@ def _sample(generation: Generation[str], known: frozenset[str], body: dict[str, 
 
 
 def _shape(generation: Generation[str], known: frozenset[str], body: dict[str, Any]) -> list[str]:
-    """The same for logprobs and the form of the answer. Tools are not sent to servers yet."""
-    lacking = []
-    if generation.tools or any(message.calls or message.call_id for message in generation.messages):
-        lacking.append("tools")
+    """The same for tools, logprobs and the form of the answer."""
+    lacking = _tools(generation, known, body)
     if generation.logprobs is not None:
         if "logprobs" not in known:
             lacking.append("logprobs")
@@ -114,6 +111,55 @@ def _shape(generation: Generation[str], known: frozenset[str], body: dict[str, A
     if generation.format is not None and not _form(generation.format, known, body):
         lacking.append("response_format")
     return lacking
+
+
+# -- tools --
+
+
+def _message(said: Message[str]) -> dict[str, Any]:
+    if not said.calls:
+        called = {"tool_call_id": said.call_id} if said.call_id else {}
+        return {"role": said.role, "content": said.content, **called}
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in said.calls
+    ]
+    return {"role": said.role, "content": said.content or None, "tool_calls": calls}
+
+
+def _tools(generation: Generation[str], known: frozenset[str], body: dict[str, Any]) -> list[str]:
+    """Fills in what may be called. A server that makes several calls where one is wanted needs no telling:
+    only the first is read."""
+    tools, use = generation.tools, generation.tool_use
+    if "tools" not in known:
+        has_tools = tools or any(message.calls or message.call_id for message in generation.messages)
+        return ["tools"] if has_tools else []
+    if not tools:
+        return []
+    body["tools"] = [_tool(tool) for tool in tools]
+    if not use.is_parallel and "parallel_tool_calls" in known:
+        body["parallel_tool_calls"] = False
+    if use.kind == "auto":
+        return []
+    if "tool_choice" not in known:
+        return ["tool_choice"]
+    named = {"type": "function", "function": {"name": use.name}}
+    body["tool_choice"] = named if use.kind == "named" else "required"
+    return []
+
+
+def _tool(tool: Tool[str]) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.parameters:
+        function["parameters"] = json.loads(tool.parameters)
+    if tool.strict:
+        function["strict"] = True
+    return {"type": "function", "function": function}
+
+
+# -- the form of the answer --
 
 
 def _form(asked: Format[str], known: frozenset[str], body: dict[str, Any]) -> bool:

@@ -9,10 +9,12 @@ from django.core.management import CommandError, call_command
 
 from gateway import engine
 from inference import composition
-from inference.backends import Status
+from inference.backends import Called, CallPiece, Piece, Status, Tool
 from inference.errors import GenerationFailed, ModelUnavailable, PromptTooLong, QueueFull
+from inference.remote.reading import Answer, add
+from inference.remote.sse import EventStream
 from tests.fakes import Parrot
-from tests.inference.remote.conftest import until
+from tests.inference.remote.conftest import generation, until
 
 TOKEN = "t" * 40
 HI = {"messages": [{"role": "user", "content": "hello"}]}
@@ -125,14 +127,59 @@ async def test_texts_vectors_and_models(parrot):
     assert [one["id"] for one in listed.body["data"]] == ["parrot"]
 
 
+CALLING = [
+    "So. ",
+    CallPiece(0, "look_up", '{"a":'),
+    CallPiece(0, "", "1}"),
+    CallPiece(1, "look_up"),
+    CallPiece(1, "", "{}"),
+]
+
+
+async def test_tools_and_earlier_calls_reach_the_model(parrot):
+    body = {"messages": [*HI["messages"], *CALLED], "tools": TOOLS, "tool_choice": "required"}
+    await call("POST", "/v1/chat/completions", body)
+    (asked,) = parrot.generations
+    assert (asked.tools, asked.tool_use.kind) == ((Tool("look_up", "", ""),), "required")
+    assert asked.messages[1].calls == (Called("call00001", "look_up", "{}"),)
+    assert (asked.messages[2].role, asked.messages[2].call_id) == ("tool", "call00001")
+    await call("POST", "/v1/chat/completions", HI | {"tools": TOOLS, "tool_choice": "none"})
+    assert parrot.generations[1].tools == ()
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_gateway_hears_the_calls_that_the_model_made(parrot, streamed):
+    """Through what reads servers' answers in the gateway."""
+    parrot.words = CALLING
+    line = await call("POST", "/v1/chat/completions", HI | {"tools": TOOLS, "n": 2, "stream": streamed})
+    asked = generation(tools=(Tool("look_up", "", ""),), choices=2)
+    answer, heard = Answer(asked), []
+    if streamed:
+        pieces, fault = answer.read_all(EventStream(max_bytes=1 << 20).feed(line.text.encode()))
+        assert fault is None
+    else:
+        pieces = answer.read_whole(line.text.encode())
+        ids = [one["id"] for choice in line.body["choices"] for one in choice["message"]["tool_calls"]]
+        assert len(set(ids)) == 4
+    for piece in sorted(pieces, key=lambda piece: (piece.choice, isinstance(piece, CallPiece))):
+        add(heard, piece)
+    for choice in (0, 1):
+        assert [piece for piece in heard if piece.choice == choice] == [
+            Piece("So. " + (" 1" if choice else ""), choice),
+            CallPiece(0, "look_up", '{"a":1}', choice),
+            CallPiece(1, "look_up", "{}", choice),
+        ]
+    endings = answer.endings(first_token_ms=0)
+    assert [ending.finish_reason for ending in endings] == ["tool_calls", "tool_calls"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
         (HI | {"model": "gpt-9"}, 404, "model_not_found"),
         (HI | {"temperature": 9}, 400, "invalid_value"),
         (HI | {"tempreature": 1}, 400, "unknown_parameter"),
-        (HI | {"tools": TOOLS}, 400, "unsupported_parameter"),
-        ({"messages": [*HI["messages"], *CALLED]}, 400, "unsupported_parameter"),
+        (HI | {"tool_choice": "required"}, 400, "invalid_value"),
         ([], 400, "unreadable_body"),
     ],
 )

@@ -1,8 +1,10 @@
 """Bodies, for servers that know more and less."""
 
+from dataclasses import replace
+
 import pytest
 
-from inference.backends import Format, Sampling, Tool
+from inference.backends import Called, Format, Message, Sampling, Tool, ToolUse
 from inference.errors import ParameterUnsupported
 from inference.remote.options import KINDS, RemoteOptions
 from inference.remote.wire import body_of
@@ -90,6 +92,71 @@ def test_addresses_are_below_the_base_or_at_the_root():
     assert remote.url("/health") == "https://host:8000/health"
 
 
-def test_tools_are_refused_and_not_dropped():
-    with pytest.raises(ParameterUnsupported, match="tools"):
-        body_of(generation(tools=(Tool("f", "", ""),)), options("openai"))
+TOOLS = (Tool("f", "does", '{"type":"object"}', strict=True), Tool("g", "", ""))
+CALLED = (
+    Message("user", "hi"),
+    Message("assistant", "", (Called("call00001", "f", '{"a":1}'),)),
+    Message("tool", "done", call_id="call00001"),
+)
+
+
+def test_tools_and_what_was_called_before_are_sent_in_openais_words():
+    _, body = body_of(replace(generation(tools=TOOLS), messages=CALLED), options("openai"))
+    assert body["tools"] == [
+        {
+            "type": "function",
+            "function": {
+                "name": "f",
+                "description": "does",
+                "parameters": {"type": "object"},
+                "strict": True,
+            },
+        },
+        {"type": "function", "function": {"name": "g"}},
+    ]
+    assert body["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "call00001",
+                    "type": "function",
+                    "function": {"name": "f", "arguments": '{"a":1}'},
+                }
+            ],
+        },
+        {"role": "tool", "content": "done", "tool_call_id": "call00001"},
+    ]
+    assert not {"tool_choice", "parallel_tool_calls"} & set(body)
+
+
+@pytest.mark.parametrize(
+    ("use", "sent"),
+    [
+        (ToolUse("required"), {"tool_choice": "required"}),
+        (ToolUse("auto", is_parallel=False), {"parallel_tool_calls": False}),
+        (
+            ToolUse("named", "f", is_parallel=False),
+            {
+                "tool_choice": {"type": "function", "function": {"name": "f"}},
+                "parallel_tool_calls": False,
+            },
+        ),
+    ],
+)
+def test_the_choice_of_tools_is_sent(use, sent):
+    _, body = body_of(generation(tools=TOOLS, tool_use=use), options("engine"))
+    assert {name: body.get(name) for name in sent} == sent
+    assert {"tool_choice", "parallel_tool_calls"} & set(body) == set(sent)
+
+
+def test_tools_are_refused_and_not_dropped_where_a_server_does_not_know_them():
+    with pytest.raises(ParameterUnsupported, match=r"^tools$"):
+        body_of(generation(tools=TOOLS), options("openai", fields=frozenset()))
+    with pytest.raises(ParameterUnsupported, match=r"^tools$"):
+        body_of(replace(generation(), messages=CALLED), options("openai", fields=frozenset()))
+    with pytest.raises(ParameterUnsupported, match="tool_choice"):
+        body_of(generation(tools=TOOLS, tool_use=ToolUse("required")), options("ollama"))
+    use = ToolUse("auto", is_parallel=False)
+    assert "parallel_tool_calls" not in body_of(generation(tools=TOOLS, tool_use=use), options("ollama"))[1]

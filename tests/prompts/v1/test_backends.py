@@ -18,6 +18,7 @@ from prompts.models import Prompt
 from tests.fakes import Shelf, house_of
 from tests.inference.remote.conftest import QUICK, until
 from tests.prompts.v1.conftest import chunks_of
+from tests.prompts.v1.test_tools import calls_of
 from tests.upstream import Upstream, chunk, dies, hangs, refuses, says, sends
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -232,6 +233,44 @@ async def test_a_field_that_no_server_knows_is_named(servers, as_alice):
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "unsupported_parameter"
     assert "typical_p" in response.json()["error"]["message"]
+
+
+TOOL = {"type": "function", "function": {"name": "send", "parameters": {"const": MAIL}}}
+
+
+def calling(*calls):
+    return {"choices": [{"index": 0, "delta": {"tool_calls": calls}}]}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_server_is_offered_tools_sanitized_and_its_calls_are_sanitized_too(
+    servers, as_alice, streamed
+):
+    named = {"index": 0, "id": f"call of {MAIL}", "function": {"name": "send", "arguments": ""}}
+    rest = {"index": 0, "function": {"arguments": '{"to": "bob@corp.com"}'}}
+    servers.script(one=sends(calling(named), calling(rest), chunk(reason="stop"), "[DONE]"))
+    response = await as_alice.chat(f"write to {MAIL}", tools=[TOOL], tool_choice="required", stream=streamed)
+    content, made, reason = await calls_of(response, stream=streamed)
+    assert (content or "", reason) == ("", "tool_calls")
+    ((id, name, arguments),) = made
+    assert (name, arguments) == ("send", '{"to": "[EMAIL_2]"}')
+    assert "@" not in id
+    (heard,) = servers.ups["one"].heard
+    assert MAIL.encode() not in heard.raw
+    assert heard.body["tools"][0]["function"]["parameters"] == {"const": "[EMAIL_1]"}
+    assert heard.body["tool_choice"] == "required"
+    assert (await row_of()).choices[0]["tool_calls"] == [{"name": "send", "arguments": '{"to": "[EMAIL_2]"}'}]
+
+
+async def test_a_tool_that_nobody_offered_is_an_error_and_the_server_stays(servers, as_alice):
+    wrong = calling({"index": 0, "function": {"name": f"mail_{MAIL}", "arguments": "{}"}})
+    servers.script(one=sends(wrong, chunk(reason="stop"), "[DONE]"))
+    for _ in range(4):
+        response = await as_alice.chat("hello", tools=[TOOL])
+        assert (response.status_code, response.json()["error"]["code"]) == (502, "call_unfit")
+        assert MAIL not in response.content.decode()
+    assert servers.router.states()["one"] == "up", "a caller could take the server from others"
+    assert {row.outcome async for row in Prompt.objects.all()} == {"failed"}
 
 
 async def test_a_crowd_is_answered_whatever_two_of_three_servers_do(servers, as_alice):
