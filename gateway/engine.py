@@ -31,7 +31,7 @@ from inference.errors import DeadlineExceeded, ModelLoading, QueueFull, UnknownM
 from prompts.askers import Asker
 from prompts.asks import Ask
 from prompts.calls import new_id
-from prompts.events import Begun, CallDelta, Delta, Done, Embedded, Shown, ShownCall, Times
+from prompts.events import Begun, CallDelta, Delta, Done, Embedded, Shown, ShownCall, ShownToken, Times
 from prompts.ids import instant, uuid7
 from prompts.journal import Outcome, Result, Usage
 from prompts.v1 import others
@@ -45,6 +45,8 @@ logger = logging.getLogger("gateway.requests")
 NOBODY = UUID(int=0)
 BUSY = (QueueFull, ModelLoading, DeadlineExceeded)
 UNKNOWN_TOKEN = Row(401, "not-authenticated", "Send ENGINE_TOKEN: Authorization: Bearer <token>.")
+# The older shape has no place for the bytes of a token, and gateways read either.
+TEXT_WITH_BYTES = replace(TEXT, logprobs=CHAT.logprobs)
 NOT_HERE = Row(404, "not-found", "This engine has /v1/chat/completions, completions, embeddings, models.")
 
 
@@ -170,7 +172,7 @@ async def chat(call: Call) -> None:
 
 async def completions(call: Call) -> None:
     body = parse_strictly(call.body)
-    await answer(call, body, *read_completion(body, asker_of(), bounds()), shape=TEXT)
+    await answer(call, body, *read_completion(body, asker_of(), bounds()), shape=TEXT_WITH_BYTES)
 
 
 DOORS: dict[tuple[str, str], Callable[[Call], Awaitable[None]]] = {
@@ -235,12 +237,17 @@ def generation_of(ask: Ask, card: ModelCard, *, caller: str) -> Generation[str]:
         request_id=ask.request_id,
         stop=ask.stop,
         choices=ask.choices,
+        logprobs=ask.logprobs,
         format=ask.format,
         priority=ask.priority,
         deadline_seconds=ask.deadline_seconds,
         tools=() if ask.tool_use is None else ask.tools,
         tool_use=ask.tool_use or ToolUse(),
     )
+
+
+def shown(piece: Piece) -> tuple[ShownToken, ...]:
+    return tuple(ShownToken(token) for token in piece.logprobs)
 
 
 def begun_of(card: ModelCard) -> Begun:
@@ -255,6 +262,7 @@ class Said:
         self.begun = begun
         self._texts: list[list[str]] = [[] for _ in range(choices)]
         self._calls: list[list[ShownCall]] = [[] for _ in range(choices)]
+        self._tokens: list[list[ShownToken]] = [[] for _ in range(choices)]
         self._endings: dict[int, Ending] = {}
 
     def note(self, event: Event, chunks: Chunks | None = None) -> bytes:
@@ -263,8 +271,9 @@ class Said:
             self._endings[event.choice] = event
         elif isinstance(event, Piece):
             if chunks is not None:
-                return chunks.text(Delta(event.text, event.choice))
+                return chunks.text(Delta(event.text, event.choice, shown(event)))
             self._texts[event.choice].append(event.text)
+            self._tokens[event.choice] += shown(event)
         elif isinstance(event, CallPiece):
             id = new_id() if event.name else ""
             if chunks is not None:
@@ -283,11 +292,12 @@ class Said:
             completion_tokens=sum(ending.completion_tokens for ending in endings),
             cached_tokens=min(ending.cached_tokens for ending in endings),
         )
-        shown = zip(self._texts, self._calls, endings, strict=True)
+        said = zip(self._texts, self._calls, self._tokens, endings, strict=True)
         return Done(
             begun=self.begun,
             choices=tuple(
-                Shown("".join(texts), ending.finish_reason, tuple(calls)) for texts, calls, ending in shown
+                Shown("".join(texts), ending.finish_reason, tuple(calls), tuple(tokens) or None)
+                for texts, calls, tokens, ending in said
             ),
             prompt_sent=EMPTY,
             parts=(),

@@ -170,7 +170,8 @@ class Hearing:
         if self._parser is None:
             self._unchecked.add(piece.text)
             return (piece,)
-        return self._noted(self._parser.feed(piece.text))
+        tokens = (replace(piece, text=""),) if piece.logprobs else ()
+        return (*tokens, *self._noted(self._parser.feed(piece.text)))
 
     async def end(self, ending: Ending) -> Sequence[Piece | CallPiece | Ending]:
         """The rest. Raises AnswerUnfit."""

@@ -66,9 +66,9 @@ class Said:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """`text`, where it is not None, is continued as it is, in the place of `messages`. `choices` is how many
-    answers are wanted: none of texts to embed. A `format`'s text is a
-    JSON schema or a grammar. `streamed` says whether somebody reads along. `tools` may be called as
-    `tool_use` says, where it is not None."""
+    answers are wanted: none of texts to embed. `logprobs` asks for the tokens of the answers, with so many
+    alternatives of each. A `format`'s text is a JSON schema or a grammar. `streamed` says whether somebody
+    reads along. `tools` may be called as `tool_use` says, where it is not None."""
 
     user_id: UUID
     request_id: str
@@ -79,6 +79,7 @@ class Ask:
     sampling: Sampling = field(default_factory=lambda: Sampling(0.7))
     stop: tuple[str, ...] = field(default=(), repr=False)
     choices: int = 1
+    logprobs: int | None = None
     format: Format[str] | None = field(default=None, repr=False)
     tools: tuple[Tool[str], ...] = field(default=(), repr=False)
     tool_use: ToolUse[str] | None = None

@@ -5,14 +5,15 @@ caller sees.
     raw piece ──► sanitize ──► kept for book and cache ──► restore ──► shown to the caller alone
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference.backends import CallPiece, Ending
+from inference.backends import CallPiece, Ending, TokenLogprob
 from prompts.calls import Call
-from prompts.events import CallDelta, Delta, Shown, ShownCall
+from prompts.events import CallDelta, Delta, Shown, ShownCall, ShownToken
 from prompts.journal import Answered, AnsweredCall, kept
+from prompts.logprobs import IsClean, Tokens
 from sanitization.chain import EMPTY, Sanitized, StreamSanitizer
 from sanitization.restore import Restorer
 from sanitization.text import join
@@ -55,6 +56,8 @@ class Choice:
         self._replayed: Answered | None = None
         self._sanitized: list[Sanitized] = []
         self._shown: list[str] = []
+        self._tokens: Tokens | None = None
+        self._shown_tokens: list[ShownToken] = []
 
     @property
     def sanitized(self) -> Sanitized:
@@ -63,7 +66,8 @@ class Choice:
     @property
     def shown(self) -> Shown:
         calls = tuple(ShownCall(call.id, call.shown_name, call.shown) for call in self.calls)
-        return Shown("".join(self._shown), self.finish_reason, calls)
+        tokens = None if self._tokens is None else tuple(self._shown_tokens)
+        return Shown("".join(self._shown), self.finish_reason, calls, tokens)
 
     @property
     def findings(self) -> tuple[dict[str, Any], ...]:
@@ -89,8 +93,16 @@ class Choice:
         """Before the first piece."""
         self._stream, self._open_call = stream, open_call
 
-    def take(self, piece: str) -> Sanitized:
+    def follow_tokens(self, is_clean: IsClean) -> None:
+        """Once it is open: tokens are shown too, and alternatives in which the chain finds nothing."""
+        assert self._stream is not None
+        restored = self._restorer.trace() if self._restorer else None
+        self._tokens = Tokens(self._stream, restored, is_clean)
+
+    def take(self, piece: str, tokens: Sequence[TokenLogprob] = ()) -> Sanitized:
         """What may leave now. After a finding that blocks, nothing does."""
+        if self._tokens is not None:
+            self._tokens.note(piece, tokens)
         self._gathered.append(piece)
         self._gathered_chars += len(piece)
         return self._pass_on() if self._gathered_chars >= self._enough else EMPTY
@@ -128,8 +140,7 @@ class Choice:
         """What is still held, once no more comes."""
         assert self._stream is not None
         text = self._pass_on() if self._gathered else EMPTY
-        rest = self._stream.finish()
-        self._sanitized.append(rest)
+        rest = self._keep(self._stream.finish())
         self.is_over = True
         heard: list[Heard] = [whole] if (whole := join([text, rest])) else []
         heard += self._end_call()
@@ -142,9 +153,14 @@ class Choice:
         raw = self._gathered[0] if len(self._gathered) == 1 else "".join(self._gathered)
         self._gathered.clear()
         self._gathered_chars = 0
-        text = self._stream.feed(raw)
-        self._sanitized.append(text)
+        text = self._keep(self._stream.feed(raw))
         self.is_blocked = self._stream.blocked
+        return text
+
+    def _keep(self, text: Sanitized) -> Sanitized:
+        self._sanitized.append(text)
+        if self._tokens is not None:
+            self._tokens.keep(text)
         return text
 
     def replay(self, answered: Answered, open_call: Callable[[int, AnsweredCall], Call]) -> list[Heard]:
@@ -168,13 +184,15 @@ class Choice:
 
     def restore_rest(self) -> list[Delta | CallDelta]:
         """What was still held back."""
-        deltas = [self._show(self._restorer.finish() if self._restorer else "")]
+        deltas = [self._show(self._restorer.finish() if self._restorer else "", last=True)]
         rest = [self._show_call(call, call.restore_rest()) for call in self.calls]
         return [delta for delta in (*deltas, *rest) if delta is not None]
 
-    def _show(self, shown: str) -> Delta | None:
+    def _show(self, shown: str, *, last: bool = False) -> Delta | None:
         self._shown.append(shown)
-        return Delta(shown, self.number) if shown else None
+        tokens = self._tokens.release(last=last) if self._tokens is not None else ()
+        self._shown_tokens += tokens
+        return Delta(shown, self.number, tokens) if shown or tokens else None
 
     def _show_call(self, call: Call, shown: str) -> CallDelta | None:
         if call.is_told:

@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from accounts.limits.ledger import Standing
+from inference.backends import TokenLogprob
 from prompts.journal import Part, Result, Usage
 from sanitization.chain import Sanitized
 
@@ -43,12 +44,23 @@ class Begun:
     standings: tuple[Standing, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ShownToken:
+    """A token of an answer that its caller may see, with the alternatives that he may see too. `offset` is
+    where it stands in the answer as it is shown, in code points."""
+
+    token: TokenLogprob = field(repr=False)
+    offset: int = 0
+
+
 @dataclass(slots=True)
 class Delta:
-    """Some more of an answer, for the caller: sanitized, the caller's own values restored."""
+    """Some more of an answer, for the caller: sanitized, the caller's own values restored. `tokens` may be of
+    an earlier text, where their alternatives had to wait; the text may be empty then."""
 
     text: str = field(repr=False)
     choice: int = 0
+    tokens: tuple[ShownToken, ...] = ()
 
 
 @dataclass(slots=True)
@@ -88,6 +100,7 @@ class Shown:
     text: str = field(repr=False)
     finish_reason: str
     calls: tuple[ShownCall, ...] = ()
+    tokens: tuple[ShownToken, ...] | None = None  # None: nobody asked for them
 
 
 @dataclass(frozen=True, slots=True)

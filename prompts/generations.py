@@ -32,6 +32,7 @@ class Wording:
             request_id=ask.request_id,
             stop=tuple(self.text_of(stop_part(number)) for number in range(len(ask.stop))),
             choices=ask.choices,
+            logprobs=ask.logprobs,
             format=self._format(),
             priority=ask.priority,
             deadline_seconds=ask.deadline_seconds,

@@ -178,8 +178,8 @@ class Work:
         """The texts that have no column of their own."""
         roles = {said.part: said.role for said in self.ask.messages}
         texts = self.screened.texts if self.screened else {}
-        own = ("/prompt", "/system")
-        return tuple(Part(name, text, roles.get(name, "")) for name, text in texts.items() if name not in own)
+        others = {name: text for name, text in texts.items() if name not in ("/prompt", "/system")}
+        return tuple(Part(name, text, roles.get(name, "")) for name, text in others.items())
 
     @property
     def prompt_findings(self) -> tuple[dict[str, Any], ...]:
@@ -212,7 +212,7 @@ class Work:
         """Answers are kept for one user, and for prompts whose placeholders mean the same: a number that the
         answer gave to a value of its own must not be one of the next prompt's."""
         assert self.screened is not None  # raise_if_refused came first
-        if self.ask.cache == "off":
+        if self.ask.cache == "off" or self.ask.logprobs is not None:  # tokens are kept nowhere
             return None
         scope = f"{self.ask.user_id}:{self.screened.placeholders.state}"
         return answer_key(generation, self.card, self.policy, self.house.chain.version, scope=scope)
@@ -241,14 +241,15 @@ class Work:
             return self._call(number, name, chain.open_arguments(policy, placeholders, part, later=later))
 
         choice.open(chain.open_answer(policy, placeholders, choice.part, later=later), open_call)
+        if self.ask.logprobs is not None:
+            choice.follow_tokens(partial(chain.is_clean, policy, placeholders))
 
     async def _generate(
         self, generation: Generation[Sanitized]
     ) -> AsyncGenerator[tuple[Choice, Heard], None]:
         for choice in self.choices:
             self._open(choice)
-        waiting_since = time.perf_counter()
-        self._heard_bytes = 0
+        self._heard_bytes, waiting_since = 0, time.perf_counter()
         async with aclosing(self.house.backend.answer(generation)) as events:
             async for event in events:
                 if isinstance(event, Answering):
@@ -284,13 +285,12 @@ class Work:
             return ()
         if isinstance(event, CallPiece):
             return choice.take_call(event)
-        return (text,) if (text := choice.take(event.text)) else ()
+        return (text,) if (text := choice.take(event.text, event.logprobs)) else ()
 
     async def embed(self) -> tuple[tuple[float, ...], ...]:
         """The vectors of the messages."""
         texts = [self.text_of(said.part) for said in self.ask.messages]
-        began = time.perf_counter()
-        self._heard_bytes = 0
+        self._heard_bytes, began = 0, time.perf_counter()
         made = await self.house.backend.embed(texts, model=self.card.name, caller=str(self.ask.user_id))
         self.times.backend_ms = _ms_since(began)
         self.usage = Usage(prompt_tokens=made.prompt_tokens)

@@ -133,6 +133,16 @@ class Chain:
         """
         return self._open(self._answer(policy, later or placeholders.for_answer()), part)
 
+    def is_clean(self, policy: Policy, placeholders: Placeholders, text: str, start: int, end: int) -> bool:
+        """Whether this text of an answer would leave as it is, and nothing is found that reaches into
+        text[start:end]. False where a filter fails."""
+        try:
+            stream = self.open_answer(policy, placeholders)
+            is_same = stream.whole(text) == text
+        except ScreeningFailed:
+            return False
+        return is_same and all(one.end <= start or one.start >= end for one in stream.findings)
+
     def open_arguments(
         self,
         policy: Policy,

@@ -21,6 +21,11 @@ class Edits:
         self._out_starts.append(out_start)
         self._out_ends.append(out_end)
 
+    def touches(self, start: int, end: int) -> bool:
+        """Whether something of this stretch of the text as it was has been rewritten."""
+        before = bisect_left(self._in_starts, end) - 1
+        return before >= 0 and self._in_ends[before] > start
+
     def forward(self, start: int, end: int) -> tuple[int, int]:
         """From the text as it was to the text as it is."""
         if not self._in_starts:
@@ -32,6 +37,29 @@ class Edits:
         if not self._in_starts:
             return start, end
         return _mapped(start, end, (self._out_starts, self._out_ends), (self._in_starts, self._in_ends))
+
+
+class Trace:
+    """Of a text that is rewritten from its beginning on: what became of each of its stretches."""
+
+    def __init__(self) -> None:
+        self._edits = Edits()
+        self._done = self._written = 0
+
+    def note(self, size: int, new: str | None) -> None:
+        """The next characters stay as they are (None), or this is in their place."""
+        if new is not None and size:
+            out = self._written
+            self._edits.add(self._done, self._done + size, out_start=out, out_end=out + len(new))
+        self._done += size
+        self._written += size if new is None else len(new)
+
+    def has_left(self, end: int) -> bool:
+        return end <= self._done
+
+    def unchanged(self, start: int, end: int) -> tuple[int, int] | None:
+        """Where this stretch, which has left, stands now; None where something of it was rewritten."""
+        return None if self._edits.touches(start, end) else self._edits.forward(start, end)
 
 
 def _mapped(

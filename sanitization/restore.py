@@ -33,6 +33,7 @@ from html import escape
 from sanitization.json_text import JsonReader, Kind, escaped, units
 from sanitization.placeholders import Placeholders
 from sanitization.policies import HtmlMode
+from sanitization.positions import Trace
 from sanitization.variants import BARE, BRACKETED, OPENING, Names
 
 # What changes where we are. Blanks do where they end something, line ends always.
@@ -221,8 +222,9 @@ class _Reader:
 class StringRestorer:
     """The contents of one JSON string: read with escapes resolved, written as they were."""
 
-    def __init__(self, reader: _Reader) -> None:
+    def __init__(self, reader: _Reader, trace: Trace | None = None) -> None:
         self.reader = reader
+        self._trace = trace
         self._raw: list[str] = []  # how each held character was written
 
     def feed(self, raw: str, *, last: bool = False) -> str:
@@ -233,6 +235,8 @@ class StringRestorer:
         at = 0
         for count, value in steps:
             out += self._raw[at : at + count] if value is None else [value]
+            if self._trace is not None:
+                self._trace.note(sum(map(len, self._raw[at : at + count])), value)
             at += count
         del self._raw[:at]
         return "".join(out)
@@ -261,9 +265,15 @@ class Restorer:
         self._json: JsonReader | None = JsonReader(containers_only=True)
         self._string: StringRestorer | None = None
         self._text = ""
+        self._trace: Trace | None = None
 
     def __repr__(self) -> str:
         return f"<restorer of {len(self._values)} values>"
+
+    def trace(self) -> Trace:
+        """What becomes of each stretch of the text, if it is asked for before the first piece."""
+        self._trace = self._trace or Trace()
+        return self._trace
 
     def restore(self, text: str) -> str:
         """All of a text. A restorer is good for one."""
@@ -271,7 +281,11 @@ class Restorer:
 
     def feed(self, text: str) -> str:
         """What may leave now."""
-        return self._pass(text, last=False) if self._values else text
+        if self._values:
+            return self._pass(text, last=False)
+        if self._trace is not None:
+            self._trace.note(len(text), None)
+        return text
 
     def finish(self) -> str:
         """The rest."""
@@ -280,7 +294,8 @@ class Restorer:
     def string(self) -> StringRestorer:
         """For the contents of one string of a JSON document, in raw form."""
         place = _Place(self._mode)
-        return StringRestorer(_Reader(self._names, self._values, place, in_json=True))
+        reader = _Reader(self._names, self._values, place, in_json=True)
+        return StringRestorer(reader, self._trace)
 
     def _pass(self, text: str, *, last: bool) -> str:
         if self._json is None:
@@ -316,5 +331,7 @@ class Restorer:
         text_, out, at = self._plain.held + text, [], 0
         for count, value in self._plain.feed(text, last=last):
             out.append(text_[at : at + count] if value is None else value)
+            if self._trace is not None:
+                self._trace.note(count, value)
             at += count
         return "".join(out)

@@ -295,6 +295,23 @@ class StreamSanitizer:
         self._closed = last
         return Sanitized(text)
 
+    def has_left(self, end: int) -> bool:
+        """Whether all of the original before this place has left, or what took its place."""
+        for stage in self._stages:
+            if end > stage.consumed:
+                return False
+            end = stage.edits.forward(end, end)[1]
+        return True
+
+    def unchanged(self, start: int, end: int) -> tuple[int, int] | None:
+        """Where this stretch of the original, which has left, stands in the sanitized text; None where
+        something of it was rewritten."""
+        for stage in self._stages:
+            if stage.edits.touches(start, end):
+                return None
+            start, end = stage.edits.forward(start, end)
+        return start, end
+
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Those whose place in the sanitized text is certain, in order of it."""

@@ -33,7 +33,7 @@ KINDS = {
     "ollama": Kind(OPENAI - {"n", "logit_bias", "logprobs", "tool_choice", "parallel_tool_calls"}),
     # `manage.py serve_engine` of this project.
     "engine": Kind(
-        (LLAMA - {"grammar", "logprobs"}) | {"grammar_format", "priority", "deadline_seconds", "user"},
+        (LLAMA - {"grammar"}) | {"grammar_format", "priority", "deadline_seconds", "user"},
         "/readyz",
     ),
 }

@@ -144,9 +144,10 @@ class Answer:
             raise Malformed("choice")
         choice, said = self.choices[number], self._said(given, said_in)
         events: list[Event] = []
-        if text := text_in(said, "content"):
-            logprobs = logprobs_of(given) if self.generation.logprobs is not None else ()
-            events.append(Piece(choice.characters.whole(text), number, logprobs))
+        text, most = text_in(said, "content"), self.generation.logprobs
+        logprobs = () if most is None else logprobs_of(given, most)
+        if text or logprobs:
+            events.append(Piece(choice.characters.whole(text) if text else "", number, logprobs))
         events += choice.calls.feed(said.get("tool_calls"))
         if events and choice.reason is not None:
             raise Malformed("text behind the end")
@@ -174,7 +175,7 @@ class Answer:
         for event in events:
             size = len(event.text) if isinstance(event, Piece) else len(event.name) + len(event.arguments)
             choice.chars += size
-            if size:
+            if size or (isinstance(event, Piece) and event.logprobs):
                 said.append(event)
         return said
 
@@ -259,25 +260,49 @@ def text_in(said: dict[str, Any], name: str) -> str:
 def add(pieces: list[Event], piece: Event) -> None:
     """Puts it behind these, joined to the last where it goes on with it."""
     last = pieces[-1] if pieces else None
-    if last is None or last.choice != piece.choice:
-        pieces.append(piece)
-    elif (isinstance(last, Piece) and isinstance(piece, Piece)) or (
-        isinstance(last, CallPiece) and isinstance(piece, CallPiece) and not piece.name
-    ):
-        pieces[-1] = last.and_then(piece)
-    else:
-        pieces.append(piece)
+    if last is not None and last.choice == piece.choice:
+        if isinstance(piece, Piece) and isinstance(last, Piece):
+            pieces[-1] = last.and_then(piece)
+            return
+        if isinstance(piece, CallPiece) and isinstance(last, CallPiece) and not piece.name:
+            pieces[-1] = last.and_then(piece)
+            return
+    pieces.append(piece)
 
 
-def logprobs_of(given: dict[str, Any]) -> tuple[TokenLogprob, ...]:
-    """Of chat completions' shape; what cannot be read is left out."""
+# -- tokens --
+
+
+def logprobs_of(given: dict[str, Any], most: int) -> tuple[TokenLogprob, ...]:
+    """Of a choice, in the shape of chat completions or of completions, `most` alternatives of each token;
+    what cannot be read is left out."""
     described = given.get("logprobs")
-    content = described.get("content") if isinstance(described, dict) else None
-    tokens = content if isinstance(content, list) else ()
-    return tuple(found for one in tokens if (found := _logprob(one, has_top=True)) is not None)
+    if not isinstance(described, dict):
+        return ()
+    content = described.get("content")
+    tokens = content if isinstance(content, list) else _as_content(described)
+    return tuple(found for one in tokens if (found := _logprob(one, most=most)) is not None)
 
 
-def _logprob(given: Any, *, has_top: bool) -> TokenLogprob | None:
+def _as_content(described: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lists of completions in the shape of chat completions."""
+    tokens, numbers, tops = (described.get(name) for name in ("tokens", "token_logprobs", "top_logprobs"))
+    if not isinstance(tokens, list) or not isinstance(numbers, list):
+        return []
+    tops = tops if isinstance(tops, list) else []
+    return [
+        {
+            "token": token,
+            "logprob": numbers[at] if at < len(numbers) else None,
+            "top_logprobs": [{"token": other, "logprob": logprob} for other, logprob in tops[at].items()]
+            if at < len(tops) and isinstance(tops[at], dict)
+            else [],
+        }
+        for at, token in enumerate(tokens)
+    ]
+
+
+def _logprob(given: Any, *, most: int) -> TokenLogprob | None:
     if not isinstance(given, dict) or not is_number(given.get("logprob")):
         return None
     raw = given.get("bytes")
@@ -285,8 +310,8 @@ def _logprob(given: Any, *, has_top: bool) -> TokenLogprob | None:
         token = bytes(raw)
     else:
         token = str(given.get("token", "")).encode("utf-8", "replace")
-    listed = given.get("top_logprobs") if has_top else None
-    others = (_logprob(one, has_top=False) for one in listed) if isinstance(listed, list) else ()
+    listed = given.get("top_logprobs") if most else None
+    others = (_logprob(one, most=0) for one in listed[:most]) if isinstance(listed, list) else ()
     return TokenLogprob(token, float(given["logprob"]), tuple(one for one in others if one is not None))
 
 

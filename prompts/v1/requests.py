@@ -63,9 +63,12 @@ IGNORED: dict[str, Field] = {
 }
 CHAT_UNSUPPORTED = (
     *("functions", "function_call", "audio", "prediction"),
-    *("reasoning_effort", "verbosity", "web_search_options", "top_logprobs", "moderation"),
+    *("reasoning_effort", "verbosity", "web_search_options", "moderation"),
 )
-TEXT_UNSUPPORTED = ("suffix", "logprobs")
+TEXT_UNSUPPORTED = ("suffix",)
+TOP_LOGPROBS = Integer(0, 20)  # OpenAI's most
+CHAT_LOGPROBS: dict[str, Field] = {"logprobs": Flag(), "top_logprobs": TOP_LOGPROBS}
+TEXT_LOGPROBS: dict[str, Field] = {"logprobs": TOP_LOGPROBS}
 
 
 def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, bool]:
@@ -74,15 +77,14 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         **SHARED,
         "max_tokens": Integer(1, bounds.max_tokens),
         "max_completion_tokens": Integer(1, bounds.max_tokens),
-        "logprobs": Flag(),
+        **CHAT_LOGPROBS,
         "store": Flag(),
         **IGNORED,
     }
     check_names(body, {*fields, *CHAT_SHAPED, "modalities"}, CHAT_UNSUPPORTED)
     given = read_fields(body, fields)
-    for name in ("logprobs", "store"):
-        if given.pop(name, False):
-            refuse_unsupported(name)
+    if given.pop("store", False):
+        refuse_unsupported("store")
     if body.get("modalities") not in (None, ["text"]):
         refuse_unsupported("modalities")
     limit = given.pop("max_tokens", bounds.max_tokens)
@@ -98,6 +100,7 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         tools=offer.tools,
         tool_use=offer.use,
         max_tokens=limit,
+        logprobs=read_logprobs(given),
     )
     refuse_silence(ask, "messages")
     return ask, wants_usage(body, streamed=ask.streamed)
@@ -110,6 +113,7 @@ def read_completion(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple
         "max_tokens": Integer(1, bounds.max_tokens),
         "best_of": Integer(1, MAX_CHOICES),
         "echo": Flag(),
+        **TEXT_LOGPROBS,
         **IGNORED,
     }
     check_names(body, {*fields, *TEXT_SHAPED}, TEXT_UNSUPPORTED)
@@ -120,7 +124,15 @@ def read_completion(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple
         refuse_unsupported("best_of")
     texts = Texts(Text(bounds.max_chars, 1), 1).read(required(body, "prompt"), "prompt")
     limit = given.pop("max_tokens", min(16, bounds.max_tokens))  # OpenAI's default
-    ask = make_ask(given, asker, bounds, field="prompt", text=texts[0], max_tokens=limit)
+    ask = make_ask(
+        given,
+        asker,
+        bounds,
+        field="prompt",
+        text=texts[0],
+        max_tokens=limit,
+        logprobs=given.get("logprobs"),
+    )
     return ask, wants_usage(body, streamed=ask.streamed)
 
 
@@ -128,6 +140,16 @@ def refuse_silence(ask: Ask, field: str) -> None:
     """A conversation in which nobody says anything."""
     if not any(said.content or said.role != "system" for said in ask.messages):
         raise RequestRefused(f"`{field}` asks nothing: all of it is empty.", param=field)
+
+
+def read_logprobs(given: dict[str, Any]) -> int | None:
+    """How many alternatives of each token are wanted; None where tokens are not."""
+    if given.get("logprobs", False):
+        most: int = given.get("top_logprobs", 0)
+        return most
+    if given.get("top_logprobs"):
+        raise RequestRefused("`top_logprobs` needs `logprobs: true`.", param="top_logprobs")
+    return None
 
 
 def refuse_unsupported(param: str) -> None:

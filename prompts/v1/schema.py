@@ -60,14 +60,20 @@ CHAT = {
             **_STREAM,
         },
         ("messages",),
-        optional={**requests.SHARED, **requests.IGNORED, "max_tokens": LIMIT, "max_completion_tokens": LIMIT},
+        optional={
+            **requests.SHARED,
+            **requests.IGNORED,
+            **requests.CHAT_LOGPROBS,
+            "max_tokens": LIMIT,
+            "max_completion_tokens": LIMIT,
+        },
     )
 }
 COMPLETION = {
     "application/json": record(
         {"prompt": Texts(Text(settings.PROMPT_MAX_CHARS, 1), 1).schema(), **_STREAM},
         ("prompt",),
-        optional={**requests.SHARED, **requests.IGNORED, "max_tokens": LIMIT},
+        optional={**requests.SHARED, **requests.IGNORED, **requests.TEXT_LOGPROBS, "max_tokens": LIMIT},
     )
 }
 EMBEDDING = {

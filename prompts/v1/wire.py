@@ -7,13 +7,14 @@ only.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quoted  # what json.dumps calls for a string
 from typing import Any
 
 from accounts.limits.headers import rate_headers
-from prompts.events import Begun, CallDelta, Delta, Done, Shown, ShownCall, Times
+from inference.backends import TokenLogprob
+from prompts.events import Begun, CallDelta, Delta, Done, Shown, ShownCall, ShownToken, Times
 from prompts.journal import Usage
 
 DONE = b"data: [DONE]\n\n"
@@ -30,6 +31,7 @@ class Shape:
     first_choice: dict[str, Any] | None  # what a stream says of a choice before its first word
     text_choice: Callable[[str], dict[str, Any]]
     last_choice: dict[str, Any]
+    logprobs: Callable[[Sequence[ShownToken]], dict[str, Any]]
 
 
 def message(shown: Shown) -> dict[str, Any]:
@@ -50,6 +52,35 @@ def tool_call(call: ShownCall | CallDelta) -> dict[str, Any]:
     }
 
 
+def chat_logprobs(tokens: Sequence[ShownToken]) -> dict[str, Any]:
+    content = [
+        {**logprob(shown.token), "top_logprobs": [logprob(other) for other in shown.token.top]}
+        for shown in tokens
+    ]
+    return {"content": content, "refusal": None}
+
+
+def logprob(token: TokenLogprob) -> dict[str, Any]:
+    """`bytes` may be a part of a character, which `token` cannot say."""
+    return {"token": text_of(token), "logprob": token.logprob, "bytes": list(token.raw)}
+
+
+def text_logprobs(tokens: Sequence[ShownToken]) -> dict[str, Any]:
+    """Of completions, as they were before there was chat."""
+    return {
+        "tokens": [text_of(shown.token) for shown in tokens],
+        "token_logprobs": [shown.token.logprob for shown in tokens],
+        "top_logprobs": [
+            {text_of(other): other.logprob for other in reversed(shown.token.top)} for shown in tokens
+        ],
+        "text_offset": [shown.offset for shown in tokens],
+    }
+
+
+def text_of(token: TokenLogprob) -> str:
+    return token.raw.decode("utf-8", "replace")
+
+
 CHAT = Shape(
     prefix="chatcmpl-",
     whole="chat.completion",
@@ -58,6 +89,7 @@ CHAT = Shape(
     first_choice={"delta": {"role": "assistant", "content": "", "refusal": None}},
     text_choice=lambda text: {"delta": {"content": text}},
     last_choice={"delta": {}},
+    logprobs=chat_logprobs,
 )
 TEXT = Shape(
     prefix="cmpl-",
@@ -67,6 +99,7 @@ TEXT = Shape(
     first_choice=None,
     text_choice=lambda text: {"text": text},
     last_choice={"text": ""},
+    logprobs=text_logprobs,
 )
 
 
@@ -86,7 +119,7 @@ def whole(done: Done, shape: Shape) -> dict[str, Any]:
         {
             "index": number,
             **shape.whole_choice(shown),
-            "logprobs": None,
+            "logprobs": None if shown.tokens is None else shape.logprobs(shown.tokens),
             "finish_reason": shown.finish_reason,
         }
         for number, shown in enumerate(done.choices)
@@ -119,8 +152,16 @@ class Chunks:
         before, after = self._chunk(choice, self._shape.text_choice(mark)).split(quoted(mark).encode())
         return before, after
 
-    def _chunk(self, choice: int, content: dict[str, Any], finish_reason: str | None = None) -> bytes:
-        entry = {"index": choice, **content, "logprobs": None, "finish_reason": finish_reason}
+    def _chunk(
+        self,
+        choice: int,
+        content: dict[str, Any],
+        finish_reason: str | None = None,
+        *,
+        tokens: Sequence[ShownToken] = (),
+    ) -> bytes:
+        logprobs = self._shape.logprobs(tokens) if tokens else None
+        entry = {"index": choice, **content, "logprobs": logprobs, "finish_reason": finish_reason}
         return self._event([entry])
 
     def _event(self, choices: list[dict[str, Any]], spent: Usage | None = None) -> bytes:
@@ -137,6 +178,8 @@ class Chunks:
         return b"".join(self._chunk(number, first) for number in range(len(self._pieces)))
 
     def text(self, delta: Delta) -> bytes:
+        if delta.tokens:
+            return self._chunk(delta.choice, self._shape.text_choice(delta.text), tokens=delta.tokens)
         before, after = self._pieces[delta.choice]
         return before + quoted(delta.text).encode("ascii") + after
 

@@ -3,13 +3,14 @@ and the openai package understand (`tests/test_engine_service.py` has the real p
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from gateway import engine
 from inference import composition
-from inference.backends import Called, CallPiece, Piece, Status, Tool
+from inference.backends import Called, CallPiece, Piece, Status, TokenLogprob, Tool
 from inference.errors import GenerationFailed, ModelUnavailable, PromptTooLong, QueueFull
 from inference.remote.reading import Answer, add
 from inference.remote.sse import EventStream
@@ -171,6 +172,25 @@ async def test_a_gateway_hears_the_calls_that_the_model_made(parrot, streamed):
         ]
     endings = answer.endings(first_token_ms=0)
     assert [ending.finish_reason for ending in endings] == ["tool_calls", "tool_calls"]
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("path", ["chat/completions", "completions"])
+async def test_a_gateway_hears_the_tokens_that_the_model_chose(parrot, path, streamed):
+    token = TokenLogprob(b"\xf0\x9f", -0.5, (TokenLogprob(b"x", -2.0),))
+    parrot.words = [Piece("", 0, (token,)), Piece("So.", 0, (TokenLogprob(b"So.", -0.25),))]
+    body, asked = HI | {"logprobs": True, "top_logprobs": 1}, generation(logprobs=1)
+    if path == "completions":
+        body, asked = {"prompt": "hello", "logprobs": 1}, replace(asked, messages=(), text="hello")
+    line = await call("POST", f"/v1/{path}", body | {"stream": streamed})
+    assert parrot.generations[0].logprobs == 1
+    answer = Answer(asked)
+    if streamed:
+        pieces, _ = answer.read_all(EventStream(max_bytes=1 << 20).feed(line.text.encode()))
+    else:
+        pieces = answer.read_whole(line.text.encode())
+    assert [one for piece in pieces for one in piece.logprobs] == [token, TokenLogprob(b"So.", -0.25)]
+    assert "".join(piece.text for piece in pieces) == "So."
 
 
 @pytest.mark.parametrize(

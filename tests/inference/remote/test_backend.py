@@ -285,22 +285,6 @@ async def test_reasons_are_said_in_our_words(served, given, ours):
     assert endings_of(await collect(backend.answer(generation())))[0].finish_reason == ours
 
 
-async def test_logprobs_come_along(served):
-    listed = {
-        "token": "Hi",
-        "logprob": -0.5,
-        "bytes": [72, 105],
-        "top_logprobs": [{"token": "é", "logprob": -2}],
-    }
-    event = chunk("Hi")
-    event["choices"][0]["logprobs"] = {"content": [listed, {"token": "x", "logprob": "no"}]}
-    upstream, backend = await served(sends(event, chunk(reason="stop")))
-    piece = (await collect(backend.answer(generation(logprobs=1))))[0]
-    (known,) = piece.logprobs
-    assert (known.raw, known.logprob, known.top[0].raw) == (b"Hi", -0.5, "é".encode())
-    assert upstream.prompts[0]["top_logprobs"] == 1
-
-
 async def test_an_answer_is_held_against_its_schema(served):
     upstream, backend = await served(says('{"a": 1}'))
     fits = Format("json_schema", '{"type": "object"}')

@@ -155,11 +155,7 @@ ANSWER_FIELDS: dict[str, str] = classified(
             chat.chat_completion_message_custom_tool_call:ChatCompletionMessageCustomToolCall.id
             chat.chat_completion_message_custom_tool_call:Custom.input
             chat.chat_completion_message_custom_tool_call:Custom.name
-            chat.chat_completion_token_logprob:ChatCompletionTokenLogprob.token
-            chat.chat_completion_token_logprob:TopLogprob.token
             completion:Completion.system_fingerprint
-            completion_choice:Logprobs.tokens
-            completion_choice:Logprobs.top_logprobs
         """,
         "ours": """
             chat.chat_completion:ChatCompletion.id
@@ -179,7 +175,11 @@ ANSWER_FIELDS: dict[str, str] = classified(
             chat.chat_completion_message:ChatCompletionMessage.content
             chat.chat_completion_message_function_tool_call:Function.arguments
             chat.chat_completion_message_function_tool_call:Function.name
+            chat.chat_completion_token_logprob:ChatCompletionTokenLogprob.token
+            chat.chat_completion_token_logprob:TopLogprob.token
             completion_choice:CompletionChoice.text
+            completion_choice:Logprobs.tokens
+            completion_choice:Logprobs.top_logprobs
         """,
     }
 )

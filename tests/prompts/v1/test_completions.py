@@ -54,7 +54,8 @@ async def test_the_operators_system_prompt_stands_before_a_raw_text(as_alice, pa
         ({"echo": True}, "echo", "unsupported_parameter"),
         ({"best_of": 3}, "best_of", "unsupported_parameter"),
         ({"suffix": "x"}, "suffix", "unsupported_parameter"),
-        ({"logprobs": 2}, "logprobs", "unsupported_parameter"),
+        ({"logprobs": 21}, "logprobs", "invalid_value"),
+        ({"logprobs": True}, "logprobs", "invalid_type"),
         ({"messages": []}, "messages", "unknown_parameter"),
     ],
 )
