@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from inference.backends import Format, Sampling
+from inference.tools.words import is_deep
 from prompts.errors import RequestRefused
 from prompts.fields import (
     Biases,
@@ -82,6 +83,8 @@ def read_schema(described: Any, at: str) -> str:
     schema = required(described, "schema", at=at)
     if not isinstance(schema, dict):
         raise RequestRefused(f"`{at}.schema` must be an object.", param=f"{at}.schema", code="invalid_type")
+    if is_deep(schema):  # what one call of a stack reads, another a little deeper could not write again
+        raise RequestRefused(f"`{at}.schema` is nested too deeply.", param=f"{at}.schema")
     return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
 
 

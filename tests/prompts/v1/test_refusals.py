@@ -122,6 +122,16 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
             "response_format.json_schema.schema",
             "missing_required_parameter",
         ),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"schema": DEEP["function"]["parameters"]},
+                }
+            },
+            "response_format.json_schema.schema",
+            "invalid_value",
+        ),
         ({"response_format": {"type": "grammar", "grammar": ""}}, "response_format.grammar", "invalid_value"),
         ({"colour": "red"}, "colour", "unknown_parameter"),
         ({"ann@corp.com is my mail": 1}, None, "unknown_parameter"),
