@@ -40,7 +40,7 @@ start_postgres() {
     (cd / && unprivileged "$bin/initdb" -D "$data" -U gateway -A trust -E UTF8 --locale=C.UTF-8 --no-sync) \
         >"$STORES_DIR/initdb.log" 2>&1 || die "initdb failed: $(tail -n 3 "$STORES_DIR/initdb.log")"
     (cd / && unprivileged "$bin/pg_ctl" -D "$data" -l "$data/log" -w -t 30 -o "-p $port -c listen_addresses=127.0.0.1 \
-        -c unix_socket_directories=$data -c fsync=off -c max_connections=200" start) \
+        -c unix_socket_directories=$data -c fsync=${POSTGRES_FSYNC:-off} -c max_connections=200" start) \
         >"$STORES_DIR/postgres.log" 2>&1 || die "PostgreSQL did not start: $(tail -n 5 "$STORES_DIR/postgres.log")"
     POSTGRES_STOP=("$bin/pg_ctl" -D "$data" -m immediate -w stop)
     TEST_DATABASE_URL="postgres://gateway@127.0.0.1:$port/postgres"

@@ -42,7 +42,9 @@ class Usage:
 
 def group(leader: int) -> list[int]:
     """The processes of the group that this one leads."""
-    found = []
+    found: list[int] = []
+    if not PROC.is_dir():
+        return found
     for entry in PROC.iterdir():
         try:
             if entry.name.isdigit() and os.getpgid(int(entry.name)) == leader:
@@ -65,3 +67,17 @@ def _machine_seconds() -> float:
     """What all processors have worked since the machine started, what a hypervisor took from it included."""
     user, nice, system, _, _, irq, softirq, steal = map(int, (PROC / "stat").read_text().split()[1:9])
     return (user + nice + system + irq + softirq + steal) / TICK
+
+
+def resident_mb(leader: int) -> float | None:
+    """Memory that the processes of a group hold, shared pages counted once; None where nobody says."""
+    found = [kilobytes for pid in group(leader) if (kilobytes := _proportional_kilobytes(pid)) is not None]
+    return sum(found) / 1024 if found else None
+
+
+def _proportional_kilobytes(pid: int) -> int | None:
+    try:
+        lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), None)

@@ -49,7 +49,7 @@ class Contender(ABC):
 
     def __init__(self, setting: Setting, *, accounts: int = 1) -> None:
         self.setting = setting
-        self.port = _free_port()
+        self.port = free_port()
         self.tokens: list[str | None] = [None] * accounts
         self.directory = Path()  # of its own, while it runs
         self.process: subprocess.Popen[bytes] | None = None
@@ -158,13 +158,19 @@ class Gateway(Contender):
     name = "ours"
 
     def environment(self) -> dict[str, str]:
-        setting = self.setting
         return super().environment() | {
             "ENV_FILE": os.devnull,
             "SECRET_KEY": self._secret,
             "DATA_DIR": str(self.directory),
             "STATIC_ROOT": str(self.directory / "static"),
             "PORT": str(self.port),
+            **self.variables(),
+        }
+
+    def variables(self) -> dict[str, str]:
+        """What answers, and what it may take."""
+        setting = self.setting
+        return {
             "LLM_MODEL_PATH": str(setting.model),
             "LLM_THREADS": str(setting.threads),
             "LLM_SLOTS": str(setting.slots),
@@ -195,7 +201,7 @@ class Gateway(Contender):
 
     def introduce(self) -> None:
         for number in range(len(self.tokens)):
-            email = f"user{number}@example.org"
+            email = f"user{number}.{secrets.token_hex(4)}@example.org"  # the database may know others
             fields = {"email": email, "firstName": "A", "lastName": "B", "password": PASSWORD}
             self.call("POST", "/user/register", fields)
             answer = self.call("POST", "/auth/login", {"email": email, "password": PASSWORD})
@@ -264,7 +270,7 @@ class LlamaCppPython(Contender):
         return body
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

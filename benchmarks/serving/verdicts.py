@@ -17,6 +17,7 @@ OURS = "ours"
 PEERS = {
     "llama-server": ("llama-server", "llama-server -np"),
     "llama-cpp-python": ("llama-cpp-python",),
+    "LiteLLM": ("LiteLLM",),
 }
 Samples = Mapping[str, Sequence[Sample]]
 

@@ -1,0 +1,117 @@
+"""
+Who takes part: the stand-in asked directly, this gateway in front of it, LiteLLM in front of it. Each for a
+`with` statement, in a process of its own on a free port.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from benchmarks.relaying.standin import ANSWERS, PACED
+from benchmarks.serving import peers
+from benchmarks.serving.load import PATH
+from benchmarks.serving.servers import Contender, Gateway, Setting
+
+PINS = Path(__file__).with_name("peers.txt")
+RATES = (2, 10)
+WARM_UP = 200
+UNUSED = Setting(Path(), threads=1, slots=1)  # llama.cpp's, and there is none
+
+
+class Warmed(Contender):
+    """Has done before it is measured what is done once only."""
+
+    def _warm_up(self) -> None:
+        for number in range(WARM_UP):
+            messages = [{"role": "user", "content": f"Hello for the {number}th time."}]
+            self.call("POST", PATH, {"model": ANSWERS, "messages": messages})
+
+
+class StandIn(Warmed):
+    """The model server that the others relay to; as a contender, the bare way without anybody between."""
+
+    name = "direct"
+
+    def __init__(self) -> None:
+        super().__init__(UNUSED)
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.relaying.standin", str(self.port)]
+
+
+class Relaying(Warmed, Gateway):
+    """This project as in production: gunicorn, one worker, PostgreSQL, Redis, limits, the default policy."""
+
+    def __init__(self, upstream: Contender, *, database_url: str, redis_url: str) -> None:
+        super().__init__(UNUSED)
+        self._upstream = upstream
+        self._stores = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+
+    def variables(self) -> dict[str, str]:
+        return {
+            **self._stores,
+            "BACKENDS_FILE": str(self.directory / "backends.toml"),
+            "LLM_MAX_TOKENS": "100000",
+            "ACCESS_TOKEN_MINUTES": "600",
+            # All four are counted, and none is reached.
+            "LIMIT_REQUESTS_PER_MINUTE": "1000000",
+            "LIMIT_TOKENS_PER_MINUTE": "1000000000",
+            "LIMIT_STREAMS": "10000",
+            "LIMIT_MONTHLY_TOKENS": "1000000000000",
+        }
+
+    def prepare(self) -> None:
+        lines = [
+            "[backends.stand-in]",
+            'kind = "openai"',
+            f'base_url = "http://127.0.0.1:{self._upstream.port}/v1"',
+        ]
+        for name in (ANSWERS, *(f"{PACED}{rate}" for rate in RATES)):
+            lines += [f'[models."{name}"]', 'backends = ["stand-in"]', "context_tokens = 1000000"]
+        (self.directory / "backends.toml").write_text("\n".join(lines) + "\n")
+        super().prepare()
+
+
+class LiteLLM(Warmed):
+    """Its proxy with one worker: no users, no keys, no database, no guardrails, nothing logged."""
+
+    name = "LiteLLM"
+    python: Path
+
+    def __init__(self, upstream: Contender) -> None:
+        super().__init__(UNUSED)
+        self._upstream = upstream
+
+    def prepare(self) -> None:
+        model = {"model": f"openai/{ANSWERS}", "api_base": f"http://127.0.0.1:{self._upstream.port}/v1"}
+        configuration = {
+            "model_list": [{"model_name": ANSWERS, "litellm_params": {**model, "api_key": "none"}}],
+            "litellm_settings": {"telemetry": False, "turn_off_message_logging": True, "set_verbose": False},
+            "general_settings": {"disable_spend_logs": True},
+        }
+        (self.directory / "config.yaml").write_text(json.dumps(configuration))  # JSON is YAML
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {
+            "LITELLM_LOG": "ERROR",
+            "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # nobody is authenticated
+            "LITELLM_MODE": "PRODUCTION",
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it is fetched from the network
+            "HOME": str(self.directory),
+        }
+
+    def command(self) -> list[str]:
+        return [
+            *(str(self.python.with_name("litellm")), "--config", str(self.directory / "config.yaml")),
+            *("--host", "127.0.0.1", "--port", str(self.port)),
+            *("--num_workers", "1", "--telemetry", "False"),
+        ]
+
+    def ready_path(self) -> str:
+        return "/health/liveliness"
+
+
+def litellm() -> tuple[Path, str]:
+    """The Python of its environment, made if need be, and its version. Raises PeersUnavailable."""
+    pins = dict(line.split("==") for line in PINS.read_text().split())
+    return peers.environment(f"litellm-{pins['litellm']}", PINS), pins["litellm"]
