@@ -4,15 +4,42 @@ it lives, used again by the next.
 Django asks asgiref for a new thread for every request, and for another to see the first one end. That costs
 a request more than screening its prompt does. An executor starts its thread when it is first needed, so a
 stream that needs none has none.
+
+Whatever runs in such a thread gives its database connection back when it is through. Django by itself would
+keep it to the end of the request: a few streams that had asked the database something at their beginning
+then held the whole pool, for as long as they lived.
 """
 
-from collections.abc import AsyncIterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext
+from django.db import close_old_connections
 
 MOST_IDLE = 32
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class RequestThread(ThreadPoolExecutor):
+    """One thread."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "request")
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        return super().submit(_and_let_go, work, *args, **kwargs)
+
+
+def _and_let_go(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Does it and gives the connection back, unless a transaction is still open."""
+    try:
+        return work(*args, **kwargs)
+    finally:
+        close_old_connections()
 
 
 class Threads:
@@ -25,7 +52,7 @@ class Threads:
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
         """Within the block, what is thread-sensitive runs in one thread that nobody else has."""
-        executor = self._idle.pop() if self._idle else ThreadPoolExecutor(1, "request")
+        executor = self._idle.pop() if self._idle else RequestThread()
         try:
             async with ThreadSensitiveContext(executor=executor):
                 yield

@@ -3,7 +3,9 @@
 import asyncio
 import threading
 
+import pytest
 from asgiref.sync import sync_to_async
+from django.db import connection
 
 from gateway.threads import Threads
 
@@ -54,3 +56,15 @@ async def test_a_request_that_breaks_gives_its_thread_back():
         pass
     async with threads.one():
         assert await where() == first
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_asked_the_database_keeps_no_connection_while_its_request_lives():
+    def ask():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return connection.connection is not None
+
+    async with Threads().one():
+        assert await sync_to_async(ask)()
+        assert await sync_to_async(lambda: connection.connection is None)()
