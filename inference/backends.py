@@ -101,6 +101,7 @@ class Generation(Generic[Text]):
     their place. `caller` is who to be fair to; `max_tokens` counts the answer only. `choices` answers are
     made, each with a seed of its own. `logprobs` asks for that many alternatives of each token (0: only the
     token's own). `deadline_seconds` is the caller's own patience, where it is less than the operator's.
+    `streamed` says whether anybody reads along; where nobody does, the answer may come in one piece.
     """
 
     messages: tuple[Message[Text], ...]
@@ -118,6 +119,7 @@ class Generation(Generic[Text]):
     deadline_seconds: float | None = None
     tools: tuple[Tool[Text], ...] = ()
     tool_use: ToolUse[Text] = ToolUse()
+    streamed: bool = True
 
     @property
     def prompt_chars(self) -> int:

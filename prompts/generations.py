@@ -38,6 +38,7 @@ class Wording:
             deadline_seconds=ask.deadline_seconds,
             tools=self._tools(),
             tool_use=self._tool_use(),
+            streamed=ask.streamed,
         )
 
     def _messages(self) -> tuple[Message[Sanitized], ...]:

@@ -41,7 +41,7 @@ class Letters:
     def question(self, model: str, **more: Any) -> bytes:
         """A body of chat completions that asks with such a text."""
         messages = [{"role": "user", "content": self.text()}]
-        return json.dumps({"model": model, "messages": messages, **more}).encode()
+        return json.dumps({"model": model, "messages": messages, "max_tokens": 512, **more}).encode()
 
     def _words(self, size: int) -> str:
         at = self._chance.randrange(len(self._pool) - size - 16)

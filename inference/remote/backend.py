@@ -10,8 +10,8 @@ closes the connection, which is how a server learns that nobody listens any more
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -41,17 +41,22 @@ BROKEN = "The server of this model gave no proper answer."
 
 @dataclass(slots=True)
 class Deadlines:
-    """Of one request, on the loop's clock. `begun_at` is when its first word came."""
+    """Of one request, on the loop's clock. `begun_at` is when its first word came; an answer that comes in
+    one piece (`in_one`) may be long in coming, as long as its server is alive."""
 
     started_at: float
     patience: Patience
     own_seconds: float | None  # the caller's patience
     begun_at: float | None = None
+    in_one: bool = False
+    is_dead: bool = False  # the server does not even answer a probe
 
     def next(self, now: float) -> tuple[float, InferenceError]:
         """Until when to wait for something new, and what it means if it does not come."""
         total = min(self.patience.total_seconds, self.own_seconds or self.patience.total_seconds)
         end_at = self.started_at + total
+        if self.in_one:
+            return end_at, DeadlineExceeded(queued=False)
         if self.begun_at is None:
             at = self.started_at + self.patience.first_byte_seconds
             late: InferenceError = ModelUnavailable(SILENT)
@@ -73,7 +78,9 @@ class RemoteBackend:
         trouble; every other error would come from the next one too."""
         path, body = wire.body_of(generation, self.options)
         loop = asyncio.get_running_loop()
-        deadlines = Deadlines(loop.time(), self.options.patience, generation.deadline_seconds)
+        deadlines = Deadlines(
+            loop.time(), self.options.patience, generation.deadline_seconds, in_one=not body["stream"]
+        )
         answer = Answer(generation)
         unchecked = [Unchecked(generation.format) for _ in answer.choices]
         async with self._post(path, body, generation.request_id, deadlines) as response:
@@ -109,7 +116,9 @@ class RemoteBackend:
     ) -> AsyncGenerator[Reading, None]:
         """What has come, as often as something comes."""
         if response.content_type == "application/json":
-            body = await self._whole(response, deadlines, most_bytes=self.options.max_line_bytes)
+            options = self.options
+            most = options.max_answer_bytes if deadlines.in_one else options.max_line_bytes
+            body = await self._whole(response, deadlines, most_bytes=most)
             yield reading(lambda: answer.read_whole(body))
         else:
             stream = EventStream(max_bytes=self.options.max_line_bytes)
@@ -196,15 +205,41 @@ class RemoteBackend:
         """What the server does next. Raises ModelUnavailable, GenerationFailed and DeadlineExceeded."""
         at, late = deadlines.next(asyncio.get_running_loop().time())
         try:
-            async with asyncio.timeout_at(at):
-                return await work
+            async with asyncio.timeout_at(at) as limit:
+                if not deadlines.in_one:
+                    return await work
+                with self._doubted(limit, deadlines):
+                    return await work
         except (aiohttp.ClientError, OSError) as error:
             if type(error) is TimeoutError:  # ours: aiohttp has a kind of its own, for connecting
-                raise late from None
+                raise (ModelUnavailable(SILENT) if deadlines.is_dead else late) from None
             self._warn(type(error).__name__)
             raise (
                 ModelUnavailable(UNREACHABLE) if deadlines.begun_at is None else GenerationFailed()
             ) from None
+
+    @contextmanager
+    def _doubted(self, limit: asyncio.Timeout, deadlines: Deadlines) -> Iterator[None]:
+        """While nothing is heard for so long that a stream would be given up, the server is probed."""
+        loop, seconds = asyncio.get_running_loop(), deadlines.patience.first_byte_seconds
+        tasks: list[asyncio.Task[None]] = []
+
+        async def doubt() -> None:
+            while not deadlines.is_dead:
+                try:
+                    await self.probe()
+                    await asyncio.sleep(seconds)
+                except InferenceError:
+                    deadlines.is_dead = True
+                    limit.reschedule(loop.time())
+
+        waiting = loop.call_later(seconds, lambda: tasks.append(loop.create_task(doubt())))
+        try:
+            yield
+        finally:
+            waiting.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def _refusal(self, response: aiohttp.ClientResponse, deadlines: Deadlines) -> InferenceError:
         self._warn(f"status {response.status}")

@@ -55,7 +55,7 @@ class Patience:
 class RemoteOptions:
     """One server. `base_url` ends where `/chat/completions` begins. `fields` is what it may be sent beside
     model, messages and their like. A line of its stream may have `max_line_bytes`, a whole answer
-    `max_answer_bytes`."""
+    `max_answer_bytes`. `always_stream`: it is asked for streams even where nobody reads along."""
 
     kind: str
     base_url: str
@@ -66,6 +66,7 @@ class RemoteOptions:
     patience: Patience = Patience()
     max_line_bytes: int = 1 << 20
     max_answer_bytes: int = 64 << 20
+    always_stream: bool = False
 
     def url(self, path: str) -> str:
         """An address of this server."""

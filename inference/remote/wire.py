@@ -13,6 +13,7 @@ from inference.backends import TOP_K, Format, Generation, Message, Tool
 from inference.errors import ParameterUnsupported
 from inference.remote.options import RemoteOptions
 
+PACE = 20  # tokens a second that a server says at least
 CHAT, TEXT, EMBEDDINGS = "chat/completions", "completions", "embeddings"
 
 
@@ -57,8 +58,8 @@ REPETITION = ("repeat_penalty", "repetition_penalty")
 
 def body_of(generation: Generation[str], options: RemoteOptions) -> tuple[str, dict[str, Any]]:
     """The path behind the base address, and the body. Raises ParameterUnsupported."""
-    body: dict[str, Any] = {"model": generation.model, "stream": True}
-    if "stream_options" in options.fields:
+    body: dict[str, Any] = {"model": generation.model, "stream": not comes_in_one(generation, options)}
+    if body["stream"] and "stream_options" in options.fields:
         body["stream_options"] = {"include_usage": True}
     body[options.max_tokens_field] = generation.max_tokens
     lacking = _sample(generation, options.fields, body)
@@ -68,6 +69,13 @@ def body_of(generation: Generation[str], options: RemoteOptions) -> tuple[str, d
     if generation.text is not None:
         return TEXT, {**body, "prompt": generation.text}
     return CHAT, {**body, "messages": [_message(one) for one in generation.messages]}
+
+
+def comes_in_one(generation: Generation[str], options: RemoteOptions) -> bool:
+    """Whether the answer is asked for in one piece, which costs a small part of what a stream does. Not where
+    it may take longer than a stream's first word: nothing would tell a slow server from one that hangs."""
+    is_short = generation.max_tokens <= PACE * options.patience.first_byte_seconds
+    return is_short and not (generation.streamed or options.always_stream)
 
 
 def embedding_body(texts: Sequence[str], model: str) -> dict[str, Any]:

@@ -134,6 +134,7 @@ def _remote(
         ),
         max_line_bytes=given.whole("max_line_bytes", least=1024) or 1 << 20,
         max_answer_bytes=given.whole("max_answer_bytes", least=1024) or 64 << 20,
+        always_stream=given.flag("always_stream", False),
     )
 
 
