@@ -19,5 +19,6 @@ class InferenceConfig(AppConfig):
         from inference import checks, fleet  # noqa: F401  (checks register themselves)
 
         if settings.LLM_AUTOSTART:
-            sys.setswitchinterval(SWITCH_SECONDS)
+            if fleet.uses_local():
+                sys.setswitchinterval(SWITCH_SECONDS)
             fleet.start()

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import signal
+import sys
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 
 from inference import checks, composition, fleet
@@ -174,6 +176,20 @@ def test_a_gateway_without_local_models_misses_none(settings, tmp_path, monkeypa
     (tmp_path / "backends.toml").write_text(TOML.format(one=DEAD, two=DEAD))
     settings.BACKENDS_FILE = str(tmp_path / "backends.toml")
     assert checks.models_are_there() == []
+
+
+def test_only_a_process_with_a_model_of_its_own_changes_threads_so_often(settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("TWO_KEY", "sk-two")
+    (tmp_path / "backends.toml").write_text(TOML.format(one=DEAD, two=DEAD))
+    settings.BACKENDS_FILE, settings.LLM_AUTOSTART = str(tmp_path / "backends.toml"), True
+    set_to = []
+    monkeypatch.setattr(sys, "setswitchinterval", set_to.append)
+    apps.get_app_config("inference").ready()
+    assert set_to == []
+    (tmp_path / "backends.toml").write_text(TOML.replace('"openai"', '"local"', 1).format(one=DEAD, two=DEAD))
+    monkeypatch.setattr(fleet, "start", lambda: None)
+    apps.get_app_config("inference").ready()
+    assert set_to == [0.0005]
 
 
 # -- manage.py backends --
