@@ -31,16 +31,18 @@ def settle(finals: Iterable[tuple[UUID, Result]]) -> None:
     for id, result in finals:
         results.setdefault(id, result)
     tallies, charges = Tallies(), []
+    changes: list[tuple[UUID, dict[str, Any]]] = []
     for row in _locked(results):
         if (charge := results[row.id].charge) is not None:
             charges.append(charge)
         if row.is_tallied:
             tallies.add(row, times=-1)
         changed = _changes(row, results[row.id])
-        _update(row.id, changed)
+        changes.append((row.id, changed))
         for name, value in changed.items():
             setattr(row, name, value)
         tallies.add(row)
+    _update(changes)
     tallies.write()
     usage.add(spent(charges))
 
@@ -73,21 +75,26 @@ def _locked(ids: Collection[UUID]) -> list[Prompt]:
     return list(rows)
 
 
-def _update(id: UUID, changed: dict[str, Any]) -> None:
-    """`update()` of one row."""
+def _update(changes: Iterable[tuple[UUID, dict[str, Any]]]) -> None:
+    """`update()` of rows, each with changes of its own; those of the same columns are one statement, whose
+    values psycopg sends without waiting for each row."""
     quote, meta = connection.ops.quote_name, Prompt._meta
-    sets = [f"{quote(name)} = %s" for name in changed]
     now, _ = Prompt.objects.all().query.get_compiler(connection=connection).compile(Now())
-    values = [
-        meta.get_field(name).get_db_prep_save(value, connection)  # type: ignore[union-attr]
-        for name, value in (*changed.items(), ("id", id))
-    ]
+    together: dict[tuple[str, ...], list[list[Any]]] = {}
+    for id, changed in changes:
+        values = [
+            meta.get_field(name).get_db_prep_save(value, connection)  # type: ignore[union-attr]
+            for name, value in (*changed.items(), ("id", id))
+        ]
+        together.setdefault(tuple(changed), []).append(values)
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)}, {quote('finished_at')} = {now} "  # noqa: S608  # nosec B608
-            f"WHERE {quote('id')} = %s",
-            values,
-        )
+        for names, rows in together.items():
+            sets = [f"{quote(name)} = %s" for name in names]
+            cursor.executemany(
+                f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)}, {quote('finished_at')} = {now} "  # noqa: S608  # nosec B608
+                f"WHERE {quote('id')} = %s",
+                rows,
+            )
 
 
 def interrupt(rows: QuerySet[Prompt]) -> int:
