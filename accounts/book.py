@@ -11,6 +11,7 @@ Changes made through this service are forgotten at once here and within half a s
 in the database by hand count after FACTS_SECONDS.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -34,6 +35,7 @@ FRESH_SECONDS = 0.5
 FRESH_SECONDS_WITH_REDIS = 0.1
 TRUSTED_SECONDS = 2.0
 FACTS_SECONDS = 5.0
+TOGETHER_SECONDS = 0.1
 MOST = 10_000
 
 
@@ -44,6 +46,19 @@ class _Known:
     loaded_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    """A question to the database that is not answered yet."""
+
+    number: int
+    caller: "asyncio.Future[Caller | None]"
+    began_at: float
+
+    @property
+    def is_recent(self) -> bool:
+        return time.monotonic() - self.began_at < TOGETHER_SECONDS
+
+
 class AccessBook:
     """One process's copy. Safe to use from any thread and from the event loop."""
 
@@ -51,6 +66,7 @@ class AccessBook:
         self.uses = Uses()
         self._copy = copy
         self._known: dict[str, _Known] = {}
+        self._loading: dict[str, _Loading] = {}
         self._number = 0
         self._verified_at = float("-inf")
         self._must_ask_database = True
@@ -84,7 +100,22 @@ class AccessBook:
         if (caller := self._recall(credential)) is not None:
             return caller
         number = self._number
-        return self._keep(credential, await load(), number)
+        return self._keep(credential, await self._loaded_once(credential, load), number)
+
+    async def _loaded_once(
+        self, credential: str, load: Callable[[], Awaitable[Caller | None]]
+    ) -> Caller | None:
+        """`load`, together with whoever asked for the same credential a moment ago: the requests of one
+        caller all forget him at the same time. Not if anything has changed since."""
+        began = self._loading.get(credential)
+        if began is None or began.number != self._number or not began.is_recent:
+            began = _Loading(self._number, asyncio.ensure_future(load()), time.monotonic())
+            self._loading[credential] = began
+        try:
+            return await asyncio.shield(began.caller)  # one who leaves does not take it from the others
+        finally:
+            if self._loading.get(credential) is began:
+                del self._loading[credential]
 
     def expire(self, subjects: Collection[UUID]) -> None:
         """These have changed: they are forgotten, and the next request asks the database first."""

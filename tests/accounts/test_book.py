@@ -1,5 +1,6 @@
 """What a process knows of who may come in: never for long, never past a revocation, and without queries."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -333,3 +334,44 @@ def test_a_revoked_session_and_key_stop_working_in_every_process_within_a_second
         for process in running:
             process.kill()
             process.wait()
+
+
+class Slow:
+    """Finds nobody, when it is told to, and counts how often it was asked."""
+
+    def __init__(self):
+        self.times, self.may_answer = 0, asyncio.Event()
+
+    async def __call__(self):
+        self.times += 1
+        await self.may_answer.wait()
+
+
+async def test_requests_of_one_caller_at_once_are_one_question(clock):
+    book, load = AccessBook(), Slow()
+    book._verified_at = clock.now
+    waiting = [asyncio.create_task(book.afind("session", load)) for _ in range(5)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()  # whoever asked first leaves, and the others do not notice
+    await asyncio.sleep(0)
+    load.may_answer.set()
+    assert await asyncio.gather(*waiting[1:]) == [None] * 4
+    assert load.times == 1
+
+
+@pytest.mark.parametrize("meanwhile", ["something changes", "time passes"])
+async def test_who_comes_after_a_change_or_later_asks_anew(clock, meanwhile):
+    book, load = AccessBook(), Slow()
+    book._verified_at = clock.now
+    first = asyncio.create_task(book.afind("session", load))
+    await asyncio.sleep(0)
+    if meanwhile == "something changes":
+        book._number += 1
+    else:
+        clock.now += 0.2
+        book._verified_at = clock.now
+    second = asyncio.create_task(book.afind("session", load))
+    await asyncio.sleep(0)
+    load.may_answer.set()
+    await asyncio.gather(first, second)
+    assert load.times == 2
