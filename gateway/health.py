@@ -1,10 +1,10 @@
 """
 Is the process alive, and can it answer prompts: each component's state, without secrets.
 
-A cache that is away costs speed, not answers: it is reported and does not make the service unready. Limits
-without Redis do so where LIMITS_WITHOUT_REDIS is `closed`. Of the models, the default and the pinned ones
-count; one that is loaded when it is asked for may be unloaded. Of several backends, one that can answer for
-the default model is enough; that others are down is reported.
+A cache that is away costs speed, not answers: it is reported (`degraded`) and does not make the service
+unready. Limits without Redis do so where LIMITS_WITHOUT_REDIS is `closed`. Of the models, the default and the
+pinned ones count; one that is loaded when it is asked for may be unloaded. Of several backends, one that can
+answer for the default model is enough; that others are down is reported.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from accounts.limits.limiter import limiter
 from inference.backends import Status
 from inference.fleet import needed_names
 from inference.routing.router import Router
-from prompts.composition import house
+from prompts.composition import answers_store, house
 
 PROBE_SECONDS = 3
 
@@ -110,6 +110,10 @@ def _database() -> None:
 
 
 def _cache() -> None:
+    """Where conversations are, and where answers are."""
+    answers_store().ping()
+    if not answers_store().works:
+        raise ConnectionError
     cache.set("readyz", "1", 5)
     if cache.get("readyz") != "1":
         raise ConnectionError

@@ -12,7 +12,7 @@ from accounts.authentication import aidentify
 from accounts.limits.quotas import Bound
 from accounts.strict import parse_strictly
 from prompts.asks import Ask, CacheUse
-from prompts.work import House
+from prompts.house import House
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@ One answer to a prompt, of which there may be several: what the chain lets out o
 caller sees.
 
     raw piece ──► sanitize ──► kept for book and cache ──► restore ──► shown to the caller alone
+                       └──► the same in the answers of others who asked the same ──► …
 """
 
 from collections.abc import Callable, Sequence
@@ -54,6 +55,7 @@ class Choice:
         self._gathered: list[str] = []
         self._gathered_chars = 0
         self._replayed: Answered | None = None
+        self._source: Choice | None = None
         self._sanitized: list[Sanitized] = []
         self._shown: list[str] = []
         self._tokens: Tokens | None = None
@@ -61,7 +63,7 @@ class Choice:
 
     @property
     def sanitized(self) -> Sanitized:
-        return join(self._sanitized)
+        return join(self._sanitized) if self._source is None else self._source.sanitized
 
     @property
     def shown(self) -> Shown:
@@ -80,6 +82,8 @@ class Choice:
 
     @property
     def answered(self) -> Answered:
+        if self._source is not None:
+            return self._source.answered
         calls = tuple(call.answered for call in self.calls)
         return Answered(self.sanitized, self.findings, self.finish_reason, calls)
 
@@ -173,6 +177,26 @@ class Choice:
             self.calls.append(open_call(number, call))
             heard.append(CallText(self.calls[-1], self.calls[-1].keep(call.arguments)))
         return heard
+
+    # -- an answer that several callers share --
+
+    def read_along(self) -> None:
+        """From now on somebody does."""
+        self._enough = 1
+
+    def follow(self, source: "Choice", heard: Heard, open_call: OpenCall) -> Heard:
+        """What left the chain of another's answer, which is also this one."""
+        self._source = source
+        if not isinstance(heard, CallText):
+            return heard
+        if heard.call.number == len(self.calls):
+            self.calls.append(open_call(heard.call.number, heard.call.name))
+        return CallText(self.calls[heard.call.number], heard.text)
+
+    def land(self, source: "Choice") -> None:
+        """The other answer came to its end, and so does this one."""
+        self._source, self.ending, self.finish_reason = source, source.ending, source.finish_reason
+        self.is_blocked, self.is_over = source.is_blocked, True
 
     # -- the caller's copy --
 

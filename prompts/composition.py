@@ -13,17 +13,21 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.core.cache import cache as answers_store
+from django.core.cache import cache as conversations_store
 
 from accounts.limits.limiter import limiter
 from inference import composition as inference
 from inference import fleet
 from prompts.asks import Ask
-from prompts.cache import AnswerCache, NoCache, StoredCache
+from prompts.caching.answers import AnswerCache, NoCache, StoredCache
+from prompts.caching.claims import Claims
+from prompts.caching.flights import Flights
+from prompts.caching.redis_store import RedisStore
+from prompts.caching.stores import MemoryStore, Store
 from prompts.conversations import Conversations
+from prompts.house import House
 from prompts.leases import Lease
 from prompts.outcomes import Conclusion
-from prompts.work import House
 from prompts.writer import DatabaseJournal
 from sanitization import composition as sanitization
 from sanitization.policies import Policy
@@ -56,16 +60,26 @@ def install(other: House | None) -> None:
 def built() -> House:
     """The house that the settings describe."""
     answers: AnswerCache = NoCache()
+    claims, store = None, answers_store()
     if settings.PROMPT_CACHE_SECONDS:
-        answers = StoredCache(answers_store, keep_seconds=settings.PROMPT_CACHE_SECONDS)
+        claims = Claims(store) if isinstance(store, RedisStore) else None
+        answers = StoredCache(
+            store,
+            keep_seconds=settings.PROMPT_CACHE_SECONDS,
+            max_bytes=settings.PROMPT_CACHE_ENTRY_KB << 10,
+        )
     return House(
         chain=sanitization.chain(),
         policy_of=policy_of,
         backend=fleet.backend(),
         journal=journal(),
         cache=answers,
+        flights=Flights(claims),
+        shares_answers=settings.PROMPT_CACHE_SCOPE == "shared",
         conversations=Conversations(
-            answers_store, secret=settings.SECRET_KEY.encode(), keep_seconds=settings.CONVERSATION_SECONDS
+            conversations_store,
+            secret=settings.SECRET_KEY.encode(),
+            keep_seconds=settings.CONVERSATION_SECONDS,
         ),
         limits=limiter(),
         listener=tell,
@@ -79,6 +93,14 @@ def tell(ended: Conclusion) -> None:
             listener(ended)
         except Exception:
             logger.exception("listener")
+
+
+@cache
+def answers_store() -> Store:
+    """Where this process keeps answers: with the others, or by itself."""
+    if settings.REDIS_URL:
+        return RedisStore(settings.REDIS_URL)
+    return MemoryStore(max_bytes=settings.PROMPT_CACHE_MB << 20)
 
 
 async def policy_of(ask: Ask) -> Policy:
@@ -125,3 +147,4 @@ async def close_house() -> None:
     await asyncio.to_thread(inference.close)
     await asyncio.to_thread(journal().close)
     await asyncio.to_thread(limiter().close)
+    await asyncio.to_thread(answers_store().close)

@@ -11,7 +11,8 @@ from inference.backends import TokenLogprob
 from prompts.journal import Part, Result, Usage
 from sanitization.chain import Sanitized
 
-CacheState = Literal["hit", "miss", "off"]
+# `prompts.sources` says what they mean.
+CacheState = Literal["hit", "shared", "miss", "off"]
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ The way of one prompt through the house. Read this first.
     3  the row, committed         6  sanitize the answer            in the caller's copy alone
 
 Plain Python: everything it uses is in the `House` it is handed. What it sends to a backend, a cache or the
-journal is `Sanitized`, a type that only the chain makes. `prompts.work` holds the steps.
+journal is `Sanitized`, a type that only the chain makes. `prompts.work` holds the steps, and
+`prompts.sources` those from 4 to 6.
 """
 
 from collections.abc import AsyncGenerator
@@ -15,7 +16,8 @@ from contextlib import aclosing
 
 from prompts.asks import Ask
 from prompts.events import Begun, CallDelta, Delta, Done, Embedded
-from prompts.work import House, Work
+from prompts.house import House
+from prompts.work import Work
 
 
 async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | CallDelta | Done, None]:
@@ -67,4 +69,4 @@ async def embed(ask: Ask, house: House) -> Embedded:
         except BaseException as error:
             await work.give_up(error)
             raise
-    return Embedded(work.begin(), vectors, work.usage)
+    return Embedded(work.begin(), vectors, work.course.usage)

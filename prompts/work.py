@@ -6,59 +6,42 @@ The raw prompt lives in `Ask` and in the placeholders of this object, for as lon
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from accounts.limits.ledger import Standing
-from accounts.limits.reservations import Limits
-from inference.backends import Answering, Backend, CallPiece, Ending, Generation, Piece
-from inference.errors import GenerationFailed
 from prompts import charges
 from prompts.asks import Ask
-from prompts.cache import AnswerCache, CachedAnswer, answer_key
-from prompts.calls import Call
 from prompts.choices import Choice, Heard
-from prompts.conversations import Conversations, Turn
+from prompts.conversations import Turn
 from prompts.errors import (
     ConversationBusy,
     ConversationsUnavailable,
     JournalUnavailable,
     PromptBlocked,
 )
-from prompts.events import Begun, CacheState, Done, Times
+from prompts.events import Begun, Done
+from prompts.generating import Setting
 from prompts.generations import Wording
+from prompts.house import House
 from prompts.ids import instant, uuid7
-from prompts.journal import Charge, Entry, Journal, Outcome, Part, Result, Usage, kept
+from prompts.journal import Charge, Entry, Outcome, Part, Result, Usage, kept
 from prompts.outcomes import Conclusion, log, outcome_of
-from sanitization.chain import EMPTY, Chain, Sanitized, Screened
+from prompts.sources import Course, Source, ms_since
+from sanitization.chain import EMPTY, Sanitized, Screened
 from sanitization.errors import ScreeningFailed
 from sanitization.placeholders import Memory
 from sanitization.policies import Policy
 from sanitization.restore import Restorer
-from sanitization.structured import ArgumentsRestorer, StructuredSanitizer
 from sanitization.text import join
 
 # Screening takes about 100 µs a KB. Texts longer than this are screened in a thread, so that the streams of
 # other callers go on meanwhile.
 INLINE_CHARS = 8_000
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """Everything the pipeline uses. `prompts.composition` builds the real one."""
-
-    chain: Chain
-    policy_of: Callable[[Ask], Awaitable[Policy]]
-    backend: Backend[Sanitized]
-    journal: Journal
-    cache: AnswerCache
-    conversations: Conversations | None = None
-    limits: Limits | None = None
-    listener: Callable[[Conclusion], None] | None = None  # hears how each prompt ended, and does not raise
 
 
 class Work:
@@ -69,23 +52,18 @@ class Work:
 
     def __init__(self, ask: Ask, house: House) -> None:
         """Raises UnknownModel before anything is written: that is a wrong request, not a prompt."""
-        self.started = time.perf_counter()
+        self.asked_card = house.backend.choose(ask.model)
+        self.course = Course(time.perf_counter(), self.asked_card)
         self.ask = ask
         self.house = house
-        self.card = self.asked_card = house.backend.choose(ask.model)
         self.id = uuid7()
         self.screened: Screened | None = None
         self.failure: ScreeningFailed | None = None
         self.begun: Begun | None = None
-        self.cache: CacheState = "off"
-        self.usage = Usage()
+        self.source: Source | None = None  # from `texts` on
         self.tokens = 0  # that it counts against limits
         self.standings: tuple[Standing, ...] = ()
-        self.times = Times()
-        self.queue_ms: float | None = None
-        self.first_token_ms: float | None = None
         self.result: Result | None = None
-        self._heard_bytes: int | None = None  # None: no model was asked
 
     # -- before the model --
 
@@ -121,7 +99,7 @@ class Work:
         except ScreeningFailed as error:
             self.failure = error
             return
-        self.times.screen_ms = _ms_since(began)
+        self.course.times.screen_ms = ms_since(began)
         self.choices = tuple(
             Choice(number, self._restorer(), streamed=self.ask.streamed) for number in range(self.ask.choices)
         )
@@ -151,7 +129,7 @@ class Work:
                 user_id=self.ask.user_id,
                 key_id=self.ask.key_id,
                 request_id=self.ask.request_id,
-                model=self.card.name,
+                model=self.asked_card.name,
                 policy=self.policy_name,
                 prompt=self.text_of(self.ask.question_part),
                 system=join(told, between="\n\n"),
@@ -188,137 +166,39 @@ class Work:
     # -- the answer --
 
     async def texts(self) -> AsyncGenerator[tuple[Choice, Heard], None]:
-        """The sanitized answers as they come: from the cache if they were given before, else from the
-        model."""
-        generation = self._generation()
-        key = self._cache_key(generation)
-        known = await self.house.cache.get(key) if key and self.ask.cache == "use" else None
-        if known is not None:
-            self.cache, self.usage, self.first_token_ms = "hit", known.usage, _ms_since(self.started)
-            for choice, answered in zip(self.choices, known.choices, strict=True):
-                for heard in choice.replay(answered, lambda at, call: self._call(at, call.name, None)):
-                    yield choice, heard
-            return
-        self.cache = "miss" if key else "off"
-        async with aclosing(self._generate(generation)) as texts:
+        """The sanitized answers as they come, from wherever they do."""
+        assert self.screened is not None  # raise_if_refused came first
+        setting = Setting(self.house.chain, self.policy, self.screened, self.ask)
+        system = partial(self.house.chain.system_message, self.policy)
+        generation = Wording(self.ask, self.text_of, system).generation(self.asked_card.name)
+        self.source = Source(self.ask, self.house, setting, generation, self.choices, self.course)
+        async with aclosing(self.source.texts()) as texts:
             async for choice, heard in texts:
                 yield choice, heard
-        # Once more: the model that really answered may be another one than the one that was asked for.
-        if key and (key := self._cache_key(generation)) and self.outcome is Outcome.ANSWERED:
-            answers = tuple(choice.answered for choice in self.choices)
-            await self.house.cache.put(key, CachedAnswer(answers, self.usage))
-
-    def _cache_key(self, generation: Generation[Sanitized]) -> str | None:
-        """Answers are kept for one user, and for prompts whose placeholders mean the same: a number that the
-        answer gave to a value of its own must not be one of the next prompt's."""
-        assert self.screened is not None  # raise_if_refused came first
-        if self.ask.cache == "off" or self.ask.logprobs is not None:  # tokens are kept nowhere
-            return None
-        scope = f"{self.ask.user_id}:{self.screened.placeholders.state}"
-        return answer_key(generation, self.card, self.policy, self.house.chain.version, scope=scope)
-
-    def _generation(self) -> Generation[Sanitized]:
-        system = partial(self.house.chain.system_message, self.policy)
-        return Wording(self.ask, self.text_of, system).generation(self.card.name)
-
-    def _call(self, number: int, name: str, stream: StructuredSanitizer | None) -> Call:
-        """A call of the tool that the model knows by this name. Raises GenerationFailed for one that was not
-        offered, which no backend lets through."""
-        assert self.screened is not None
-        for index, tool in enumerate(self.ask.tools):
-            if (sanitized := self.text_of(self.ask.tool_part(index, "name"))) == name:
-                restorer = ArgumentsRestorer(self.screened.placeholders, self.policy, tool.name)
-                return Call(number, sanitized, tool.name, stream, restorer)
-        raise GenerationFailed
-
-    def _open(self, choice: Choice) -> None:
-        assert self.screened is not None
-        chain, policy, placeholders = self.house.chain, self.policy, self.screened.placeholders
-        later = placeholders.for_answer()
-
-        def open_call(number: int, name: str) -> Call:
-            part = choice.call_part(number)
-            return self._call(number, name, chain.open_arguments(policy, placeholders, part, later=later))
-
-        choice.open(chain.open_answer(policy, placeholders, choice.part, later=later), open_call)
-        if self.ask.logprobs is not None:
-            choice.follow_tokens(partial(chain.is_clean, policy, placeholders))
-
-    async def _generate(
-        self, generation: Generation[Sanitized]
-    ) -> AsyncGenerator[tuple[Choice, Heard], None]:
-        for choice in self.choices:
-            self._open(choice)
-        self._heard_bytes, waiting_since = 0, time.perf_counter()
-        async with aclosing(self.house.backend.answer(generation)) as events:
-            async for event in events:
-                if isinstance(event, Answering):
-                    self.card = event.card
-                    continue
-                came_at = time.perf_counter()
-                self.times.backend_ms += (came_at - waiting_since) * 1000
-                choice = self.choices[event.choice]
-                heard = self._heard(choice, event)
-                waiting_since = time.perf_counter()
-                self.times.sanitize_ms += (waiting_since - came_at) * 1000
-                if heard:
-                    for one in heard:
-                        yield choice, one
-                    waiting_since = time.perf_counter()
-                if choice.is_blocked and all(one.is_blocked or one.is_over for one in self.choices):
-                    break  # leaving the block closes the backend's iterator, which frees the model
-        for choice in self.choices:
-            if not choice.is_over:
-                for one in choice.rest():
-                    yield choice, one
-        self._count()
-
-    def _heard(self, choice: Choice, event: Piece | CallPiece | Ending) -> Sequence[Heard]:
-        """What may leave of an answer, now that this came."""
-        if isinstance(event, Ending):
-            return choice.end(event)
-        if self.first_token_ms is None:
-            self.first_token_ms = _ms_since(self.started)
-        raw = event.arguments if isinstance(event, CallPiece) else event.text
-        self._heard_bytes = (self._heard_bytes or 0) + charges.byte_count(raw)
-        if choice.is_blocked:
-            return ()
-        if isinstance(event, CallPiece):
-            return choice.take_call(event)
-        return (text,) if (text := choice.take(event.text, event.logprobs)) else ()
 
     async def embed(self) -> tuple[tuple[float, ...], ...]:
         """The vectors of the messages."""
         texts = [self.text_of(said.part) for said in self.ask.messages]
-        self._heard_bytes, began = 0, time.perf_counter()
-        made = await self.house.backend.embed(texts, model=self.card.name, caller=str(self.ask.user_id))
-        self.times.backend_ms = _ms_since(began)
-        self.usage = Usage(prompt_tokens=made.prompt_tokens)
+        began = time.perf_counter()
+        self.course.pays = True
+        made = await self.house.backend.embed(texts, model=self.asked_card.name, caller=str(self.ask.user_id))
+        self.course.times.backend_ms = ms_since(began)
+        self.course.usage = Usage(prompt_tokens=made.prompt_tokens)
         return made.vectors
-
-    def _count(self) -> None:
-        endings = [choice.ending for choice in self.choices if choice.ending is not None]
-        if endings:
-            self.queue_ms = min(ending.queue_ms for ending in endings)
-            self.usage = Usage(
-                prompt_tokens=max(ending.prompt_tokens for ending in endings),
-                completion_tokens=sum(ending.completion_tokens for ending in endings),
-                cached_tokens=min(ending.cached_tokens for ending in endings),
-            )
 
     # -- the end --
 
     def begin(self) -> Begun:
         """Once there is something to say."""
-        self.times.total_ms = _ms_since(self.started)
-        times = replace(self.times)
+        course = self._course_so_far()
+        course.times.total_ms = course.ms
         self.begun = Begun(
             self.id,
             instant(self.id),
-            self.card.name,
+            course.card.name,
             policy=self.policy_name,
-            cache=self.cache,
-            times=times,
+            cache=course.cache,
+            times=replace(course.times),
             standings=self.standings,
         )
         return self.begun
@@ -357,13 +237,19 @@ class Work:
         else:
             settled.add_done_callback(lambda future: future.cancelled() or future.exception())
 
+    def _course_so_far(self) -> Course:
+        if self.source is not None:
+            self.source.take_stock()
+        return self.course
+
     def _conclude(self, outcome: Outcome) -> Result:
+        course = self._course_so_far()
         answers = tuple(choice.answered for choice in self.choices)
         found = (finding for answer in answers for finding in answer.findings)
-        if self._heard_bytes is not None:
+        if course.pays:
             endings = [choice.ending for choice in self.choices]
             self.tokens = charges.taken(
-                outcome, self.ask, self.usage, endings=endings, heard_bytes=self._heard_bytes
+                outcome, self.ask, course.usage, endings=endings, heard_bytes=course.heard_bytes
             )
         self.result = Result(
             outcome=outcome,
@@ -371,12 +257,12 @@ class Work:
             choices=answers if len(answers) > 1 or any(answer.calls for answer in answers) else (),
             findings=(*self.prompt_findings, *found),
             finish_reason=answers[0].finish_reason if answers else "",
-            usage=self.usage,
-            cached=self.cache == "hit",
-            queue_ms=self.queue_ms,
-            first_token_ms=self.first_token_ms,
-            total_ms=_ms_since(self.started),
-            model="" if self.card == self.asked_card else self.card.name,
+            usage=course.usage,
+            cached=course.cache in ("hit", "shared") and not course.pays,
+            queue_ms=course.queue_ms,
+            first_token_ms=course.first_token_ms,
+            total_ms=course.ms,
+            model="" if course.card == self.asked_card else course.card.name,
             charge=Charge(self.ask.subjects, self.tokens),
         )
         self._tell(self.result)
@@ -384,14 +270,13 @@ class Work:
 
     def _tell(self, result: Result) -> None:
         """The log, and whoever counts."""
-        kind = (
-            "embeddings"
-            if self.card.kind == "embedding"
-            else "chat"
-            if self.ask.text is None
-            else "text_completion"
+        course = self.course
+        kind = "chat" if self.ask.text is None else "text_completion"
+        if course.card.kind == "embedding":
+            kind = "embeddings"
+        ended = Conclusion(
+            self.id, self.ask.user_id, course.card.name, kind, course.cache, course.times, result
         )
-        ended = Conclusion(self.id, self.ask.user_id, self.card.name, kind, self.cache, self.times, result)
         log(ended)
         if self.house.listener is not None:
             self.house.listener(ended)
@@ -400,16 +285,12 @@ class Work:
         assert self.screened is not None
         assert self.begun is not None
         assert self.result is not None
-        self.times.total_ms = _ms_since(self.started)
+        self.course.times.total_ms = self.course.ms
         return Done(
-            begun=replace(self.begun, times=self.times),
+            begun=replace(self.begun, times=self.course.times),
             choices=tuple(choice.shown for choice in self.choices),
             prompt_sent=self.text_of(self.ask.question_part),
             parts=self._other_parts(),
             result=self.result,
             own_emails=tuple(self.screened.placeholders.originals("email")),
         )
-
-
-def _ms_since(moment: float) -> float:
-    return round((time.perf_counter() - moment) * 1000, 1)

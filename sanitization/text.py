@@ -3,8 +3,8 @@
 whatever must not see raw text says so in its signature.
 
 Only `stream` makes one from text, `join` from others of its kind, `chain` from the operator's own system
-prompt, and `prompts.cache` when it reads back what was stored as one; a test walks the source and lists the
-places.
+prompt, and `prompts.caching.answers` when it reads back what was stored as one; a test walks the source and
+lists the places.
 """
 
 from collections.abc import Iterable

@@ -40,11 +40,11 @@ from inference.errors import FormatRefused, UnknownModel
 from inference.runner import OutOfCells, Row
 from inference.tools.notations import HERMES
 from inference.tools.words import in_words
-from prompts.cache import AnswerCache, CachedAnswer, NoCache
+from prompts.caching.answers import AnswerCache, CachedAnswer, NoCache
 from prompts.conversations import Conversations
 from prompts.errors import JournalUnavailable
+from prompts.house import House
 from prompts.journal import Entry, Outcome, Result
-from prompts.work import House
 from sanitization.chain import Chain
 from sanitization.policies import Policy
 
@@ -342,6 +342,7 @@ def house_of(
     conversations: Conversations | None = None,
     limits: Any = None,
     listener: Any = None,
+    **more: Any,
 ) -> House:
     """The real chain and pipeline around fakes."""
     chosen = policy or Policy.build()
@@ -358,4 +359,5 @@ def house_of(
         conversations=conversations or Conversations(store, secret=b"tests" * 10, keep_seconds=60),
         limits=limits or limiter(),
         listener=listener,
+        **more,
     )

@@ -12,8 +12,9 @@ from prompts.askers import Asker
 from prompts.asks import Ask, Said
 from prompts.events import Embedded
 from prompts.fields import Field, OneOf, Text, Texts, check_names, read_fields, required
+from prompts.house import House
 from prompts.v1.requests import IGNORED, MODEL, Bounds, make_ask
-from prompts.work import INLINE_CHARS, House
+from prompts.work import INLINE_CHARS
 from sanitization.chain import Screened
 from sanitization.rules import RULES, Category
 from sanitization.spans import Finding

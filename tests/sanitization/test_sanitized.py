@@ -13,7 +13,7 @@ ALLOWED = {
     "sanitization/structured.py": 1,
     "sanitization/text.py": 1,
     "sanitization/chain.py": 1,
-    "prompts/cache.py": 1,
+    "prompts/caching/answers.py": 1,
     "prompts/spool.py": 1,
 }
 

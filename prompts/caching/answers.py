@@ -1,25 +1,28 @@
 """
 Answers that were given before, sanitized.
 
-Only deterministic prompts (temperature 0, or a seed) are kept, each for its own user: a shared cache would
-tell one user, by its speed, what another asked. The key holds all that an answer depends on. The
-placeholders in a kept answer are the ones that the same prompt gets again, so the caller's values are
-restored as in a fresh one.
+Kept are those to deterministic prompts (temperature 0, or a seed), and those that the caller wants kept. Each
+is kept for its own user, unless the house shares them (PROMPT_CACHE_SCOPE): then one user can tell, by speed
+and by a header, that another asked the very same before. The key holds all that an answer depends on. The
+placeholders in a kept answer are the ones that the same prompt gets again, so each caller's own values are
+restored as in a fresh one, and no other's can be.
 """
 
 import hashlib
 import json
 import logging
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from typing import Any, Protocol
 
 from inference.backends import Generation, ModelCard
+from prompts.caching.stores import Store, StoreAway
 from prompts.journal import Answered, AnsweredCall, Usage
 from sanitization.chain import Sanitized
 from sanitization.policies import Policy
 
-logger = logging.getLogger("prompts.cache")
+logger = logging.getLogger("prompts.caching")
 
 LAYOUT = 4  # of the stored JSON; another number makes old entries unknown
 
@@ -42,15 +45,25 @@ class AnswerCache(Protocol):
 
 
 def answer_key(
-    generation: Generation[Sanitized], card: ModelCard, policy: Policy, chain_version: str, *, scope: str
+    generation: Generation[Sanitized],
+    card: ModelCard,
+    policy: Policy,
+    chain_version: str,
+    *,
+    owner: str,
+    state: str = "",
+    is_wished: bool = False,
 ) -> str | None:
-    """The key of an answer, or None where the same prompt may get another answer each time: it has neither
-    temperature 0 nor a seed."""
-    if generation.sampling.temperature > 0 and generation.sampling.seed is None:
+    """The key of an answer, or None where the same prompt may get another answer each time (it has neither
+    temperature 0 nor a seed) and nobody wishes for the same. `owner` is whose it is, and `state` is that of
+    the prompt's placeholders: a number that an answer gave to a value of its own must not be one of the next
+    prompt's."""
+    if generation.sampling.temperature > 0 and generation.sampling.seed is None and not is_wished:
         return None
     depends_on = [
         LAYOUT,
-        scope,
+        owner,
+        state,
         card.name,
         card.revision,
         policy.slug,
@@ -67,7 +80,8 @@ def answer_key(
         [astuple(tool) for tool in generation.tools],
         astuple(generation.tool_use),
     ]
-    return hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()
+    return f"{owner}:{policy.slug}@{policy.revision}:{digest}"
 
 
 class NoCache:
@@ -80,42 +94,35 @@ class NoCache:
         return None
 
 
-class Store(Protocol):
-    """The part of Django's cache that is used here."""
-
-    async def aget(self, key: str) -> Any: ...
-
-    async def aset(self, key: str, value: Any, timeout: float | None) -> None: ...
-
-
 class StoredCache:
-    """Answers in Django's cache: Redis, or memory of this process. JSON, not pickle: what can write to
-    Redis must not be able to run code here."""
+    """Answers in a store, as JSON. Those that are longer than `max_bytes` are not kept."""
 
-    def __init__(self, store: Store, *, keep_seconds: int) -> None:
+    def __init__(self, store: Store, *, keep_seconds: int, max_bytes: int) -> None:
         self.store = store
         self.keep_seconds = keep_seconds
+        self.max_bytes = max_bytes
 
     async def get(self, key: str) -> CachedAnswer | None:
         try:
-            raw = await self.store.aget(f"answer:{key}")
-            if raw is None:
-                return None
-            fields = json.loads(raw)
-            return CachedAnswer(tuple(map(_answered, fields["choices"])), Usage(**fields["usage"]))
-        except Exception as error:  # noqa: BLE001  (each client library has errors of its own)
-            self._complain("read", error)
+            raw = await self.store.get(f"answers:{key}")
+        except StoreAway:
+            return None
+        try:
+            return None if raw is None else answer_of(json.loads(raw))
+        except (ValueError, TypeError, LookupError) as error:
+            logger.warning("cache entry damaged", extra={"kind": type(error).__name__})
             return None
 
     async def put(self, key: str, answer: CachedAnswer) -> None:
-        try:
-            await self.store.aset(f"answer:{key}", json.dumps(asdict(answer)), self.keep_seconds)
-        except Exception as error:  # noqa: BLE001
-            self._complain("write", error)
+        content = json.dumps(asdict(answer)).encode()
+        if len(content) <= self.max_bytes:
+            with suppress(StoreAway):
+                await self.store.put(f"answers:{key}", content, self.keep_seconds)
 
-    @staticmethod
-    def _complain(verb: str, error: Exception) -> None:
-        logger.warning("cache away", extra={"verb": verb, "kind": type(error).__name__})
+
+def answer_of(fields: dict[str, Any]) -> CachedAnswer:
+    """An answer as `asdict` and JSON left it. Raises ValueError, TypeError, LookupError."""
+    return CachedAnswer(tuple(map(_answered, fields["choices"])), Usage(**fields["usage"]))
 
 
 def _answered(one: dict[str, Any]) -> Answered:

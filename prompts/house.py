@@ -1,0 +1,32 @@
+"""Everything that answers a prompt, put together once for a process (`prompts.composition`)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from accounts.limits.reservations import Limits
+from inference.backends import Backend
+from prompts.asks import Ask
+from prompts.caching.answers import AnswerCache
+from prompts.caching.flights import Flights
+from prompts.conversations import Conversations
+from prompts.journal import Journal
+from prompts.outcomes import Conclusion
+from sanitization.chain import Chain, Sanitized
+from sanitization.policies import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the pipeline uses. `shares_answers` says whether kept answers are for all users, or each for its
+    own."""
+
+    chain: Chain
+    policy_of: Callable[[Ask], Awaitable[Policy]]
+    backend: Backend[Sanitized]
+    journal: Journal
+    cache: AnswerCache
+    flights: Flights = field(default_factory=Flights)
+    shares_answers: bool = False
+    conversations: Conversations | None = None
+    limits: Limits | None = None
+    listener: Callable[[Conclusion], None] | None = None  # hears how each prompt ended, and does not raise

@@ -1,0 +1,219 @@
+"""
+Where the answer to one prompt comes from:
+
+    hit      the cache: it was given before
+    shared   somebody who asks the same at this moment, here or in another process
+    miss     the model, and the cache keeps it
+    off      the model, and nobody keeps it
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
+
+from inference.backends import Generation, ModelCard
+from inference.errors import DeadlineExceeded
+from prompts.asks import Ask
+from prompts.caching.answers import CachedAnswer, answer_key
+from prompts.caching.flights import Flight, Plan
+from prompts.choices import Choice, Heard
+from prompts.events import CacheState, Times
+from prompts.generating import Generating, Setting
+from prompts.house import House
+from prompts.journal import Usage
+from sanitization.chain import Sanitized
+
+Texts = AsyncGenerator[tuple[Choice, Heard], None]
+
+
+@dataclass(slots=True)
+class Course:
+    """How a prompt is answered, as far as that is known. `card` is of the model that answers, `pays` whether
+    this prompt pays for what a model did, `heard_bytes` what that said. `started` is on the clock of
+    `time.perf_counter`."""
+
+    started: float
+    card: ModelCard
+    cache: CacheState = "off"
+    usage: Usage = field(default_factory=Usage)
+    pays: bool = False
+    heard_bytes: int = 0
+    queue_ms: float | None = None
+    first_token_ms: float | None = None
+    times: Times = field(default_factory=Times)
+
+    @property
+    def ms(self) -> float:
+        """Since it started."""
+        return ms_since(self.started)
+
+
+class Source:
+    """Of one prompt that has been screened and accepted. Tells `course` how it goes."""
+
+    def __init__(
+        self,
+        ask: Ask,
+        house: House,
+        setting: Setting,
+        generation: Generation[Sanitized],
+        choices: tuple[Choice, ...],
+        course: Course,
+    ) -> None:
+        self._ask = ask
+        self._house = house
+        self._setting = setting
+        self._generation = generation
+        self._choices = choices
+        self._course = course
+        self._generating: Generating | None = None
+
+    async def texts(self) -> Texts:
+        """The sanitized answers as they come. Raises InferenceErrors and ScreeningFailed."""
+        key = self._key(self._course.card)
+        self._course.cache = "miss" if key else "off"
+        if key is None or self._ask.cache != "use":
+            texts = self._alone()
+        else:
+            texts = await self._shared(key)
+        async with aclosing(texts):
+            async for choice, heard in texts:
+                yield choice, heard
+
+    async def _shared(self, key: str) -> Texts:
+        """From before, or with others. A caller with a deadline of his own joins others, and nobody joins
+        him: his answer ends when he has no more patience."""
+        plan = self._plan(key)
+        if self._house.flights.find(plan.key):
+            return self._together(plan)
+        if (known := await self._house.cache.get(key)) is not None:
+            return self._again(known, "hit")
+        return self._together(plan) if self._ask.deadline_seconds is None else self._alone()
+
+    def take_stock(self) -> None:
+        """Tells the course what is known by now."""
+        made, course = self._generating, self._course
+        if made is None:
+            return
+        course.card, course.usage, course.heard_bytes = made.card, made.usage, made.heard_bytes
+        if course.cache != "shared":
+            course.queue_ms = made.queue_ms
+            course.times.sanitize_ms, course.times.backend_ms = made.sanitize_ms, made.backend_ms
+            if made.first_at is not None:
+                course.first_token_ms = round((made.first_at - course.started) * 1000, 1)
+
+    # -- from the model --
+
+    async def _alone(self) -> Texts:
+        """For this caller and no other."""
+        self._course.pays = True
+        made = self._generating = self._make(self._choices)
+        async with aclosing(made.texts()) as texts:
+            async for choice, heard in texts:
+                yield choice, heard
+        await self._keep(made)
+
+    def _make(self, choices: tuple[Choice, ...]) -> Generating:
+        card = self._course.card
+        return Generating(self._house.backend, self._generation, self._setting, choices, card=card)
+
+    async def _keep(self, made: Generating) -> None:
+        """The model that really answered may be another one than the one that was asked for."""
+        key = self._key(made.card)
+        if key is not None and not any(choice.is_blocked for choice in made.choices):
+            await self._house.cache.put(key, answer_of(made))
+
+    def _key(self, card: ModelCard) -> str | None:
+        """What the answer of this model is kept under."""
+        if self._ask.cache == "off" or self._ask.logprobs is not None:
+            return None
+        return answer_key(
+            self._generation,
+            card,
+            self._setting.policy,
+            self._house.chain.version,
+            owner="shared" if self._house.shares_answers else self._ask.user_id.hex,
+            state=self._setting.screened.placeholders.state,
+        )
+
+    # -- with others --
+
+    def _plan(self, key: str) -> Plan[CachedAnswer]:
+        return Plan(
+            # Nobody waits for what is less urgent to others.
+            key=f"{key}:{self._ask.priority}",
+            make=self._make_for_all,
+            look=partial(self._house.cache.get, key),
+            keep=self._keep,
+        )
+
+    def _make_for_all(self) -> Generating:
+        """In nobody's own words: each who hears it restores his values."""
+        return self._make(tuple(Choice(choice.number, None, streamed=False) for choice in self._choices))
+
+    async def _together(self, plan: Plan[CachedAnswer]) -> Texts:
+        """The model's answer, with everybody who asks the same while it is given."""
+        flights, course = self._house.flights, self._course
+        flight, is_first = flights.board(plan, self, streamed=self._ask.streamed)
+        course.cache = course.cache if is_first else "shared"
+        said = 0
+        try:
+            while not flight.is_over or said < len(flight.log):
+                if said == len(flight.log):
+                    await self._news(flight)
+                while said < len(flight.log):
+                    number, heard = flight.log[said]
+                    said += 1
+                    yield self._choices[number], self._follow(flight, number, heard)
+        finally:
+            course.pays = await flights.leave(flight, self)
+        if flight.error is not None:
+            raise flight.error
+        if flight.found is not None:
+            async for choice, heard in self._again(flight.found, "shared"):
+                yield choice, heard
+        elif flight.generating is not None:
+            for choice, source in zip(self._choices, flight.generating.choices, strict=True):
+                choice.land(source)
+
+    async def _news(self, flight: Flight[CachedAnswer]) -> None:
+        """Waits for more, as long as the caller has patience. Raises DeadlineExceeded."""
+        began, patience = time.perf_counter(), self._ask.deadline_seconds
+        left = None if patience is None else max(0.0, self._course.started + patience - began)
+        try:
+            async with asyncio.timeout(left):
+                await flight.news()
+        except TimeoutError:
+            raise DeadlineExceeded(queued=not flight.log) from None
+        self._generating = flight.generating
+        if self._course.cache == "shared":
+            self._course.times.backend_ms += (time.perf_counter() - began) * 1000
+
+    def _follow(self, flight: Flight[CachedAnswer], number: int, heard: Heard) -> Heard:
+        assert flight.generating is not None
+        self._generating = flight.generating
+        if self._course.first_token_ms is None and self._course.cache == "shared":
+            self._course.first_token_ms = self._course.ms
+        return self._choices[number].follow(flight.generating.choices[number], heard, self._setting.call)
+
+    # -- from before --
+
+    async def _again(self, answer: CachedAnswer, state: CacheState) -> Texts:
+        """An answer that was given already."""
+        course = self._course
+        course.cache, course.usage, course.first_token_ms = state, answer.usage, course.ms
+        for choice, answered in zip(self._choices, answer.choices, strict=True):
+            for heard in choice.replay(answered, lambda at, call: self._setting.call(at, call.name)):
+                yield choice, heard
+
+
+def answer_of(made: Generating) -> CachedAnswer:
+    """What a generation came to, as it is kept."""
+    return CachedAnswer(tuple(choice.answered for choice in made.choices), made.usage)
+
+
+def ms_since(moment: float) -> float:
+    return round((time.perf_counter() - moment) * 1000, 1)
