@@ -149,6 +149,16 @@ TABLE: dict[type[Exception], Row] = {
         409, "conversation-busy", "Another prompt of this conversation is being read. Send this one again."
     ),
     prompts.ConversationsUnavailable: Row(503, "conversations-unavailable", _AWAY),
+    prompts.IdempotencyKeyReused: Row(
+        422,
+        "idempotency-key-reused",
+        "This Idempotency-Key is that of a request with another body. Make a new one for each request.",
+    ),
+    prompts.IdempotencyKeyBusy: Row(
+        409,
+        "idempotency-key-busy",
+        "The first request with this Idempotency-Key is still being answered. Send this one again shortly.",
+    ),
     prompts.RequestRefused: Row(400, "request-refused", lambda e: e.sentence),
     sanitization.ScreeningFailed: Row(
         503,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.exceptions import UnsupportedMediaType
 
@@ -11,17 +12,20 @@ from accounts.access import Caller, Scope
 from accounts.authentication import aidentify
 from accounts.limits.quotas import Bound
 from accounts.strict import parse_strictly
-from prompts.asks import Ask, CacheUse
+from prompts.asks import Ask, CacheUse, Idempotency
+from prompts.caching.replies import idempotency_of
 from prompts.house import House
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks, in which request, and what he said about the cache (RFC 9111, 5.2.1)."""
+    """Who asks, in which request, what he said about the cache (RFC 9111, 5.2.1), and what he calls the
+    request if he may send it again."""
 
     caller: Caller
     request_id: str
     cache: CacheUse = "use"
+    idempotency: Idempotency | None = None
 
     @property
     def user_id(self) -> UUID:
@@ -41,9 +45,14 @@ class Asker:
 
 
 async def asker_of(request: HttpRequest, *, scope: Scope = Scope.PROMPT) -> Asker:
-    """Raises what `aidentify` raises."""
-    caller = await aidentify(request.headers.get("Authorization"), scope=scope)
-    return Asker(caller, request.META["REQUEST_ID"], cache_use(request.headers.get("Cache-Control", "")))
+    """Raises what `aidentify` raises, and RequestRefused for a header that says nothing."""
+    headers = request.headers
+    caller = await aidentify(headers.get("Authorization"), scope=scope)
+    again = None
+    if (key := headers.get("Idempotency-Key")) is not None:
+        path, secret = request.path.rstrip("/"), settings.SECRET_KEY.encode()
+        again = idempotency_of(key, path, request.body, secret=secret)
+    return Asker(caller, request.META["REQUEST_ID"], cache_use(headers.get("Cache-Control", "")), again)
 
 
 def cache_use(header: str) -> CacheUse:

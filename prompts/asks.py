@@ -64,6 +64,15 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Idempotency:
+    """What a request that may be sent again is known by: keyed hashes of the caller's word for it, and of its
+    body."""
+
+    key: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """`text`, where it is not None, is continued as it is, in the place of `messages`. `choices` is how many
     answers are wanted: none of texts to embed. `logprobs` asks for the tokens of the answers, with so many
@@ -87,6 +96,7 @@ class Ask:
     deadline_seconds: float | None = None
     streamed: bool = False
     cache: CacheUse = "use"
+    idempotency: Idempotency | None = None
     conversation_id: UUID | None = None
     key_id: UUID | None = None  # the API key that it came by
     bounds: tuple[Bound, ...] = ()  # the limits that it is held to

@@ -13,7 +13,7 @@ from typing import Any
 from inference.backends import CallPiece, Ending, TokenLogprob
 from prompts.calls import Call
 from prompts.events import CallDelta, Delta, Shown, ShownCall, ShownToken
-from prompts.journal import Answered, AnsweredCall, kept
+from prompts.journal import Answered, kept
 from prompts.logprobs import IsClean, Tokens
 from sanitization.chain import EMPTY, Sanitized, StreamSanitizer
 from sanitization.restore import Restorer
@@ -167,14 +167,14 @@ class Choice:
             self._tokens.keep(text)
         return text
 
-    def replay(self, answered: Answered, open_call: Callable[[int, AnsweredCall], Call]) -> list[Heard]:
+    def replay(self, answered: Answered, open_call: OpenCall) -> list[Heard]:
         """An answer that was given before, instead of a model's."""
         self._replayed, self.finish_reason = answered, answered.finish_reason
         self._sanitized.append(answered.text)
         self.is_over = True
         heard: list[Heard] = [answered.text] if answered.text else []
         for number, call in enumerate(answered.calls):
-            self.calls.append(open_call(number, call))
+            self.calls.append(open_call(number, call.name))
             heard.append(CallText(self.calls[-1], self.calls[-1].keep(call.arguments)))
         return heard
 

@@ -23,6 +23,7 @@ from prompts.caching.answers import AnswerCache, NoCache, StoredCache
 from prompts.caching.claims import Claims
 from prompts.caching.flights import Flights
 from prompts.caching.redis_store import RedisStore
+from prompts.caching.replies import Replies
 from prompts.caching.stores import MemoryStore, Store
 from prompts.conversations import Conversations
 from prompts.house import House
@@ -60,12 +61,18 @@ def install(other: House | None) -> None:
 def built() -> House:
     """The house that the settings describe."""
     answers: AnswerCache = NoCache()
-    claims, store = None, answers_store()
+    store = answers_store()
     if settings.PROMPT_CACHE_SECONDS:
-        claims = Claims(store) if isinstance(store, RedisStore) else None
         answers = StoredCache(
             store,
             keep_seconds=settings.PROMPT_CACHE_SECONDS,
+            max_bytes=settings.PROMPT_CACHE_ENTRY_KB << 10,
+        )
+    replies = None
+    if settings.IDEMPOTENCY_SECONDS:
+        replies = Replies(
+            store,
+            keep_seconds=settings.IDEMPOTENCY_SECONDS,
             max_bytes=settings.PROMPT_CACHE_ENTRY_KB << 10,
         )
     return House(
@@ -74,7 +81,8 @@ def built() -> House:
         backend=fleet.backend(),
         journal=journal(),
         cache=answers,
-        flights=Flights(claims),
+        flights=Flights(Claims(store) if isinstance(store, RedisStore) else None),
+        replies=replies,
         shares_answers=settings.PROMPT_CACHE_SCOPE == "shared",
         conversations=Conversations(
             conversations_store,

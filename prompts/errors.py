@@ -6,7 +6,9 @@ What can go wrong with a prompt on its way. No HTTP here; `gateway.problems` giv
     ├── JournalUnavailable    the book cannot be written, so nothing is answered
     ├── ConversationBusy      other prompts of the conversation are being screened
     ├── ConversationsUnavailable   what the prompts of a conversation share cannot be read
-    └── RequestRefused        a request to `/v1` that cannot be understood or done
+    ├── RequestRefused        a request to `/v1` that cannot be understood or done
+    ├── IdempotencyKeyReused  the key is that of a request with another body
+    └── IdempotencyKeyBusy    the first request with the key is still being answered
 """
 
 from uuid import UUID
@@ -53,3 +55,13 @@ class RequestRefused(PromptsError):
         self.sentence = sentence
         self.param = param
         self.code = code
+
+
+class IdempotencyKeyReused(PromptsError):
+    """Sent again as it is, it will be refused again."""
+
+
+class IdempotencyKeyBusy(PromptsError):
+    """Another process has been answering for long, and goes on."""
+
+    retry_after_seconds = 5

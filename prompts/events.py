@@ -13,6 +13,8 @@ from sanitization.chain import Sanitized
 
 # `prompts.sources` says what they mean.
 CacheState = Literal["hit", "shared", "miss", "off"]
+# Of a request with an Idempotency-Key; unavailable: it could not be seen whether it was answered before.
+IdempotencyState = Literal["", "new", "replayed", "unavailable"]
 
 
 @dataclass(slots=True)
@@ -33,7 +35,8 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The first event: something can be said now. Nothing in it is a secret. `standings` is where the caller
+    """The first event: something can be said now. Nothing in it is a secret. `id` is what the caller knows
+    the answer by: its row, or where it is given again, the first one's. `standings` is where the caller
     stands with his limits."""
 
     id: UUID
@@ -43,6 +46,7 @@ class Begun:
     cache: CacheState
     times: Times
     standings: tuple[Standing, ...] = ()
+    idempotency: IdempotencyState = ""
 
 
 @dataclass(frozen=True, slots=True)

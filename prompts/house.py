@@ -8,6 +8,7 @@ from inference.backends import Backend
 from prompts.asks import Ask
 from prompts.caching.answers import AnswerCache
 from prompts.caching.flights import Flights
+from prompts.caching.replies import Replies
 from prompts.conversations import Conversations
 from prompts.journal import Journal
 from prompts.outcomes import Conclusion
@@ -27,6 +28,7 @@ class House:
     cache: AnswerCache
     flights: Flights = field(default_factory=Flights)
     shares_answers: bool = False
+    replies: Replies | None = None
     conversations: Conversations | None = None
     limits: Limits | None = None
     listener: Callable[[Conclusion], None] | None = None  # hears how each prompt ended, and does not raise

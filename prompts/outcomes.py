@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from inference.errors import AnswerUnfit, DeadlineExceeded, GenerationFailed, InferenceError
-from prompts.errors import PromptBlocked
+from prompts.errors import IdempotencyKeyBusy, IdempotencyKeyReused, PromptBlocked
 from prompts.events import CacheState, Times
 from prompts.journal import Outcome, Result
 from sanitization.errors import ScreeningFailed
@@ -20,6 +20,8 @@ def outcome_of(error: BaseException) -> Outcome:
         return Outcome.CANCELLED
     if isinstance(error, PromptBlocked):
         return Outcome.BLOCKED
+    if isinstance(error, IdempotencyKeyReused | IdempotencyKeyBusy):
+        return Outcome.REFUSED
     if isinstance(error, ScreeningFailed):
         return Outcome.NOT_SCANNED
     if isinstance(error, DeadlineExceeded):

@@ -23,15 +23,16 @@ from prompts.work import Work
 async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | CallDelta | Done, None]:
     """Yields `Begun` when something can be said, deltas, then `Done` when the final row is committed.
 
-    Raises LimitReached, LimitsUnavailable, PolicyMissing and PoliciesUnavailable before there is a row, then
-    PromptBlocked, ScreeningFailed, JournalUnavailable and every InferenceError. Whatever happens, the caller
-    leaving included, an accepted row gets its outcome, and what was reserved is settled. Close this
-    generator (`aclosing`, or cancel the task that reads it) to give up the prompt: the model is free within
-    one step.
+    Raises LimitReached, LimitsUnavailable, PolicyMissing, PoliciesUnavailable and IdempotencyKeyReused before
+    there is a row, then IdempotencyKeyBusy, PromptBlocked, ScreeningFailed, JournalUnavailable and every
+    InferenceError. Whatever happens, the caller leaving included, an accepted row gets its outcome, and what
+    was reserved is settled. Close this generator (`aclosing`, or cancel the task that reads it) to give up
+    the prompt: the model is free within one step, unless others wait for the same answer.
     """
     work = Work(ask, house)
     async with work.within_limits():  # 0
         await work.choose()  # 1
+        await work.recall()
         await work.screen()  # 2
         try:
             await work.accept()  # 3

@@ -13,14 +13,17 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
+from uuid import UUID
 
 from inference.backends import Generation, ModelCard
 from inference.errors import DeadlineExceeded
 from prompts.asks import Ask
-from prompts.caching.answers import CachedAnswer, answer_key
+from prompts.caching.answers import CachedAnswer, NoCache, answer_key
 from prompts.caching.flights import Flight, Plan
+from prompts.calls import Call
 from prompts.choices import Choice, Heard
-from prompts.events import CacheState, Times
+from prompts.events import CacheState, IdempotencyState, Times
 from prompts.generating import Generating, Setting
 from prompts.house import House
 from prompts.journal import Usage
@@ -31,14 +34,16 @@ Texts = AsyncGenerator[tuple[Choice, Heard], None]
 
 @dataclass(slots=True)
 class Course:
-    """How a prompt is answered, as far as that is known. `card` is of the model that answers, `pays` whether
-    this prompt pays for what a model did, `heard_bytes` what that said. `started` is on the clock of
-    `time.perf_counter`."""
+    """How a prompt is answered, as far as that is known. `card` is of the model that answers, `id` is what
+    the caller knows the answer by, `pays` whether this prompt pays for what a model did, `heard_bytes` what
+    that said. `started` is on the clock of `time.perf_counter`."""
 
     started: float
     card: ModelCard
+    id: UUID
     cache: CacheState = "off"
     usage: Usage = field(default_factory=Usage)
+    idempotency: IdempotencyState = ""
     pays: bool = False
     heard_bytes: int = 0
     queue_ms: float | None = None
@@ -128,7 +133,8 @@ class Source:
 
     def _key(self, card: ModelCard) -> str | None:
         """What the answer of this model is kept under."""
-        if self._ask.cache == "off" or self._ask.logprobs is not None:
+        is_kept_nowhere = self._ask.logprobs is not None or isinstance(self._house.cache, NoCache)
+        if self._ask.cache == "off" or is_kept_nowhere:
             return None
         return answer_key(
             self._generation,
@@ -154,13 +160,14 @@ class Source:
         """In nobody's own words: each who hears it restores his values."""
         return self._make(tuple(Choice(choice.number, None, streamed=False) for choice in self._choices))
 
-    async def _together(self, plan: Plan[CachedAnswer]) -> Texts:
+    async def _together(self, plan: Plan[Any]) -> Texts:
         """The model's answer, with everybody who asks the same while it is given."""
         flights, course = self._house.flights, self._course
         flight, is_first = flights.board(plan, self, streamed=self._ask.streamed)
-        course.cache = course.cache if is_first else "shared"
         said = 0
         try:
+            if not is_first:
+                self._joined(flight)
             while not flight.is_over or said < len(flight.log):
                 if said == len(flight.log):
                     await self._news(flight)
@@ -173,13 +180,21 @@ class Source:
         if flight.error is not None:
             raise flight.error
         if flight.found is not None:
-            async for choice, heard in self._again(flight.found, "shared"):
+            async for choice, heard in self._found(flight.found):
                 yield choice, heard
         elif flight.generating is not None:
             for choice, source in zip(self._choices, flight.generating.choices, strict=True):
                 choice.land(source)
 
-    async def _news(self, flight: Flight[CachedAnswer]) -> None:
+    def _joined(self, flight: Flight[Any]) -> None:
+        """Somebody else was first."""
+        self._course.cache = "shared"
+
+    def _found(self, found: Any) -> Texts:
+        """It was kept meanwhile."""
+        return self._again(found, "shared")
+
+    async def _news(self, flight: Flight[Any]) -> None:
         """Waits for more, as long as the caller has patience. Raises DeadlineExceeded."""
         began, patience = time.perf_counter(), self._ask.deadline_seconds
         left = None if patience is None else max(0.0, self._course.started + patience - began)
@@ -192,12 +207,17 @@ class Source:
         if self._course.cache == "shared":
             self._course.times.backend_ms += (time.perf_counter() - began) * 1000
 
-    def _follow(self, flight: Flight[CachedAnswer], number: int, heard: Heard) -> Heard:
+    def _follow(self, flight: Flight[Any], number: int, heard: Heard) -> Heard:
         assert flight.generating is not None
         self._generating = flight.generating
         if self._course.first_token_ms is None and self._course.cache == "shared":
             self._course.first_token_ms = self._course.ms
-        return self._choices[number].follow(flight.generating.choices[number], heard, self._setting.call)
+        open_call = partial(self._call, number)
+        return self._choices[number].follow(flight.generating.choices[number], heard, open_call)
+
+    def _call(self, choice: int, number: int, name: str) -> Call:
+        """A call of a tool, by this caller's names."""
+        return self._setting.call(number, name)
 
     # -- from before --
 
@@ -206,7 +226,7 @@ class Source:
         course = self._course
         course.cache, course.usage, course.first_token_ms = state, answer.usage, course.ms
         for choice, answered in zip(self._choices, answer.choices, strict=True):
-            for heard in choice.replay(answered, lambda at, call: self._setting.call(at, call.name)):
+            for heard in choice.replay(answered, partial(self._call, choice.number)):
                 yield choice, heard
 
 

@@ -34,6 +34,7 @@ from prompts.composition import house
 from prompts.doors import as_response, problem_of
 from prompts.dry_run import dry_run
 from prompts.events import Begun, CallDelta, Delta, Done
+from prompts.headers import cache_headers
 from prompts.models import Prompt
 from prompts.pipeline import answer
 from prompts.sampling import SAMPLING, read_sampling
@@ -109,7 +110,7 @@ class PromptViewSet(GenericViewSet[Prompt]):
             async with aclosing(events):
                 async for event in events:
                     if isinstance(event, Done):
-                        headers = rate_headers(event.begun.standings)
+                        headers = rate_headers(event.begun.standings) | cache_headers(event.begun)
                         answered = present(event, ask)
                         return JsonResponse(answered, status=201, encoder=JSONEncoder, headers=headers)
             raise AssertionError("the pipeline ends with Done or raises")
@@ -123,6 +124,7 @@ class PromptViewSet(GenericViewSet[Prompt]):
                 "Cache-Control": "no-store",
                 "X-Accel-Buffering": "no",
                 **rate_headers(begun.standings),
+                **cache_headers(begun),
             },
         )
 
@@ -180,6 +182,7 @@ async def read_ask(request: HttpRequest) -> Ask:
         bounds=asker.bounds,
         request_id=asker.request_id,
         cache=asker.cache,
+        idempotency=asker.idempotency,
         messages=messages,
         sampling=sampling,
         streamed=wanted.pop("stream"),

@@ -16,6 +16,7 @@ from uuid import UUID
 from accounts.limits.ledger import Standing
 from prompts import charges
 from prompts.asks import Ask
+from prompts.caching.replies import must_be, name_of
 from prompts.choices import Choice, Heard
 from prompts.conversations import Turn
 from prompts.errors import (
@@ -31,6 +32,7 @@ from prompts.house import House
 from prompts.ids import instant, uuid7
 from prompts.journal import Charge, Entry, Outcome, Part, Result, Usage, kept
 from prompts.outcomes import Conclusion, log, outcome_of
+from prompts.retries import Retried, RetrySource
 from prompts.sources import Course, Source, ms_since
 from sanitization.chain import EMPTY, Sanitized, Screened
 from sanitization.errors import ScreeningFailed
@@ -52,15 +54,17 @@ class Work:
 
     def __init__(self, ask: Ask, house: House) -> None:
         """Raises UnknownModel before anything is written: that is a wrong request, not a prompt."""
+        started = time.perf_counter()
+        self.id = uuid7()
         self.asked_card = house.backend.choose(ask.model)
-        self.course = Course(time.perf_counter(), self.asked_card)
+        self.course = Course(started, self.asked_card, self.id)
         self.ask = ask
         self.house = house
-        self.id = uuid7()
         self.screened: Screened | None = None
         self.failure: ScreeningFailed | None = None
         self.begun: Begun | None = None
         self.source: Source | None = None  # from `texts` on
+        self.retried: Retried | None = None  # of a request that may be sent again
         self.tokens = 0  # that it counts against limits
         self.standings: tuple[Standing, ...] = ()
         self.result: Result | None = None
@@ -84,6 +88,21 @@ class Work:
     async def choose(self) -> None:
         """Finds the policy of this caller. Raises PolicyMissing or PoliciesUnavailable."""
         self.policy = await self.house.policy_of(self.ask)
+
+    async def recall(self) -> None:
+        """Looks whether the caller sent this before. Raises IdempotencyKeyReused."""
+        again, replies = self.ask.idempotency, self.house.replies
+        if again is None:
+            return
+        if replies is None or self.ask.logprobs is not None:  # tokens are kept nowhere
+            self.course.idempotency = "unavailable"
+            return
+        name = name_of(self.ask, self.policy_name)
+        if (flight := self.house.flights.find(f"replies:{name}")) is not None:
+            must_be(again.body, flight.plan.terms.said)
+        found = await replies.find(name, again.body)
+        self.retried = Retried(replies, name, again.body, found)
+        self.course.idempotency = "new" if replies.works else "unavailable"
 
     async def screen(self) -> None:
         """Sanitizes the prompt. A filter that fails leaves `screened` None, and the prompt goes nowhere."""
@@ -171,7 +190,8 @@ class Work:
         setting = Setting(self.house.chain, self.policy, self.screened, self.ask)
         system = partial(self.house.chain.system_message, self.policy)
         generation = Wording(self.ask, self.text_of, system).generation(self.asked_card.name)
-        self.source = Source(self.ask, self.house, setting, generation, self.choices, self.course)
+        asked = (self.ask, self.house, setting, generation, self.choices, self.course)
+        self.source = Source(*asked) if self.retried is None else RetrySource(self.retried, *asked)
         async with aclosing(self.source.texts()) as texts:
             async for choice, heard in texts:
                 yield choice, heard
@@ -193,13 +213,14 @@ class Work:
         course = self._course_so_far()
         course.times.total_ms = course.ms
         self.begun = Begun(
-            self.id,
-            instant(self.id),
+            course.id,
+            instant(course.id),
             course.card.name,
             policy=self.policy_name,
             cache=course.cache,
             times=replace(course.times),
             standings=self.standings,
+            idempotency=course.idempotency,
         )
         return self.begun
 

@@ -108,7 +108,7 @@ class StoredCache:
         except StoreAway:
             return None
         try:
-            return None if raw is None else answer_of(json.loads(raw))
+            return None if raw is None else read_answer(json.loads(raw))
         except (ValueError, TypeError, LookupError) as error:
             logger.warning("cache entry damaged", extra={"kind": type(error).__name__})
             return None
@@ -120,7 +120,7 @@ class StoredCache:
                 await self.store.put(f"answers:{key}", content, self.keep_seconds)
 
 
-def answer_of(fields: dict[str, Any]) -> CachedAnswer:
+def read_answer(fields: dict[str, Any]) -> CachedAnswer:
     """An answer as `asdict` and JSON left it. Raises ValueError, TypeError, LookupError."""
     return CachedAnswer(tuple(map(_answered, fields["choices"])), Usage(**fields["usage"]))
 

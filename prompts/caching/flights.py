@@ -31,7 +31,7 @@ Found = TypeVar("Found")
 class Plan(Generic[Found]):
     """How an answer comes to be. Plans of one `key` make the same answer.
 
-    `look` finds it where another process kept it, and `keep` keeps it. `id` is the row that all who share it
+    `look` finds it where it was kept meanwhile, and `keep` keeps it. `id` is the row that all who share it
     know it by; None leaves each his own.
     """
 
@@ -44,8 +44,8 @@ class Plan(Generic[Found]):
 
 
 class Flight(Generic[Found]):
-    """One answer being given. `log` is what was said so far, with the number of the choice; `found` is an
-    answer that another process gave."""
+    """One answer being given. `log` is what was said so far, with the number of the choice; `found` is one
+    that was kept meanwhile, by another process."""
 
     def __init__(self, plan: Plan[Found]) -> None:
         self.plan = plan
@@ -146,10 +146,11 @@ class Flights:
         found: Found | None = None
         error: BaseException | None = None
         try:
+            plan = flight.plan
             if self._claims is None:
-                await self._generate(flight)
+                if (found := await plan.look()) is None:
+                    await self._generate(flight)
             else:
-                plan = flight.plan
                 async with self._claims.hold(plan.key, plan.look, plan.terms) as found:
                     if found is None:
                         await self._generate(flight)

@@ -15,6 +15,7 @@ from typing import Any
 from accounts.limits.headers import rate_headers
 from inference.backends import TokenLogprob
 from prompts.events import Begun, CallDelta, Delta, Done, Shown, ShownCall, ShownToken, Times
+from prompts.headers import cache_headers
 from prompts.journal import Usage
 
 DONE = b"data: [DONE]\n\n"
@@ -211,7 +212,7 @@ def server_sent(content: Any) -> bytes:
 def headers(begun: Begun, times: Times, *, queue_ms: float | None = None) -> dict[str, str]:
     """What is known before the first byte: of a stream, the times until its first word."""
     named = {
-        "x-gateway-cache": begun.cache,
+        **cache_headers(begun),
         "x-gateway-policy": begun.policy,
         "x-gateway-overhead-ms": f"{times.overhead_ms:.1f}",
         "x-gateway-sanitize-ms": f"{times.screen_ms + times.sanitize_ms:.1f}",

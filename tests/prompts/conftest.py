@@ -6,6 +6,8 @@ import pytest
 from django.test import AsyncClient
 
 from prompts import composition
+from prompts.caching.replies import Replies
+from prompts.caching.stores import MemoryStore
 from prompts.leases import Lease
 from prompts.writer import DatabaseJournal
 from tests.fakes import Parrot, Shelf, house_of
@@ -28,7 +30,8 @@ def parrot():
 @pytest.fixture
 def served(parrot, journal):
     """The house that `/prompt` goes through: a parrot for a model, the real book."""
-    house = house_of(parrot, journal=journal, cache=Shelf())
+    replies = Replies(MemoryStore(max_bytes=1 << 20), keep_seconds=60, max_bytes=1 << 18)
+    house = house_of(parrot, journal=journal, cache=Shelf(), replies=replies)
     composition.install(house)
     yield house
     composition.install(None)
