@@ -245,6 +245,7 @@ declare(
 # fmt: off
 declare(_S, "PROMPT_CACHE_SECONDS", number, 3600, "How long an answer to a deterministic prompt (temperature 0, or a seed) is kept; 0 keeps and shares none.")
 declare(_S, "PROMPT_CACHE_SCOPE", choice("user", "shared"), "user", "Whom a kept answer serves: its own user, or everybody who asks the same; then headers and timing tell that somebody asked it before.")
+declare(_S, "PROMPT_CACHE_POLICIES", names, (), "Policies (their slugs, comma-separated) under which every answer is kept, as if its caller had asked for it, whatever the temperature.")
 declare(_S, "IDEMPOTENCY_SECONDS", number, 86_400, "How long an answer is given again to the same request with the same Idempotency-Key; 0 takes no notice of the header.")
 declare(_S, "PROMPT_CACHE_MB", positive, 64, "Kept answers in the memory of a process, where there is no REDIS_URL; Redis has its own maxmemory.")
 declare(_S, "PROMPT_CACHE_ENTRY_KB", positive, 256, "The longest answer that is kept, in KiB as it is stored.")

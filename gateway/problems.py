@@ -148,6 +148,7 @@ TABLE: dict[type[Exception], Row] = {
     prompts.ConversationBusy: Row(
         409, "conversation-busy", "Another prompt of this conversation is being read. Send this one again."
     ),
+    prompts.AnswersUnavailable: Row(503, "answers-unavailable", _AWAY),
     prompts.ConversationsUnavailable: Row(503, "conversations-unavailable", _AWAY),
     prompts.IdempotencyKeyReused: Row(
         422,

@@ -58,6 +58,48 @@ RATE_HEADERS = {
 }
 
 
+# Calls whose answers can be kept, shared and given again.
+ANSWERING = {"/prompt", "/v1/chat/completions", "/v1/completions"}
+ANSWER_PARAMETERS = [
+    {
+        "in": "header",
+        "name": "Idempotency-Key",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "The same request, sent again with the same key, gets the same answer.",
+    },
+    {
+        "in": "header",
+        "name": "X-Gateway-Cache",
+        "schema": {"type": "string", "enum": ["keep"]},
+        "description": "Keeps the answer, and gives a kept one, whatever the temperature is.",
+    },
+    {
+        "in": "header",
+        "name": "Cache-Control",
+        "schema": {"type": "string"},
+        "description": "`no-cache` asks the model anew, `no-store` also keeps nothing.",
+    },
+]
+ANSWER_HEADERS = {
+    "x-gateway-cache": {
+        "schema": {"type": "string", "enum": ["hit", "shared", "miss", "off"]},
+        "description": "Where the answer came from.",
+    },
+    "x-gateway-idempotency": {
+        "schema": {"type": "string", "enum": ["new", "replayed", "unavailable"]},
+        "description": "What became of an Idempotency-Key.",
+    },
+}
+
+
+def describe_repeats(operation: dict[str, Any]) -> None:
+    """What callers say and hear about answers that need not be computed again."""
+    operation["parameters"] = [*operation.get("parameters", []), *ANSWER_PARAMETERS]
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response.setdefault("headers", {}).update(ANSWER_HEADERS)
+
+
 def describe_limits(operation: dict[str, Any], content: dict[str, Any]) -> None:
     """Headers on answers, and 429 with when to come back."""
     for status, response in operation["responses"].items():
@@ -93,6 +135,8 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
                 continue
             if method == "post" and path in LIMITED:
                 describe_limits(operation, content)
+            if method == "post" and path in ANSWERING:
+                describe_repeats(operation)
             if "requestBody" in operation:
                 operation["requestBody"]["required"] = True
             operation["responses"].setdefault(

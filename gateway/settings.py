@@ -52,7 +52,8 @@ if not HTTPS:  # plain HTTP on localhost, by choice of PUBLIC_URL
 
 CORS_ALLOWED_ORIGINS = list(env.read("CORS_ORIGINS"))
 CORS_URLS_REGEX = r"^/(?!admin|account/)"  # pages have cookies and are nobody else's
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "x-request-id", "cache-control", "idempotency-key"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "x-request-id"]
+CORS_ALLOW_HEADERS += ["cache-control", "idempotency-key", "x-gateway-cache"]
 CORS_EXPOSE_HEADERS = ["X-Request-ID", "Retry-After", "x-gateway-cache", "x-gateway-idempotency"]
 CORS_EXPOSE_HEADERS += [f"x-ratelimit-{what}-requests" for what in ("limit", "remaining", "reset")]
 CORS_EXPOSE_HEADERS += [f"x-ratelimit-{what}-tokens" for what in ("limit", "remaining", "reset")]
@@ -243,6 +244,7 @@ RETAIN_PROMPTS_DAYS, RETAIN_TEXTS_DAYS = env.read("RETAIN_PROMPTS_DAYS"), env.re
 RETAIN_OUTCOMES_DAYS = dict(env.read("RETAIN_OUTCOMES_DAYS"))
 PROMPT_CACHE_SECONDS = env.read("PROMPT_CACHE_SECONDS")
 PROMPT_CACHE_SCOPE, IDEMPOTENCY_SECONDS = env.read("PROMPT_CACHE_SCOPE"), env.read("IDEMPOTENCY_SECONDS")
+PROMPT_CACHE_POLICIES = env.read("PROMPT_CACHE_POLICIES")
 PROMPT_CACHE_MB, PROMPT_CACHE_ENTRY_KB = env.read("PROMPT_CACHE_MB"), env.read("PROMPT_CACHE_ENTRY_KB")
 CONVERSATION_SECONDS = env.read("CONVERSATION_SECONDS")
 SANITIZATION_FILTERS = list(DEFAULT_FILTERS)  # dotted paths; add your own

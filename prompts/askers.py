@@ -14,6 +14,7 @@ from accounts.limits.quotas import Bound
 from accounts.strict import parse_strictly
 from prompts.asks import Ask, CacheUse, Idempotency
 from prompts.caching.replies import idempotency_of
+from prompts.errors import RequestRefused
 from prompts.house import House
 
 
@@ -26,6 +27,7 @@ class Asker:
     request_id: str
     cache: CacheUse = "use"
     idempotency: Idempotency | None = None
+    is_to_be_kept: bool = False
 
     @property
     def user_id(self) -> UUID:
@@ -48,11 +50,12 @@ async def asker_of(request: HttpRequest, *, scope: Scope = Scope.PROMPT) -> Aske
     """Raises what `aidentify` raises, and RequestRefused for a header that says nothing."""
     headers = request.headers
     caller = await aidentify(headers.get("Authorization"), scope=scope)
+    wish = keep_wish(headers.get("X-Gateway-Cache"))
     again = None
     if (key := headers.get("Idempotency-Key")) is not None:
         path, secret = request.path.rstrip("/"), settings.SECRET_KEY.encode()
         again = idempotency_of(key, path, request.body, secret=secret)
-    return Asker(caller, request.META["REQUEST_ID"], cache_use(headers.get("Cache-Control", "")), again)
+    return Asker(caller, request.META["REQUEST_ID"], cache_use(headers.get("Cache-Control", "")), again, wish)
 
 
 def cache_use(header: str) -> CacheUse:
@@ -61,6 +64,13 @@ def cache_use(header: str) -> CacheUse:
     if "no-store" in directives:
         return "off"
     return "refresh" if "no-cache" in directives else "use"
+
+
+def keep_wish(header: str | None) -> bool:
+    """Whether the answer is to be kept whatever the samplers are. Raises RequestRefused."""
+    if header is not None and header.strip().lower() != "keep":
+        raise RequestRefused("`X-Gateway-Cache` is `keep`, or left out.", param="X-Gateway-Cache")
+    return header is not None
 
 
 def body_of(request: HttpRequest) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Ask:
     deadline_seconds: float | None = None
     streamed: bool = False
     cache: CacheUse = "use"
+    is_to_be_kept: bool = False  # the answer, also where the same prompt may get another each time
     idempotency: Idempotency | None = None
     conversation_id: UUID | None = None
     key_id: UUID | None = None  # the API key that it came by

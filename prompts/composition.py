@@ -83,6 +83,7 @@ def built() -> House:
         cache=answers,
         flights=Flights(Claims(store) if isinstance(store, RedisStore) else None),
         replies=replies,
+        keeps_for=frozenset(settings.PROMPT_CACHE_POLICIES),
         shares_answers=settings.PROMPT_CACHE_SCOPE == "shared",
         conversations=Conversations(
             conversations_store,

@@ -6,6 +6,7 @@ What can go wrong with a prompt on its way. No HTTP here; `gateway.problems` giv
     ├── JournalUnavailable    the book cannot be written, so nothing is answered
     ├── ConversationBusy      other prompts of the conversation are being screened
     ├── ConversationsUnavailable   what the prompts of a conversation share cannot be read
+    ├── AnswersUnavailable    kept answers cannot be taken out
     ├── RequestRefused        a request to `/v1` that cannot be understood or done
     ├── IdempotencyKeyReused  the key is that of a request with another body
     └── IdempotencyKeyBusy    the first request with the key is still being answered
@@ -41,6 +42,12 @@ class ConversationBusy(PromptsError):
 
 class ConversationsUnavailable(PromptsError):
     """The store of conversations is away, or there is none."""
+
+    retry_after_seconds = 5
+
+
+class AnswersUnavailable(PromptsError):
+    """The store of kept answers is away."""
 
     retry_after_seconds = 5
 

@@ -19,7 +19,7 @@ from sanitization.policies import Policy
 @dataclass(frozen=True, slots=True)
 class House:
     """What the pipeline uses. `shares_answers` says whether kept answers are for all users, or each for its
-    own."""
+    own; `keeps_for` are the policies under which all answers are kept, whatever their samplers."""
 
     chain: Chain
     policy_of: Callable[[Ask], Awaitable[Policy]]
@@ -28,6 +28,7 @@ class House:
     cache: AnswerCache
     flights: Flights = field(default_factory=Flights)
     shares_answers: bool = False
+    keeps_for: frozenset[str] = frozenset()
     replies: Replies | None = None
     conversations: Conversations | None = None
     limits: Limits | None = None

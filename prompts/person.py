@@ -1,5 +1,5 @@
 """What the book has about a user: his prompts, and what was counted of them. Rows and counts stay, without
-texts, findings and user."""
+texts, findings and user. And the answers that are kept for him for a while: the book has the same."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +10,10 @@ from django.db.models.functions import Coalesce, Now
 
 from accounts.person import Part
 from prompts import book
+from prompts.caching import purging
+from prompts.caching.stores import StoreAway
+from prompts.composition import answers_store
+from prompts.errors import AnswersUnavailable
 from prompts.models import HourlyFindings, HourlyTally, Prompt
 from prompts.statistics import tallies
 
@@ -81,3 +85,26 @@ def count_statistics(user_id: UUID) -> int:
 
 
 STATISTICS = Part("statistics", export_statistics, count_statistics, tallies.forget_user)
+
+
+def count_answers(user_id: UUID) -> int:
+    try:
+        return purging.purge(answers_store(), owner=user_id.hex, dry_run=True)
+    except StoreAway as error:
+        raise AnswersUnavailable from error
+
+
+def erase_answers(user_id: UUID) -> int:
+    """Raises AnswersUnavailable."""
+    try:
+        return purging.forget(answers_store(), user_id.hex)
+    except StoreAway as error:
+        raise AnswersUnavailable from error
+
+
+def export_answers(user_id: UUID) -> Iterator[dict[str, Any]]:
+    """None: all of them stand in the book."""
+    yield from ()
+
+
+ANSWERS = Part("answers", export_answers, count_answers, erase_answers)

@@ -143,6 +143,7 @@ class Source:
             self._house.chain.version,
             owner="shared" if self._house.shares_answers else self._ask.user_id.hex,
             state=self._setting.screened.placeholders.state,
+            is_wished=self._ask.is_to_be_kept or self._setting.policy.slug in self._house.keeps_for,
         )
 
     # -- with others --

@@ -183,6 +183,7 @@ async def read_ask(request: HttpRequest) -> Ask:
         request_id=asker.request_id,
         cache=asker.cache,
         idempotency=asker.idempotency,
+        is_to_be_kept=asker.is_to_be_kept,
         messages=messages,
         sampling=sampling,
         streamed=wanted.pop("stream"),

@@ -22,7 +22,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from prompts.caching.stores import StoreAway
+from prompts.caching.stores import StoreAway, owner_of
 
 logger = logging.getLogger("prompts.caching")
 
@@ -32,6 +32,8 @@ REST_SECONDS = 1.0
 MOST_AT_ONCE = 64
 NAMES = "gateway:"
 BATCH = 1000
+# An answer that is given now is put by then.
+BARRED_SECONDS = 3600
 
 # Who holds a claim: he who asks, if nobody else does.
 CLAIM = """
@@ -40,6 +42,7 @@ if holder then return holder end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 """
+PUT = "if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end"
 RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
@@ -68,7 +71,8 @@ class RedisStore:
         return value
 
     async def put(self, name: str, value: bytes, seconds: float) -> None:
-        await self._ask("SET", NAMES + name, value, "PX", max(1, int(seconds * 1000)))
+        names = (NAMES + name, f"{NAMES}barred:{owner_of(name)}")
+        await self._ask("EVAL", PUT, 2, *names, value, max(1, int(seconds * 1000)))
 
     async def claim(self, name: str, mark: str, milliseconds: int) -> str:
         holder: bytes = await self._ask("EVAL", CLAIM, 1, NAMES + name, mark, milliseconds)
@@ -90,6 +94,15 @@ class RedisStore:
                     count += self._take_out(client, names, dry_run=dry_run)
                     names = []
             return count + self._take_out(client, names, dry_run=dry_run)
+        except redis.RedisError as error:
+            raise StoreAway from error
+        finally:
+            client.close()
+
+    def bar(self, owner: str) -> None:
+        client = self._client()
+        try:
+            client.set(f"{NAMES}barred:{owner}", b"1", ex=BARRED_SECONDS)
         except redis.RedisError as error:
             raise StoreAway from error
         finally:

@@ -15,6 +15,11 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 
+def owner_of(name: str) -> str:
+    """The second word of a name; empty where there is none."""
+    return name.partition(":")[2].partition(":")[0]
+
+
 class StoreAway(Exception):
     """The store cannot be asked, or rests after it could not."""
 
@@ -40,6 +45,10 @@ class Store(Protocol):
         raises StoreAway."""
         ...
 
+    def bar(self, owner: str) -> None:
+        """From now on nothing of this owner is put. Waits for it; raises StoreAway."""
+        ...
+
     def ping(self) -> None:
         """Raises StoreAway."""
         ...
@@ -55,6 +64,7 @@ class MemoryStore:
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._barred: set[str] = set()
         self._lock = threading.Lock()  # whoever purges may be in another thread
         self.bytes = 0
 
@@ -70,7 +80,7 @@ class MemoryStore:
     async def put(self, name: str, value: bytes, seconds: float) -> None:
         with self._lock:
             self._drop(name)
-            if len(value) > self._max_bytes:
+            if len(value) > self._max_bytes or owner_of(name) in self._barred:
                 return
             self._kept[name] = (time.monotonic() + seconds, value)
             self.bytes += len(value)
@@ -83,6 +93,10 @@ class MemoryStore:
             for name in () if dry_run else names:
                 self._drop(name)
         return len(names)
+
+    def bar(self, owner: str) -> None:
+        with self._lock:
+            self._barred.add(owner)
 
     def ping(self) -> None:
         return None

@@ -112,6 +112,15 @@ async def test_a_key_is_its_users_own(openai, openai_bob, parrot):  # noqa: F811
     assert len(parrot.generations) == 2
 
 
+async def test_a_caller_may_wish_for_the_same_answer_again(openai, parrot):  # noqa: F811
+    wish = {"X-Gateway-Cache": "keep"}
+    answers = [await openai.post("chat/completions", BODY, **wish) for _ in range(2)]
+    assert [one["x-gateway-cache"] for one in answers] == ["miss", "hit"]
+    assert len(parrot.generations) == 1
+    refused = await openai.post("chat/completions", BODY, **{"X-Gateway-Cache": "always"})
+    assert (refused.status_code, json.loads(refused.content)["error"]["param"]) == (400, "X-Gateway-Cache")
+
+
 async def test_requests_at_the_same_moment_share_and_say_so(openai, parrot, served):  # noqa: F811
     parrot.pause_seconds = 0.02
     body = BODY | {"temperature": 0}
