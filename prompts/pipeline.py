@@ -37,7 +37,7 @@ async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | CallD
         try:
             await work.accept()  # 3
             work.raise_if_refused()
-            async with aclosing(work.texts()) as texts:  # 4, 5, 6
+            async with aclosing(await work.texts()) as texts:  # 4, 5, 6
                 async for choice, heard in texts:
                     if (delta := choice.restore(heard)) is not None:
                         if work.begun is None:

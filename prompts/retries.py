@@ -5,7 +5,6 @@ was answered, or is being answered. Whatever the samplers are, and whatever is s
 What failed, what its caller left, and what the policy refused, is nobody's reply: the next one tries anew.
 """
 
-from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -40,20 +39,17 @@ class RetrySource(Source):
         self._retried = retried
 
     async def texts(self) -> Texts:
-        """Raises IdempotencyKeyReused and IdempotencyKeyBusy too."""
+        """The same, and raises IdempotencyKeyReused and IdempotencyKeyBusy."""
         key, cache = self._key(self._course.card), self._house.cache
         self._course.cache = "miss" if key else "off"
         plan, reply = self._reply_plan(), self._fitting(self._retried.found)
-        if self._house.flights.find(plan.key) is not None or reply is not None:
-            texts = self._together(plan) if reply is None else self._found(reply)
-        elif key and self._ask.cache == "use" and (known := await cache.get(key)) is not None:
+        if reply is not None:
+            return self._found(reply)
+        may_be_kept = key is not None and self._ask.cache == "use" and not self._house.flights.find(plan.key)
+        if key and may_be_kept and (known := await cache.get(key)) is not None:
             await self._put(known, self._course.card)
-            texts = self._again(known, "hit")
-        else:
-            texts = self._together(plan)
-        async with aclosing(texts):
-            async for choice, heard in texts:
-                yield choice, heard
+            return self._again(known, "hit")
+        return self._together(plan)
 
     def _reply_plan(self) -> Plan[Reply]:
         body = self._retried.body

@@ -77,16 +77,12 @@ class Source:
         self._generating: Generating | None = None
 
     async def texts(self) -> Texts:
-        """The sanitized answers as they come. Raises InferenceErrors and ScreeningFailed."""
+        """Yields the sanitized answers as they come. Raises InferenceErrors and ScreeningFailed."""
         key = self._key(self._course.card)
         self._course.cache = "miss" if key else "off"
         if key is None or self._ask.cache != "use":
-            texts = self._alone()
-        else:
-            texts = await self._shared(key)
-        async with aclosing(texts):
-            async for choice, heard in texts:
-                yield choice, heard
+            return self._alone()
+        return await self._shared(key)
 
     async def _shared(self, key: str) -> Texts:
         """From before, or with others. A caller with a deadline of his own joins others, and nobody joins
@@ -177,7 +173,8 @@ class Source:
                     said += 1
                     yield self._choices[number], self._follow(flight, number, heard)
         finally:
-            course.pays = await flights.leave(flight, self)
+            course.pays = flight.leave(self)
+            await flights.end_if_empty(flight)
         if flight.error is not None:
             raise flight.error
         if flight.found is not None:

@@ -7,7 +7,7 @@ The raw prompt lives in `Ask` and in the placeholders of this object, for as lon
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -185,16 +185,14 @@ class Work:
     # -- the answer --
 
     async def texts(self) -> AsyncGenerator[tuple[Choice, Heard], None]:
-        """The sanitized answers as they come, from wherever they do."""
+        """Yields the sanitized answers as they come, from wherever they do."""
         assert self.screened is not None  # raise_if_refused came first
         setting = Setting(self.house.chain, self.policy, self.screened, self.ask)
         system = partial(self.house.chain.system_message, self.policy)
         generation = Wording(self.ask, self.text_of, system).generation(self.asked_card.name)
         asked = (self.ask, self.house, setting, generation, self.choices, self.course)
         self.source = Source(*asked) if self.retried is None else RetrySource(self.retried, *asked)
-        async with aclosing(self.source.texts()) as texts:
-            async for choice, heard in texts:
-                yield choice, heard
+        return await self.source.texts()
 
     async def embed(self) -> tuple[tuple[float, ...], ...]:
         """The vectors of the messages."""

@@ -121,7 +121,8 @@ class Flights:
         return flight if flight is not None and flight.loop is asyncio.get_running_loop() else None
 
     def board(self, plan: Plan[Found], rider: object, *, streamed: bool) -> tuple[Flight[Found], bool]:
-        """The flight in progress, or else a new one: then True. Whoever boards must leave."""
+        """The flight in progress, or else a new one: then True. Whoever boards must leave, and then
+        `end_if_empty`."""
         flight: Flight[Found] | None = self.find(plan.key)
         is_new = flight is None
         if flight is None:
@@ -131,16 +132,14 @@ class Flights:
             flight.task = asyncio.create_task(self._fly(flight))
         return flight, is_new
 
-    async def leave(self, flight: Flight[Any], rider: object) -> bool:
-        """Whether this rider pays. Of a flight that nobody waits for any more, the model is free when this
+    async def end_if_empty(self, flight: Flight[Any]) -> None:
+        """After somebody left. Of a flight that nobody waits for any more, the model is free when this
         returns."""
-        pays = flight.leave(rider)
         if not flight.riders and not flight.is_over:
             assert flight.task is not None
             self._forget(flight)
             flight.task.cancel()
             await asyncio.wait([flight.task])
-        return pays
 
     async def _fly(self, flight: Flight[Found]) -> None:
         found: Found | None = None
@@ -154,11 +153,11 @@ class Flights:
                 async with self._claims.hold(plan.key, plan.look, plan.terms) as found:
                     if found is None:
                         await self._generate(flight)
-        except asyncio.CancelledError:
-            error = GenerationFailed()  # for whoever should still be there: the process is ending
-            raise
-        except BaseException as raised:  # noqa: BLE001  (whoever waits gets it, as if it were his own)
+        except Exception as raised:  # noqa: BLE001  (whoever waits gets it, as if it were his own)
             error = raised
+        except BaseException:  # nobody waits any more, or the process ends
+            error = GenerationFailed()
+            raise
         finally:
             self._forget(flight)
             flight.land(found=found, error=error)

@@ -11,6 +11,7 @@ from inference.backends import ModelCard, Status
 from inference.routing.health import LIMIT
 from inference.wanted import parse
 from prompts import composition
+from prompts.caching.stores import StoreAway
 from tests.fakes import Notebook, Parrot, house_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,6 +93,26 @@ async def test_a_cache_that_is_away_is_reported_and_costs_no_readiness(house, mo
     status, body = await ready()
     assert (status, body["status"]) == (200, "degraded")
     assert "secret" not in str(body)
+
+
+async def test_a_store_of_answers_that_is_away_or_rests_is_reported(house, monkeypatch):
+    class Away:
+        works = True
+
+        def ping(self):
+            raise StoreAway
+
+    class Resting:
+        works = False
+
+        def ping(self):
+            return None
+
+    for store in (Away(), Resting()):
+        monkeypatch.setattr(health, "answers_store", lambda store=store: store)
+        status, body = await ready()
+        assert (status, body["status"]) == (200, "degraded")
+        assert body["components"]["cache"]["state"] == "down"
 
 
 async def test_a_database_that_is_away_is_not_ready(house, monkeypatch):
