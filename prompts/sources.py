@@ -202,8 +202,7 @@ class Source:
         except TimeoutError:
             raise DeadlineExceeded(queued=not flight.log) from None
         self._generating = flight.generating
-        if self._course.cache == "shared":
-            self._course.times.backend_ms += (time.perf_counter() - began) * 1000
+        self._course.times.backend_ms += (time.perf_counter() - began) * 1000
 
     def _follow(self, flight: Flight[Any], number: int, heard: Heard) -> Heard:
         assert flight.generating is not None

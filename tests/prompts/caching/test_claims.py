@@ -26,14 +26,14 @@ def process_of(own_redis):
     """Makes what one process has."""
     stores = []
 
-    def make(backend, *, patience_seconds=30.0, **more):
+    def make(backend, *, patience_seconds=30.0, lease_ms=claims.LEASE_MS, **more):
         store = RedisStore(own_redis.url)
         stores.append(store)
         return house_of(
             backend,
             journal=Notebook(),
             cache=StoredCache(store, keep_seconds=60, max_bytes=100_000),
-            flights=Flights(Claims(store, patience_seconds=patience_seconds)),
+            flights=Flights(Claims(store, patience_seconds=patience_seconds, lease_ms=lease_ms)),
             **more,
         )
 
@@ -64,10 +64,10 @@ async def test_no_process_shares_across_users(process_of):
 
 
 async def test_nothing_of_a_claim_stays(process_of, own_redis):
-    house = process_of(Parrot("hello", pause_seconds=0.01))
+    house = process_of(Parrot("hello", pause_seconds=0.01), lease_ms=600_000)
     await collect(ask("hello", temperature=0), house)
     gate = Gate()
-    house = process_of(gate)
+    house = process_of(gate, lease_ms=600_000)
     leaving = await begun(ask("hello", temperature=0), house)
     await gate.said_first.wait()
     assert b"gateway:flights:" in own_redis.everything()
@@ -82,7 +82,7 @@ async def test_nothing_of_a_claim_stays(process_of, own_redis):
 
 async def test_when_the_one_who_generates_leaves_another_process_takes_over(process_of):
     gate, parrot, user = Gate(), Parrot("hello"), uuid4()
-    leaving = await begun(ask("hello", temperature=0, user_id=user), process_of(gate))
+    leaving = await begun(ask("hello", temperature=0, user_id=user), process_of(gate, lease_ms=600_000))
     await gate.said_first.wait()
     other = process_of(parrot)
     waiting = await begun(ask("hello", temperature=0, user_id=user), other)
@@ -196,3 +196,17 @@ async def test_redis_that_goes_away_while_an_answer_is_given_does_not_cut_it_off
     assert shown.startswith("an answer")
     assert done.result.outcome is Outcome.ANSWERED
     own_redis.start()
+
+
+async def test_waiting_for_another_process_is_not_counted_as_this_ones_own_work(process_of):
+    gate, user = Gate(), uuid4()
+    leading = await begun(ask("hello", temperature=0, user_id=user), process_of(gate))
+    await gate.said_first.wait()
+    waiting = await begun(ask("hello", temperature=0, user_id=user), process_of(Parrot()))
+    await asyncio.sleep(0.5)
+    gate.open.set()
+    await leading
+    _, done = await waiting
+    assert done.begun.cache == "shared"
+    assert done.begun.times.total_ms > 500
+    assert done.begun.times.overhead_ms < done.begun.times.total_ms - 400
