@@ -59,7 +59,7 @@ RATE_HEADERS = {
 
 
 # Calls whose answers can be kept, shared and given again.
-ANSWERING = {"/prompt", "/v1/chat/completions", "/v1/completions"}
+ANSWERING = {"/prompt", *(f"/v1/{name}" for name in ("chat/completions", "completions", "responses"))}
 ANSWER_PARAMETERS = [
     {
         "in": "header",

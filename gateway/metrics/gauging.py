@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway import env
 from gateway.metrics.instruments import (
+    CACHE_UP,
     ENGINE_COUNTERS,
     ENGINE_GAUGES,
     JOURNAL_OPEN,
@@ -70,6 +71,7 @@ def _look_at_journal() -> None:
     journal = prompts.journal()
     JOURNAL_OPEN.set(journal.is_open)
     JOURNAL_WAITING.set(journal.waiting)
+    CACHE_UP.set(prompts.answers_store().works)
 
 
 def _look_at_models() -> None:

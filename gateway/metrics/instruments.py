@@ -96,7 +96,7 @@ STAGE = Histogram(
 FINDINGS = Counter(
     "gateway_findings", "Findings in prompts and answers, by what was done.", ("rule", "direction", "action")
 )
-CACHE = Counter("gateway_cache_lookups", "Prompts by what the answer cache did for them.", ("state",))
+CACHE = Counter("gateway_cache_lookups", "Prompts by where their answers came from.", ("state",))
 
 # -- how things stand --
 
@@ -105,6 +105,9 @@ JOURNAL_OPEN = Gauge(
 )
 JOURNAL_WAITING = Gauge(
     "gateway_journal_waiting_rows", "Rows that wait for the database.", multiprocess_mode="livesum"
+)
+CACHE_UP = Gauge(
+    "gateway_cache_up", "1 while kept answers can be read and kept.", multiprocess_mode="livemin"
 )
 SERVER_UP = Gauge(
     "gateway_server_up", "1 for a model server that may be asked.", ("server",), multiprocess_mode="livemin"

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -101,6 +102,13 @@ async def test_a_prompt_is_counted_with_its_tokens_its_findings_and_its_times(co
     before = numbers()
     await counted.chat(f"write to {EMAIL}")
     assert [now - then for now, then in zip(numbers(), before, strict=True)] == [1, 1, 7, 6, 2, 1, 1, 1]
+
+
+async def test_the_page_says_whether_answers_can_be_kept(monkeypatch):
+    for works in (False, True):
+        store = SimpleNamespace(works=works)
+        monkeypatch.setattr("prompts.composition.answers_store", lambda store=store: store)
+        assert f"gateway_cache_up {float(works)}" in await page()
 
 
 async def test_requests_are_counted_by_route_and_refusals_by_code(counted):

@@ -77,6 +77,30 @@ async def test_another_body_is_refused_in_the_envelope_of_openai(openai, change)
     assert await Prompt.objects.acount() == 1
 
 
+async def test_responses_come_again_too(openai, parrot):  # noqa: F811
+    body = {"input": "write to ann@corp.com", "temperature": 1}
+    first, again = [await openai.post("responses", body, **KEY) for _ in range(2)]
+    assert first.status_code == 200
+    assert json.loads(first.content)["output"] == json.loads(again.content)["output"]
+    assert json.loads(first.content)["id"] == json.loads(again.content)["id"]
+    assert again["idempotent-replayed"] == "true"
+    streams = [
+        await openai.post("responses", body | {"stream": True}, **{"Idempotency-Key": "s"}) for _ in "12"
+    ]
+    said = [b"".join([chunk async for chunk in one.streaming_content]) for one in streams]
+    assert said[0].count(b"response.completed") == said[1].count(b"response.completed")
+    assert b"write to ann@corp.com" in said[1]
+    assert len(parrot.generations) == 2
+
+
+async def test_answers_with_tokens_are_kept_nowhere(openai, parrot):  # noqa: F811
+    body = BODY | {"temperature": 0, "logprobs": True}
+    answers = [await openai.post("chat/completions", body, **KEY) for _ in range(2)]
+    assert [one["x-gateway-cache"] for one in answers] == ["off", "off"]
+    assert [one["x-gateway-idempotency"] for one in answers] == ["unavailable"] * 2
+    assert len(parrot.generations) == 2
+
+
 async def test_the_key_of_one_address_is_another_request_at_the_other(openai):
     await openai.post("chat/completions", BODY, **KEY)
     refused = await openai.post("completions", {"prompt": "hello"}, **KEY)
