@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from prompts.caching import redis_store
+
+SOCKET_SECONDS = redis_store.SOCKET_SECONDS
 ROOT = Path(__file__).parents[3]
 
 
@@ -70,6 +73,18 @@ class OwnRedis:
         """All that it holds, as bytes to search in."""
         with self.client() as client:
             return b"\n".join(part for name in client.scan_iter() for part in (name, client.get(name) or b""))
+
+
+@pytest.fixture(autouse=True)
+def patience_with_a_busy_machine(monkeypatch):
+    """Redis answers late where many tests run at once; whether one that hangs is noticed soon is for the
+    tests that want to know, by `hasty`."""
+    monkeypatch.setattr(redis_store, "SOCKET_SECONDS", 10.0)
+
+
+@pytest.fixture
+def hasty(patience_with_a_busy_machine, monkeypatch):
+    monkeypatch.setattr(redis_store, "SOCKET_SECONDS", SOCKET_SECONDS)
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ async def test_a_process_that_is_killed_strands_nobody(process_of, own_redis):
 
 
 async def test_redis_away_means_that_nothing_is_shared_between_processes_and_nothing_fails(
-    process_of, own_redis
+    process_of, own_redis, hasty
 ):
     parrots, user = [Parrot(pause_seconds=0.01), Parrot(pause_seconds=0.01)], uuid4()
     houses = [process_of(parrot) for parrot in parrots]
@@ -178,9 +178,9 @@ async def test_redis_away_means_that_nothing_is_shared_between_processes_and_not
     assert [shown for shown, _ in answers] == ["ann@corp.com?"] * 4
     assert [len(parrot.generations) for parrot in parrots] == [1, 1]
     began = time.monotonic()
-    for _ in range(5):
+    for _ in range(40):
         await collect(asked, houses[0])
-    assert time.monotonic() - began < 2  # five times no time-out
+    assert time.monotonic() - began < 10  # forty times no time-out
     own_redis.go_on()
 
 

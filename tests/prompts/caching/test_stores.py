@@ -62,7 +62,9 @@ async def test_callers_at_once_share_round_trips(own_redis):
     store.close()
 
 
-async def test_a_redis_that_hangs_is_waited_for_once_and_then_left_alone_until_it_is_well(own_redis, caplog):
+async def test_a_redis_that_hangs_is_waited_for_once_and_then_left_alone_until_it_is_well(
+    own_redis, hasty, caplog
+):
     store = RedisStore(own_redis.url)
     await store.put("a", b"v", 60)
     own_redis.hang()
