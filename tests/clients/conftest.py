@@ -16,7 +16,7 @@ from tests.server import ROOT, Server, free_port
 from tests.upstream import Upstream
 
 HERE = ROOT / "tests" / "clients"
-INSTALL_SECONDS = 240
+INSTALL_SECONDS = 600
 TOML = """
 default = "{model}"
 
@@ -195,7 +195,7 @@ def surroundings(gateway, key, tmp_path_factory):
     return {**kept, **ours, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # it would fetch a list of prices
 
 
-def run_in(command, surroundings, *, said="", seconds=120, may_fail=False):
+def run_in(command, surroundings, *, said="", seconds=300, may_fail=False):
     """What a program of others said, if it ended well."""
     done = subprocess.run(
         [str(part) for part in command],

@@ -21,7 +21,7 @@ def measure(leaks_python, gateway, surroundings, tmp_path):
     known = {**surroundings, "CONFORMANCE_TARGET_API_KEY": surroundings["GATEWAY_KEY"]}
 
     def run(command, *arguments, may_fail=False):
-        return run_in([leaks_python.with_name(command), *arguments], known, seconds=300, may_fail=may_fail)
+        return run_in([leaks_python.with_name(command), *arguments], known, seconds=600, may_fail=may_fail)
 
     return run
 
@@ -69,7 +69,7 @@ def test_values_that_a_server_makes_up_are_taken_out_wherever_they_are_cut(measu
 
 def test_an_answer_is_the_same_wherever_it_is_cut(leaks_python, surroundings, ports):
     said = json.loads(
-        run_in([leaks_python, HERE / "programs" / "chunks.py", ports["chunks"]], surroundings, seconds=300)
+        run_in([leaks_python, HERE / "programs" / "chunks.py", ports["chunks"]], surroundings, seconds=600)
     )
     assert min(said["tried"].values()) > 30
     outputs = said["outputs"]

@@ -8,6 +8,7 @@ server behind it that sends just those pieces. Prints how many cuts were tried, 
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -28,11 +29,12 @@ TEXTS = {
 }
 # Cut into three at every pair of places.
 SHORT = {"short email": "hi a@b.example!", "short number": " 078-05-1121 ok"}
+PAUSE_SECONDS = 0.01
 PROMPT = "My address is ann.smith@example.com; say something."
 
 
 class Upstream(BaseHTTPRequestHandler):
-    """Answers with `pieces`, an event each."""
+    """Answers with `pieces`, an event each, with a pause between two: what arrives at once is read as one."""
 
     protocol_version = "HTTP/1.1"
     pieces = ()
@@ -42,15 +44,19 @@ class Upstream(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
-        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
-        choices = [{"index": 0, "delta": {"content": piece}} for piece in self.pieces]
-        events = [json.dumps({"choices": [choice]}) for choice in (*choices, last)]
-        body = "".join(f"data: {event}\n\n" for event in (*events, "[DONE]")).encode()
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
-        self.send_header("content-length", str(len(body)))
+        self.send_header("connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        for number, piece in enumerate(self.pieces):
+            time.sleep(PAUSE_SECONDS if number else 0)
+            self._event({"delta": {"content": piece}})
+        self._event({"delta": {}, "finish_reason": "stop"})
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def _event(self, choice):
+        data = json.dumps({"choices": [{"index": 0, **choice}]})
+        self.wfile.write(f"data: {data}\n\n".encode())
 
 
 class Gateway:
