@@ -64,7 +64,7 @@ class Workload:
     contenders: tuple[str, ...] = ORDER
     shown: tuple[tuple[str, str], ...] = ()
     rounds: int = 5
-    quick_rounds: int = 2
+    quick_rounds: int = 3
     with_letters: bool = field(default=True)
 
 
@@ -84,7 +84,12 @@ def _streams(streams: int, rate: int) -> Workload:
         usual={"seconds": 60},
         quick={"seconds": 10},
         contenders=(OURS,),
-        shown=(("worst_s", "slowest token, s"), ("tokens", "tokens"), ("server_cores", "cores")),
+        shown=(
+            ("worst_s", "slowest token, s"),
+            ("tokens", "tokens"),
+            ("server_cores", "cores"),
+            ("resident_mb", "resident memory, MB"),
+        ),
         rounds=1,
         quick_rounds=1,
         with_letters=False,
@@ -205,30 +210,43 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, list[Sample]]]:
         running[OURS] = stack.enter_context(Relaying(upstream, **urls))
         if PEER in options.contenders:
             running[PEER] = stack.enter_context(LiteLLM(upstream))
-        for number in range(options.rounds or max(rounds(workload, options) for workload in chosen)):
-            due = [workload for workload in chosen if number < rounds(workload, options)]
-            for name, taken in take_round(running, due, options).items():
-                for contender, sample in taken.items():
-                    samples.setdefault(name, {}).setdefault(contender, []).append(sample)
-            samples.setdefault("memory", {})
-            for name, contender in running.items():
-                megabytes = machine.resident_mb(contender.process.pid) if contender.process else None
-                if megabytes is not None:
-                    samples["memory"].setdefault(name, []).append({"resident_mb": megabytes})
+        often = [workload for workload in chosen if workload.rounds > 1]
+        for number in range(rounds(often, options)):
+            _progress(f"round {number + 1}")
+            add(samples, take_round(running, often, options))
+            add(samples, {"memory": memory(running)})
+        add(samples, take_round(running, [one for one in chosen if one not in often], options))
     return samples
 
 
-def rounds(workload: Workload, options: argparse.Namespace) -> int:
-    if options.rounds and workload.rounds > 1:
-        return int(options.rounds)
-    return workload.quick_rounds if options.quick else workload.rounds
+def rounds(workloads: Sequence[Workload], options: argparse.Namespace) -> int:
+    """How many of those that are taken more than once."""
+    if not workloads:
+        return 0
+    usual = workloads[0].quick_rounds if options.quick else workloads[0].rounds
+    return int(options.rounds or usual)
+
+
+def add(samples: dict[str, dict[str, list[Sample]]], found: Mapping[str, Mapping[str, Sample]]) -> None:
+    for workload, taken in found.items():
+        for contender, sample in taken.items():
+            samples.setdefault(workload, {}).setdefault(contender, []).append(sample)
+
+
+def memory(running: Mapping[str, Contender]) -> dict[str, Sample]:
+    """What each holds now, where the system says it."""
+    return {
+        name: {"resident_mb": megabytes}
+        for name, contender in running.items()
+        if contender.process and (megabytes := machine.resident_mb(contender.process.pid)) is not None
+    }
 
 
 def report(samples: Mapping[str, Samples]) -> dict[str, Any]:
     """Prints the tables; what a file keeps of them."""
     kept: dict[str, Any] = {}
-    memory = Workload("memory", "after all of that", _awaited, (MEMORY,), {}, {})
-    for workload in (*WORKLOADS, memory):
+    held = Workload("memory", "after each round, streams aside", _awaited, (MEMORY,), {}, {})
+    for workload in (*WORKLOADS, held):
         taken = samples.get(workload.name)
         if not taken:
             continue

@@ -7,23 +7,35 @@ import json
 import random
 from typing import Any
 
-from benchmarks.sanitizing.texts import ENGLISH, NAMES, luhn_complete
+from benchmarks.sanitizing.texts import NAMES, luhn_complete
 
 SIZE = 1024
 FINDINGS = 2
 POOL_CHARS = 1 << 20
+PROSE = """
+    The harbour office opens at seven, and the first boats leave soon after. A berth costs twelve
+    euros a night. If the wind turns to the north, move to the inner basin, where the water stays
+    calm. The bakery behind the market sells bread from six. Our meeting about the garden was moved
+    to the afternoon. Please send the report when it is finished. She has read the letter twice and
+    found nothing to change. The library keeps old maps of the coast on the second floor. Bring a
+    warm coat, because the evenings are cool. We planted beans along the fence and they grew well
+    this year. The train was late again, so he walked. Most guests prefer the rooms that look over
+    the river. The recipe needs two eggs and a little milk. They counted the chairs and put them
+    back. A good answer is short and says what to do next. The old bridge was closed for repairs in
+    spring. My neighbour repairs clocks in his spare time. It rained all morning, and then the sun
+    came out. The school choir sings in the square on Sundays. Nobody had seen the keys since
+    Tuesday. The price of wood has gone up.
+"""
 
 
 class Letters:
-    """Makes them, cheaply: English cut out of a large pool, with an address and a card number of its own.
+    """Makes them, cheaply: prose cut out of a large pool, with an address and a card number of its own.
     Two with different seeds have no value in common."""
 
     def __init__(self, seed: int) -> None:
         chance = random.Random(seed)
-        words = chance.choices(ENGLISH.split(), k=POOL_CHARS // 6)
-        for at in range(0, len(words), 12):
-            words[at] = words[at].capitalize()
-        self._pool = " ".join(words)
+        sentences = " ".join(PROSE.split()).split(". ")
+        self._pool = ". ".join(chance.choices(sentences, k=POOL_CHARS // 60)) + "."
         self._chance = chance
         self._seed = seed % 10_000
         self._number = 0

@@ -16,8 +16,8 @@ LATE_SECONDS = 1.0
 
 
 def tick(number: int, sent_at: float) -> str:
-    """A token: a word and the space behind it."""
-    return _word(number, NUMBER) + _word(int(sent_at * 1000) % len(LETTERS) ** INSTANT, INSTANT) + " "
+    """A token: a word, and the space before it."""
+    return " " + _word(number, NUMBER) + _word(int(sent_at * 1000) % len(LETTERS) ** INSTANT, INSTANT)
 
 
 def read(word: str) -> tuple[int, float]:
@@ -59,7 +59,9 @@ class Judge:
         """Some more of the answer, cut anywhere."""
         now = time.monotonic() if at is None else at
         *words, self._rest = (self._rest + text).split(" ")
-        for word in words:
+        if len(self._rest) == WORD:  # whole, though nothing is behind it yet
+            words, self._rest = [*words, self._rest], ""
+        for word in filter(None, words):
             try:
                 number, sent_at = read(word)
             except ValueError:
@@ -78,6 +80,5 @@ class Judge:
 
     def end(self, sent: int) -> None:
         """The stream is over, and its sender says how many tokens he sent."""
-        if self._rest:
-            self.take(" ")
+        self.broken += bool(self._rest)
         self.lost += sent - self._next
