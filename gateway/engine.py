@@ -228,7 +228,10 @@ async def answer(call: Call, body: dict[str, Any], ask: Ask, with_usage: bool, *
 
 def generation_of(ask: Ask, card: ModelCard, *, caller: str) -> Generation[str]:
     return Generation(
-        messages=tuple(Message(said.role, said.content, said.calls, said.call_id) for said in ask.messages),
+        messages=tuple(
+            Message(said.role, said.content, said.calls, said.call_id, said.reasoning or None)
+            for said in ask.messages
+        ),
         text=ask.text,
         model=card.name,
         max_tokens=min(ask.max_tokens, card.context_tokens),
@@ -243,6 +246,8 @@ def generation_of(ask: Ask, card: ModelCard, *, caller: str) -> Generation[str]:
         deadline_seconds=ask.deadline_seconds,
         tools=() if ask.tool_use is None else ask.tools,
         tool_use=ask.tool_use or ToolUse(),
+        reasoning_effort=ask.reasoning_effort,
+        verbosity=ask.verbosity,
     )
 
 

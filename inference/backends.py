@@ -15,6 +15,10 @@ TextIn = TypeVar("TextIn", bound=str, contravariant=True)
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
 Priority = Literal["interactive", "batch"]
+# What a model may say beside its answer: how it came to it, or why it gives none.
+AsideKind = Literal["reasoning", "refusal"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+Verbosity = Literal["low", "medium", "high"]
 
 DEFAULT = "default"  # under this name too, callers ask for the first model
 # What the makers of small instruct models recommend beside a low temperature.
@@ -53,13 +57,14 @@ class Called(Generic[Text]):
 
 @dataclass(frozen=True, slots=True)
 class Message(Generic[Text]):
-    """One turn of a conversation. An assistant's may have `calls`; a tool's is the result of one of them,
-    `call_id`."""
+    """One turn of a conversation. An assistant's may have `calls`, and `reasoning` that came before it; a
+    tool's is the result of one of the calls, `call_id`."""
 
     role: Role
     content: Text
     calls: tuple[Called[Text], ...] = ()
     call_id: str = ""
+    reasoning: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,8 @@ class Generation(Generic[Text]):
     tools: tuple[Tool[Text], ...] = ()
     tool_use: ToolUse[Text] = ToolUse()
     streamed: bool = True
+    reasoning_effort: Effort | None = None
+    verbosity: Verbosity | None = None
 
     @property
     def prompt_chars(self) -> int:
@@ -174,6 +181,19 @@ class CallPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class AsidePiece:
+    """Some more of what is said beside an answer, raw: not a part of it."""
+
+    kind: AsideKind
+    text: str
+    choice: int = 0
+
+    def and_then(self, more: "AsidePiece") -> "AsidePiece":
+        """This and what follows it in the same aside, as one."""
+        return AsidePiece(self.kind, self.text + more.text, self.choice)
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """The last thing a backend yields of a choice. Times in milliseconds from the moment of asking.
     `cached_tokens` of the prompt's tokens were not computed again."""
@@ -222,7 +242,7 @@ class Answering:
     card: ModelCard
 
 
-Event = Piece | CallPiece | Ending | Answering
+Event = Piece | CallPiece | AsidePiece | Ending | Answering
 
 
 class Backend(Protocol[TextIn]):

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from inference.backends import CallPiece, Embeddings, Ending, Generation, ModelCard, Piece, Status
 from inference.engine import Engine, Prepared
-from inference.errors import UnknownModel
+from inference.errors import ParameterUnsupported, UnknownModel
 from inference.formats import Unchecked
 from inference.jobs import Job
 from inference.speaking import Event
@@ -21,6 +21,8 @@ from inference.tools.parser import CallParser
 INLINE_CHARS = 8_000
 # A caller's texts for an embedding model that wait at the same time.
 AT_ONCE = 8
+# Fields of a generation that no local model can be told.
+UNKNOWN = ("reasoning_effort", "verbosity")
 
 
 class Engines(Protocol):
@@ -82,6 +84,8 @@ class LocalBackend:
         self._wait_seconds = wait_seconds
 
     async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
+        if unknown := [name for name in UNKNOWN if getattr(generation, name) is not None]:
+            raise ParameterUnsupported(tuple(unknown))
         async with self._engines.lease(generation.model, wait_seconds=self._wait_seconds) as engine:
             prepared = await self._prepare(engine, generation)
             mailbox = Mailbox()

@@ -10,7 +10,7 @@ from typing import Literal
 from uuid import UUID
 
 from accounts.limits.quotas import Bound
-from inference.backends import Called, Format, Priority, Role, Sampling, Tool, ToolUse
+from inference.backends import Called, Effort, Format, Priority, Role, Sampling, Tool, ToolUse, Verbosity
 
 # use: read and kept, where it is deterministic; refresh: not read; off: neither.
 CacheUse = Literal["use", "refresh", "off"]
@@ -34,7 +34,7 @@ class Said:
     """One turn of a conversation. `part` is the pointer of its text; `name` is who speaks, if the caller says
     so: it is screened and kept, but chat templates have no place for it. `calls` are of tools, and `call_id`
     is the one whose result this is. `called_at` are the pointers of the calls, where those do not stand
-    beside the text."""
+    beside the text. `reasoning` came before the text."""
 
     part: str
     role: Role
@@ -43,6 +43,11 @@ class Said:
     calls: tuple[Called[str], ...] = field(default=(), repr=False)
     call_id: str = ""
     called_at: tuple[str, ...] = ()
+    reasoning: str = field(default="", repr=False)
+
+    @property
+    def reasoning_part(self) -> str:
+        return self.part.rpartition("/")[0] + "/reasoning_content"
 
     @property
     def name_part(self) -> str:
@@ -56,7 +61,8 @@ class Said:
 
     def parts(self) -> dict[str, str]:
         """What it says and calls."""
-        parts = {self.part: self.content}
+        parts = {self.reasoning_part: self.reasoning} if self.reasoning else {}
+        parts[self.part] = self.content
         for number, call in enumerate(self.calls):
             parts[self.call_part(number, "name")] = call.name
             parts[self.call_part(number, "arguments")] = call.arguments
@@ -92,6 +98,8 @@ class Ask:
     format: Format[str] | None = field(default=None, repr=False)
     tools: tuple[Tool[str], ...] = field(default=(), repr=False)
     tool_use: ToolUse[str] | None = None
+    reasoning_effort: Effort | None = None
+    verbosity: Verbosity | None = None
     priority: Priority = "interactive"
     deadline_seconds: float | None = None
     streamed: bool = False

@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference.backends import CallPiece, Ending, TokenLogprob
+from inference.backends import AsideKind, AsidePiece, CallPiece, Ending, Piece, TokenLogprob
+from inference.errors import GenerationFailed
+from prompts.asides import MOST_ASIDES, Aside, AsideText
 from prompts.calls import Call
-from prompts.events import CallDelta, Delta, Shown, ShownCall, ShownToken
-from prompts.journal import Answered, kept
+from prompts.events import AsideDelta, CallDelta, Delta, Shown, ShownCall, ShownToken
+from prompts.journal import Answered, aside_pointers, kept
 from prompts.logprobs import IsClean, Tokens
 from sanitization.chain import EMPTY, Sanitized, StreamSanitizer
 from sanitization.restore import Restorer
@@ -32,15 +34,17 @@ class CallText:
 
 
 # What leaves the chain of an answer.
-Heard = Sanitized | CallText
+Heard = Sanitized | CallText | AsideText
 # Makes a call: its number, and its name as the model says it.
 OpenCall = Callable[[int, str], Call]
+# Opens the chain for a text of the answer, as findings call it.
+OpenText = Callable[[str], StreamSanitizer]
 
 
 class Choice:
-    """`part` is how findings call it. `restorer` None shows what was sanitized as it is."""
+    """`part` is how findings call it. A `new_restorer` that gives None shows what was sanitized as it is."""
 
-    def __init__(self, number: int, restorer: Restorer | None, *, streamed: bool) -> None:
+    def __init__(self, number: int, new_restorer: Callable[[], Restorer | None], *, streamed: bool) -> None:
         self.number = number
         self.part = "/response" if number == 0 else f"/choices/{number}"
         self.finish_reason = ""
@@ -49,8 +53,11 @@ class Choice:
         self.ending: Ending | None = None
         self.calls: list[Call] = []
         self._stream: StreamSanitizer | None = None
+        self._open_text: OpenText | None = None
         self._open_call: OpenCall | None = None
-        self._restorer = restorer
+        self._new_restorer = new_restorer
+        self._restorer = new_restorer()
+        self._asides: list[Aside] = []
         self._enough = 1 if streamed else GATHERED_CHARS
         self._gathered: list[str] = []
         self._gathered_chars = 0
@@ -69,7 +76,10 @@ class Choice:
     def shown(self) -> Shown:
         calls = tuple(ShownCall(call.id, call.shown_name, call.shown) for call in self.calls)
         tokens = None if self._tokens is None else tuple(self._shown_tokens)
-        return Shown("".join(self._shown), self.finish_reason, calls, tokens)
+        asides: dict[AsideKind, str] = {}
+        for aside in self._asides:
+            asides[aside.kind] = asides.get(aside.kind, "") + aside.shown
+        return Shown("".join(self._shown), self.finish_reason, calls, tokens, asides)
 
     @property
     def findings(self) -> tuple[dict[str, Any], ...]:
@@ -78,14 +88,16 @@ class Choice:
             return self._replayed.findings
         in_calls = (kept(call.stream.findings) for call in self.calls if call.stream is not None)
         own = kept(self._stream.findings) if self._stream else ()
-        return (*own, *(finding for findings in in_calls for finding in findings))
+        beside = (aside.findings for aside in self._asides)
+        return (*own, *(finding for findings in (*in_calls, *beside) for finding in findings))
 
     @property
     def answered(self) -> Answered:
         if self._source is not None:
             return self._source.answered
         calls = tuple(call.answered for call in self.calls)
-        return Answered(self.sanitized, self.findings, self.finish_reason, calls)
+        asides = tuple(aside.answered for aside in self._asides)
+        return Answered(self.sanitized, self.findings, self.finish_reason, calls, asides)
 
     # -- sanitizing --
 
@@ -93,9 +105,10 @@ class Choice:
         """How findings call the arguments of a call."""
         return f"{self.part}/tool_calls/{number}/function/arguments"
 
-    def open(self, stream: StreamSanitizer, open_call: OpenCall) -> None:
+    def open(self, open_text: OpenText, open_call: OpenCall) -> None:
         """Before the first piece."""
-        self._stream, self._open_call = stream, open_call
+        self._stream = open_text(self.part)
+        self._open_text, self._open_call = open_text, open_call
 
     def follow_tokens(self, is_clean: IsClean) -> None:
         """Once it is open: tokens are shown too, and alternatives in which the chain finds nothing."""
@@ -103,16 +116,26 @@ class Choice:
         restored = self._restorer.trace() if self._restorer else None
         self._tokens = Tokens(self._stream, restored, is_clean)
 
-    def take(self, piece: str, tokens: Sequence[TokenLogprob] = ()) -> Sanitized:
+    def hear(self, piece: Piece | CallPiece | AsidePiece) -> list[Heard]:
         """What may leave now. After a finding that blocks, nothing does."""
+        if isinstance(piece, AsidePiece):
+            return self._take_aside(piece)
+        heard = self._end_aside() if isinstance(piece, CallPiece) or piece.text else []
+        if self.is_blocked:
+            return heard
+        if isinstance(piece, CallPiece):
+            return [*heard, *self._take_call(piece)]
+        text = self._take(piece.text, piece.logprobs)
+        return [*heard, text] if text else heard
+
+    def _take(self, piece: str, tokens: Sequence[TokenLogprob] = ()) -> Sanitized:
         if self._tokens is not None:
             self._tokens.note(piece, tokens)
         self._gathered.append(piece)
         self._gathered_chars += len(piece)
         return self._pass_on() if self._gathered_chars >= self._enough else EMPTY
 
-    def take_call(self, piece: CallPiece) -> list[Heard]:
-        """The same of a call of a tool."""
+    def _take_call(self, piece: CallPiece) -> list[Heard]:
         assert self._open_call is not None
         heard: list[Heard] = []
         if piece.name:
@@ -123,8 +146,40 @@ class Choice:
             heard.append(CallText(self.calls[-1], EMPTY))
         if piece.arguments and (text := self.calls[-1].take(piece.arguments)):
             heard.append(CallText(self.calls[-1], text))
-        self.is_blocked = self.calls[-1].is_blocked
+        self.is_blocked = self.is_blocked or self.calls[-1].is_blocked
         return heard
+
+    def _take_aside(self, piece: AsidePiece) -> list[Heard]:
+        newest = self._asides[-1] if self._asides else None
+        goes_on = newest is not None and newest.kind == piece.kind and not newest.is_over
+        heard = [] if goes_on else self._end_aside(is_another=True)
+        if self.is_blocked:
+            return heard
+        if not goes_on:
+            assert self._open_text is not None
+            if len(self._asides) == MOST_ASIDES:
+                raise GenerationFailed
+            *_, pointer = aside_pointers([*(aside.kind for aside in self._asides), piece.kind])
+            self._add_aside(piece.kind, self._open_text(f"{self.part}/{pointer}"))
+        text = self._asides[-1].take(piece.text)
+        self.is_blocked = self.is_blocked or self._asides[-1].is_blocked
+        return [*heard, AsideText(len(self._asides) - 1, piece.kind, text)] if text else heard
+
+    def _end_aside(self, *, is_another: bool = False) -> list[Heard]:
+        """What of the newest aside is still held, once something else comes."""
+        if not self._asides or self._asides[-1].is_over:
+            return []
+        if len(self._asides) == MOST_ASIDES and not (is_another or self.is_over):
+            return []  # it goes on to the end
+        aside = self._asides[-1]
+        text = aside.end()
+        self.is_blocked = self.is_blocked or aside.is_blocked
+        return [AsideText(len(self._asides) - 1, aside.kind, text, is_last=True)]
+
+    def _add_aside(self, kind: AsideKind, stream: StreamSanitizer | None) -> None:
+        is_again = any(aside.kind == kind for aside in self._asides)
+        restorer = self._new_restorer()
+        self._asides.append(Aside(kind, stream, restorer, enough=self._enough, is_again=is_again))
 
     def _end_call(self) -> list[Heard]:
         """What of the newest call is still held."""
@@ -146,9 +201,10 @@ class Choice:
         text = self._pass_on() if self._gathered else EMPTY
         rest = self._keep(self._stream.finish())
         self.is_over = True
-        heard: list[Heard] = [whole] if (whole := join([text, rest])) else []
+        heard = self._end_aside()
+        heard += [whole] if (whole := join([text, rest])) else []
         heard += self._end_call()
-        if self._stream.blocked or any(call.is_blocked for call in self.calls):
+        if self.is_blocked or self._stream.blocked or any(call.is_blocked for call in self.calls):
             self.is_blocked, self.finish_reason = True, "content_filter"
         return heard
 
@@ -158,7 +214,7 @@ class Choice:
         self._gathered.clear()
         self._gathered_chars = 0
         text = self._keep(self._stream.feed(raw))
-        self.is_blocked = self._stream.blocked
+        self.is_blocked = self.is_blocked or self._stream.blocked
         return text
 
     def _keep(self, text: Sanitized) -> Sanitized:
@@ -172,7 +228,11 @@ class Choice:
         self._replayed, self.finish_reason = answered, answered.finish_reason
         self._sanitized.append(answered.text)
         self.is_over = True
-        heard: list[Heard] = [answered.text] if answered.text else []
+        heard: list[Heard] = [
+            AsideText(number, aside.kind, aside.text, is_last=True)
+            for number, aside in enumerate(answered.asides)
+        ]
+        heard += [answered.text] if answered.text else []
         for number, call in enumerate(answered.calls):
             self.calls.append(open_call(number, call.name))
             heard.append(CallText(self.calls[-1], self.calls[-1].keep(call.arguments)))
@@ -183,6 +243,8 @@ class Choice:
     def read_along(self) -> None:
         """From now on somebody does."""
         self._enough = 1
+        for aside in self._asides:
+            aside.read_along()
 
     def follow(self, source: "Choice", heard: Heard, open_call: OpenCall) -> Heard:
         """What left the chain of another's answer, which is also this one."""
@@ -200,8 +262,14 @@ class Choice:
 
     # -- the caller's copy --
 
-    def restore(self, heard: Heard) -> Delta | CallDelta | None:
+    def restore(self, heard: Heard) -> Delta | CallDelta | AsideDelta | None:
         """What of this (and of what was held back before) can be shown now, own values restored."""
+        if isinstance(heard, AsideText):
+            if heard.number == len(self._asides):  # it was sanitized for somebody else
+                self._add_aside(heard.kind, None)
+                self._asides[-1].keep(heard.text)
+            shown = self._asides[heard.number].restore(heard.text, last=heard.is_last)
+            return AsideDelta(heard.kind, shown, self.number) if shown else None
         if isinstance(heard, CallText):
             return self._show_call(heard.call, heard.call.restore(heard.text))
         return self._show(self._restorer.feed(heard) if self._restorer else heard)

@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from accounts.limits.ledger import Standing
-from inference.backends import TokenLogprob
+from inference.backends import AsideKind, TokenLogprob
 from prompts.journal import Part, Result, Usage
 from sanitization.chain import Sanitized
 
@@ -80,6 +80,15 @@ class CallDelta:
     choice: int = 0
 
 
+@dataclass(slots=True)
+class AsideDelta:
+    """Some more of what is said beside an answer, for the caller: no part of it."""
+
+    kind: AsideKind
+    text: str = field(repr=False)
+    choice: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Embedded:
     """The vectors of sanitized texts, in order."""
@@ -106,6 +115,7 @@ class Shown:
     finish_reason: str
     calls: tuple[ShownCall, ...] = ()
     tokens: tuple[ShownToken, ...] | None = None  # None: nobody asked for them
+    asides: dict[AsideKind, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

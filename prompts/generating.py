@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
-from inference.backends import Answering, Backend, CallPiece, Ending, Generation, ModelCard, Piece
+from inference.backends import Answering, AsidePiece, Backend, CallPiece, Ending, Generation, ModelCard, Piece
 from inference.errors import GenerationFailed
 from prompts import charges
 from prompts.asks import Ask
@@ -40,7 +40,7 @@ class Setting:
             part = choice.call_part(number)
             return self.call(number, name, chain.open_arguments(policy, placeholders, part, later=later))
 
-        choice.open(chain.open_answer(policy, placeholders, choice.part, later=later), open_call)
+        choice.open(partial(chain.open_answer, policy, placeholders, later=later), open_call)
         if self.ask.logprobs is not None:
             choice.follow_tokens(partial(chain.is_clean, policy, placeholders))
 
@@ -109,7 +109,9 @@ class Generating:
                     yield choice, one
         self._count()
 
-    def _heard(self, choice: Choice, event: Piece | CallPiece | Ending, came_at: float) -> Sequence[Heard]:
+    def _heard(
+        self, choice: Choice, event: Piece | CallPiece | AsidePiece | Ending, came_at: float
+    ) -> Sequence[Heard]:
         """What may leave of an answer, now that this came."""
         if isinstance(event, Ending):
             return choice.end(event)
@@ -117,11 +119,7 @@ class Generating:
             self.first_at = came_at
         raw = event.arguments if isinstance(event, CallPiece) else event.text
         self.heard_bytes += charges.byte_count(raw)
-        if choice.is_blocked:
-            return ()
-        if isinstance(event, CallPiece):
-            return choice.take_call(event)
-        return (text,) if (text := choice.take(event.text, event.logprobs)) else ()
+        return () if choice.is_blocked else choice.hear(event)
 
     def _count(self) -> None:
         endings = [choice.ending for choice in self.choices if choice.ending is not None]

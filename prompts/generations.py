@@ -39,13 +39,21 @@ class Wording:
             tools=self._tools(),
             tool_use=self._tool_use(),
             streamed=ask.streamed,
+            reasoning_effort=ask.reasoning_effort,
+            verbosity=ask.verbosity,
         )
 
     def _messages(self) -> tuple[Message[Sanitized], ...]:
         """The conversation, the operator's own system prompt first. What else is said to the system before
         anybody speaks joins it: many chat templates take one such message, and refuse a second."""
         said = [
-            Message(one.role, self.text_of(one.part), self._calls(one), one.call_id)
+            Message(
+                one.role,
+                self.text_of(one.part),
+                self._calls(one),
+                one.call_id,
+                self.text_of(one.reasoning_part) if one.reasoning else None,
+            )
             for one in self.ask.messages
         ]
         told = list(takewhile(lambda one: one.role == "system", said))

@@ -8,13 +8,15 @@ Knows no database: `prompts.writer` keeps these rows in one, `tests.fakes.Notebo
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
+from inference.backends import AsideKind
 from sanitization.chain import EMPTY, Sanitized
 from sanitization.spans import Finding
 
@@ -57,6 +59,18 @@ class AnsweredCall:
     arguments: Sanitized
 
 
+# What asides are called in OpenAI's objects, in the book and by findings.
+ASIDE_FIELDS: dict[AsideKind, str] = {"reasoning": "reasoning_content", "refusal": "refusal"}
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredAside:
+    """What was said beside an answer. There may be several of a kind."""
+
+    kind: AsideKind
+    text: Sanitized
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """One whole answer. `findings` are its own."""
@@ -65,13 +79,31 @@ class Answered:
     findings: tuple[dict[str, Any], ...]
     finish_reason: str
     calls: tuple[AnsweredCall, ...] = ()
+    asides: tuple[AnsweredAside, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As the book keeps it: the findings are with all others of the row."""
         kept: dict[str, Any] = {"text": self.text, "finish_reason": self.finish_reason}
         if self.calls:
             kept["tool_calls"] = [{"name": call.name, "arguments": call.arguments} for call in self.calls]
+        if self.asides:
+            kept["asides"] = [
+                {"part": pointer, "text": aside.text}
+                for pointer, aside in zip(
+                    aside_pointers(aside.kind for aside in self.asides), self.asides, strict=True
+                )
+            ]
         return kept
+
+
+def aside_pointers(kinds: Iterable[AsideKind]) -> Iterator[str]:
+    """How findings call the asides of an answer, behind its own pointer: the first of a kind by its field,
+    the others by a number too."""
+    count: Counter[AsideKind] = Counter()
+    for kind in kinds:
+        number = count[kind]
+        count[kind] += 1
+        yield f"{ASIDE_FIELDS[kind]}/{number}" if number else ASIDE_FIELDS[kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +154,9 @@ class Result:
     """How it ended. Times in milliseconds since the prompt came; None where that never happened.
 
     `model` is what really answered, where that is not what was asked for. `findings` are all of them: the
-    prompt's, then the answer's. `choices` are all answers, where there was more than one or one that called
-    tools; `response` is the first. `charge` is written with the row, and as often: once.
+    prompt's, then the answer's. `choices` are all answers, where there was more than one, or one that called
+    tools or said something beside; `response` is the first. `charge` is written with the row, and as often:
+    once.
     """
 
     outcome: Outcome

@@ -110,6 +110,7 @@ class Prompt(models.Model):
             answers[part] = one["text"]
             for call, called in enumerate(one.get("tool_calls", ())):
                 answers[f"{part}/tool_calls/{call}/function/arguments"] = called["arguments"]
+            answers |= {f"{part}/{aside['part']}": aside["text"] for aside in one.get("asides", ())}
         return answers
 
     @property

@@ -15,12 +15,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from prompts.asks import Ask
-from prompts.events import Begun, CallDelta, Delta, Done, Embedded
+from prompts.events import AsideDelta, Begun, CallDelta, Delta, Done, Embedded
 from prompts.house import House
 from prompts.work import Work
 
 
-async def answer(ask: Ask, house: House) -> AsyncGenerator[Begun | Delta | CallDelta | Done, None]:
+async def answer(
+    ask: Ask, house: House
+) -> AsyncGenerator[Begun | Delta | CallDelta | AsideDelta | Done, None]:
     """Yields `Begun` when something can be said, deltas, then `Done` when the final row is committed.
 
     Raises LimitReached, LimitsUnavailable, PolicyMissing, PoliciesUnavailable and IdempotencyKeyReused before

@@ -140,12 +140,20 @@ class ToolCallSerializer(serializers.Serializer[Any]):
     arguments = serializers.CharField(help_text="JSON.")
 
 
+class AsideSerializer(serializers.Serializer[Any]):
+    """What was said beside an answer, sanitized."""
+
+    part = serializers.CharField(help_text="reasoning_content or refusal, and from the second on a number.")
+    text = serializers.CharField()
+
+
 class ChoiceSerializer(serializers.Serializer[Any]):
     """One of several answers, sanitized."""
 
     text = serializers.CharField()
     finishReason = serializers.CharField(source="finish_reason")
     toolCalls = ToolCallSerializer(source="tool_calls", many=True, default=list)
+    asides = AsideSerializer(many=True, default=list)
 
 
 class UsageSerializer(serializers.Serializer[Any]):
@@ -174,7 +182,7 @@ class PromptSerializer(serializers.Serializer[Any]):
         many=True, help_text="The other texts of the request; of a conversation, all messages."
     )
     choices = ChoiceSerializer(
-        many=True, help_text="All answers, where more than one was asked for, or where tools were called."
+        many=True, help_text="All answers, where one alone does not say it: several, tools, reasoning."
     )
     emailsSanitized = serializers.ListField(
         source="own_emails",

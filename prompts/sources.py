@@ -155,7 +155,8 @@ class Source:
 
     def _make_for_all(self) -> Generating:
         """In nobody's own words: each who hears it restores his values."""
-        return self._make(tuple(Choice(choice.number, None, streamed=False) for choice in self._choices))
+        numbers = range(len(self._choices))
+        return self._make(tuple(Choice(number, lambda: None, streamed=False) for number in numbers))
 
     async def _together(self, plan: Plan[Any]) -> Texts:
         """The model's answer, with everybody who asks the same while it is given."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prompts.journal import Answered, AnsweredCall, Charge, Outcome, Result, Usage
+from prompts.journal import Answered, AnsweredAside, AnsweredCall, Charge, Outcome, Result, Usage
 from sanitization.chain import Sanitized
 
 logger = logging.getLogger("prompts.spool")
@@ -209,7 +209,8 @@ def final_of(row: dict[str, Any]) -> Final:
 
 def _answered(one: dict[str, Any]) -> Answered:
     calls = tuple(AnsweredCall(_text(call["name"]), _text(call["arguments"])) for call in one["calls"])
-    return Answered(_text(one["text"]), tuple(one["findings"]), one["finish_reason"], calls)
+    asides = tuple(AnsweredAside(aside["kind"], _text(aside["text"])) for aside in one["asides"])
+    return Answered(_text(one["text"]), tuple(one["findings"]), one["finish_reason"], calls, asides)
 
 
 def _text(kept: str) -> Sanitized:

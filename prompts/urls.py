@@ -6,7 +6,7 @@ trailing slash.
 from django.urls import path
 
 from prompts import views
-from prompts.review.views import ExportView, JournalView
+from prompts.review.views import CsvView, JournalView, JsonLinesView
 from prompts.statistics.views import StatisticsView
 
 DRY_RUN = "api/policies/<slug:slug>/revisions/<int:number>/dry-run"
@@ -21,8 +21,8 @@ urlpatterns = [
     path(f"{DRY_RUN}/", dry_run),
     path("api/journal", JournalView.as_view()),
     path("api/journal/", JournalView.as_view()),
-    path("api/journal.jsonl", ExportView.as_view()),
-    path("api/journal.csv", ExportView.as_view(form="csv")),
+    path("api/journal.jsonl", JsonLinesView.as_view()),
+    path("api/journal.csv", CsvView.as_view()),
     path("api/statistics", StatisticsView.as_view()),
     path("api/statistics/", StatisticsView.as_view()),
 ]

@@ -33,7 +33,7 @@ from prompts.asks import Ask, plain
 from prompts.composition import house
 from prompts.doors import as_response, problem_of
 from prompts.dry_run import dry_run
-from prompts.events import Begun, CallDelta, Delta, Done
+from prompts.events import AsideDelta, Begun, CallDelta, Delta, Done
 from prompts.headers import cache_headers
 from prompts.models import Prompt
 from prompts.pipeline import answer
@@ -201,7 +201,9 @@ def present(done: Done, ask: Ask) -> Any:
 
 
 async def stream(
-    events: AsyncGenerator[Begun | Delta | CallDelta | Done, None], ask: Ask, request: HttpRequest
+    events: AsyncGenerator[Begun | Delta | CallDelta | AsideDelta | Done, None],
+    ask: Ask,
+    request: HttpRequest,
 ) -> AsyncIterator[bytes]:
     """The pipeline's events after the first as server-sent events. Closing this closes the pipeline."""
     try:

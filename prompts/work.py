@@ -120,7 +120,7 @@ class Work:
             return
         self.course.times.screen_ms = ms_since(began)
         self.choices = tuple(
-            Choice(number, self._restorer(), streamed=self.ask.streamed) for number in range(self.ask.choices)
+            Choice(number, self._restorer, streamed=self.ask.streamed) for number in range(self.ask.choices)
         )
 
     async def _screen(self, parts: dict[str, str], memory: Memory | None = None) -> Screened:
@@ -273,7 +273,7 @@ class Work:
         self.result = Result(
             outcome=outcome,
             response=answers[0].text if answers else EMPTY,
-            choices=answers if len(answers) > 1 or any(answer.calls for answer in answers) else (),
+            choices=answers if len(answers) > 1 or any(one.calls or one.asides for one in answers) else (),
             findings=(*self.prompt_findings, *found),
             finish_reason=answers[0].finish_reason if answers else "",
             usage=course.usage,

@@ -21,6 +21,7 @@ from django.core.cache import cache as store
 
 from accounts.limits.limiter import limiter
 from inference.backends import (
+    AsidePiece,
     CallPiece,
     Embeddings,
     Ending,
@@ -56,7 +57,7 @@ class Parrot:
 
     def __init__(
         self,
-        words: str | Sequence[str | Piece | CallPiece] | None = None,
+        words: str | Sequence[str | Piece | CallPiece | AsidePiece] | None = None,
         *,
         cut: int = 3,
         error: Exception | None = None,
@@ -73,7 +74,9 @@ class Parrot:
         self.closed_early = 0
         self.running = 0
 
-    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
+    async def answer(
+        self, generation: Generation[str]
+    ) -> AsyncGenerator[Piece | CallPiece | AsidePiece | Ending, None]:
         self.generations.append(generation)
         heard = [message.content for message in generation.messages]
         heard += [] if generation.text is None else [generation.text]
@@ -99,7 +102,7 @@ class Parrot:
             self.running -= 1
             self.closed_early += not finished
 
-    def _pieces(self, heard: str) -> Sequence[str | Piece | CallPiece]:
+    def _pieces(self, heard: str) -> Sequence[str | Piece | CallPiece | AsidePiece]:
         if self.words is not None and not isinstance(self.words, str):
             return self.words
         text = self.words if self.words is not None else self.reply(heard)

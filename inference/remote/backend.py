@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from inference.backends import CallPiece, Embeddings, Ending, Generation, Piece
+from inference.backends import Embeddings, Ending, Generation, Piece
 from inference.errors import DeadlineExceeded, GenerationFailed, InferenceError, ModelUnavailable
 from inference.formats import Unchecked
 from inference.remote import wire
 from inference.remote.client import Client
 from inference.remote.options import Patience, RemoteOptions
-from inference.remote.reading import Answer, Reading, embeddings, parsed, reading
+from inference.remote.reading import Answer, Reading, Said, embeddings, parsed, reading
 from inference.remote.refusals import error_of
 from inference.remote.sse import EventStream, Malformed
 
@@ -73,7 +73,7 @@ class RemoteBackend:
         self.options = options
         self._client = client
 
-    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
+    async def answer(self, generation: Generation[str]) -> AsyncGenerator[Said | Ending, None]:
         """As `Backend.answer`. ModelUnavailable, GenerationFailed and QueueFull are this server's own
         trouble; every other error would come from the next one too."""
         path, body = wire.body_of(generation, self.options)
@@ -100,7 +100,7 @@ class RemoteBackend:
 
     async def _pieces(
         self, response: aiohttp.ClientResponse, answer: Answer, deadlines: Deadlines
-    ) -> AsyncGenerator[Piece | CallPiece, None]:
+    ) -> AsyncGenerator[Said, None]:
         """All that is said, until it is whole."""
         async with aclosing(self._readings(response, answer, deadlines)) as readings:
             async for pieces, fault in readings:

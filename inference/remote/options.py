@@ -9,11 +9,11 @@ OPENAI = frozenset(
     {
         *("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "seed", "stop"),
         *("n", "logprobs", "json_object", "json_schema", "stream_options"),
-        *("tools", "tool_choice", "parallel_tool_calls"),
+        *("tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "verbosity"),
     }
 )
-SERVERS = OPENAI | {"top_k", "min_p", "ignore_eos"}
-LLAMA = SERVERS | {"typical_p", "repeat_penalty", "grammar"}
+SERVERS = (OPENAI | {"top_k", "min_p", "ignore_eos", "reasoning_content"}) - {"verbosity"}
+LLAMA = (SERVERS | {"typical_p", "repeat_penalty", "grammar"}) - {"reasoning_effort"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ KINDS = {
     "llama-server": Kind(LLAMA, "/health"),
     "vllm": Kind(SERVERS | {"repetition_penalty"}, "/health"),
     "sglang": Kind(SERVERS | {"repetition_penalty"}, "/health"),
-    "ollama": Kind(OPENAI - {"n", "logit_bias", "logprobs", "tool_choice", "parallel_tool_calls"}),
+    "ollama": Kind(
+        OPENAI - {"n", "logit_bias", "logprobs", "tool_choice", "parallel_tool_calls", "verbosity"}
+    ),
     # `manage.py serve_engine` of this project.
     "engine": Kind(
         (LLAMA - {"grammar"}) | {"grammar_format", "priority", "deadline_seconds", "user"},

@@ -11,7 +11,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.backends import CallPiece, Embeddings, Ending, FinishReason, Generation, Piece, TokenLogprob
+from inference.backends import (
+    AsideKind,
+    AsidePiece,
+    CallPiece,
+    Embeddings,
+    Ending,
+    FinishReason,
+    Generation,
+    Piece,
+    TokenLogprob,
+)
 from inference.errors import CallUnfit
 from inference.remote.calls import Calls
 from inference.remote.characters import Characters
@@ -35,9 +45,9 @@ def tokens_in(chars: int) -> int:
     return -(-chars // CHARS_PER_TOKEN)
 
 
-Event = Piece | CallPiece
+Said = Piece | CallPiece | AsidePiece
 # What could be read, and what was wrong behind it.
-Reading = tuple[list[Event], Malformed | CallUnfit | None]
+Reading = tuple[list[Said], Malformed | CallUnfit | None]
 
 
 @dataclass(slots=True)
@@ -47,6 +57,7 @@ class Choice:
     calls: Calls
     chars: int = 0
     characters: Characters = field(default_factory=Characters)
+    beside: dict[AsideKind, Characters] = field(default_factory=dict)
     reason: FinishReason | None = None
 
     @property
@@ -87,14 +98,14 @@ class Answer:
         """Whether nothing is missing, should the stream end here."""
         return self.is_done or all(choice.reason is not None for choice in self.choices)
 
-    def read(self, data: str) -> list[Event]:
+    def read(self, data: str) -> list[Said]:
         """The pieces in one event. Raises Malformed and CallUnfit."""
         if data == DONE:
             self.is_done = True
             return []
         return self._events(parsed(data), "delta")
 
-    def read_whole(self, body: bytes) -> list[Event]:
+    def read_whole(self, body: bytes) -> list[Said]:
         """The pieces of an answer that was not streamed. Raises as `read`."""
         answer = parsed(body)
         given = answer.get("choices")
@@ -109,11 +120,11 @@ class Answer:
                     call["index"] = number
         return self._events(answer, "message")
 
-    def rest(self) -> list[Event]:
+    def rest(self) -> list[Said]:
         """What servers that never say why a choice ended have left. Raises as `read`."""
         return [piece for choice in self.choices if choice.reason is None for piece in self._last(choice)]
 
-    def _events(self, chunk: dict[str, Any], said_in: str) -> list[Event]:
+    def _events(self, chunk: dict[str, Any], said_in: str) -> list[Said]:
         if chunk.get("error"):
             raise Malformed("error event")
         if isinstance(chunk.get("usage"), dict):
@@ -126,7 +137,7 @@ class Answer:
     def read_all(self, events: Iterable[str]) -> Reading:
         """The pieces of several, those that follow each other joined: everything behind this costs by the
         piece. What is wrong comes with what was good before it."""
-        pieces: list[Event] = []
+        pieces: list[Said] = []
         try:
             for data in events:
                 for piece in self.read(data):
@@ -137,17 +148,18 @@ class Answer:
             return pieces, error
         return pieces, None
 
-    def _pieces(self, given: Any, said_in: str) -> list[Event]:
+    def _pieces(self, given: Any, said_in: str) -> list[Said]:
         """What one event says of one choice."""
         number = given.get("index", 0) if isinstance(given, dict) else None
         if type(number) is not int or not 0 <= number < len(self.choices):
             raise Malformed("choice")
         choice, said = self.choices[number], self._said(given, said_in)
-        events: list[Event] = []
+        events: list[Said] = []
         text, most = text_in(said, "content"), self.generation.logprobs
         logprobs = () if most is None else logprobs_of(given, most)
         if text or logprobs:
             events.append(Piece(choice.characters.whole(text) if text else "", number, logprobs))
+        events += self._asides(choice, said, number)
         events += choice.calls.feed(said.get("tool_calls"))
         if events and choice.reason is not None:
             raise Malformed("text behind the end")
@@ -157,6 +169,23 @@ class Answer:
             choice.reason = self._reason(reason)
         return self._counted(choice, events)
 
+    @staticmethod
+    def _asides(choice: Choice, said: dict[str, Any], number: int) -> list[AsidePiece]:
+        """Reasoning has two names, and some servers use both at once."""
+        found = []
+        reasoning = text_in(said, "reasoning_content")
+        if not reasoning and isinstance(said.get("reasoning"), str):
+            reasoning = said["reasoning"]
+        texts: tuple[tuple[AsideKind, str], ...] = (
+            ("reasoning", reasoning),
+            ("refusal", text_in(said, "refusal")),
+        )
+        for kind, text in texts:
+            if text:
+                characters = choice.beside.setdefault(kind, Characters())
+                found.append(AsidePiece(kind, characters.whole(text), number))
+        return found
+
     def _said(self, given: dict[str, Any], said_in: str) -> dict[str, Any]:
         if self.generation.text is not None:
             return {"content": given.get("text")}
@@ -165,15 +194,16 @@ class Answer:
             raise Malformed(said_in)
         return said
 
-    def _last(self, choice: Choice) -> list[Event]:
+    def _last(self, choice: Choice) -> list[Said]:
         return self._counted(choice, choice.calls.finish())
 
     @staticmethod
-    def _counted(choice: Choice, events: Sequence[Event]) -> list[Event]:
+    def _counted(choice: Choice, events: Sequence[Said]) -> list[Said]:
         """Those that say something."""
-        said: list[Event] = []
+        said: list[Said] = []
         for event in events:
-            size = len(event.text) if isinstance(event, Piece) else len(event.name) + len(event.arguments)
+            text = event.name + event.arguments if isinstance(event, CallPiece) else event.text
+            size = len(text)
             choice.chars += size
             if size or (isinstance(event, Piece) and event.logprobs):
                 said.append(event)
@@ -243,7 +273,7 @@ def number_in(numbers: dict[str, Any], name: str, least: int, most: int) -> int 
     return value if type(value) is int and least <= value <= most else None
 
 
-def reading(read: Callable[[], list[Event]]) -> Reading:
+def reading(read: Callable[[], list[Said]]) -> Reading:
     try:
         return read(), None
     except (Malformed, CallUnfit) as error:
@@ -257,11 +287,14 @@ def text_in(said: dict[str, Any], name: str) -> str:
     return text or ""
 
 
-def add(pieces: list[Event], piece: Event) -> None:
+def add(pieces: list[Said], piece: Said) -> None:
     """Puts it behind these, joined to the last where it goes on with it."""
     last = pieces[-1] if pieces else None
     if last is not None and last.choice == piece.choice:
         if isinstance(piece, Piece) and isinstance(last, Piece):
+            pieces[-1] = last.and_then(piece)
+            return
+        if isinstance(piece, AsidePiece) and isinstance(last, AsidePiece) and piece.kind == last.kind:
             pieces[-1] = last.and_then(piece)
             return
         if isinstance(piece, CallPiece) and isinstance(last, CallPiece) and not piece.name:

@@ -48,6 +48,8 @@ PARAMETERS = (
     Parameter("min_p", lambda g: _unless(g.sampling.min_p, 0)),
     Parameter("typical_p", lambda g: _unless(g.sampling.typical_p, 1)),
     Parameter("ignore_eos", lambda g: _unless(g.sampling.ignore_eos, False)),
+    Parameter("reasoning_effort", lambda g: g.reasoning_effort),
+    Parameter("verbosity", lambda g: g.verbosity),
     Parameter("priority", lambda g: _unless(g.priority, "interactive"), matters=False),
     Parameter("deadline_seconds", lambda g: g.deadline_seconds, matters=False),
     Parameter("user", lambda g: g.caller, matters=False),
@@ -68,7 +70,7 @@ def body_of(generation: Generation[str], options: RemoteOptions) -> tuple[str, d
         raise ParameterUnsupported(tuple(lacking))
     if generation.text is not None:
         return TEXT, {**body, "prompt": generation.text}
-    return CHAT, {**body, "messages": [_message(one) for one in generation.messages]}
+    return CHAT, {**body, "messages": [_message(one, options.fields) for one in generation.messages]}
 
 
 def comes_in_one(generation: Generation[str], options: RemoteOptions) -> bool:
@@ -124,7 +126,15 @@ def _shape(generation: Generation[str], known: frozenset[str], body: dict[str, A
 # -- tools --
 
 
-def _message(said: Message[str]) -> dict[str, Any]:
+def _message(said: Message[str], known: frozenset[str]) -> dict[str, Any]:
+    """Earlier reasoning is left out where a server takes none: most models are not to see it again."""
+    message = _said(said)
+    if said.reasoning and "reasoning_content" in known:
+        message["reasoning_content"] = said.reasoning
+    return message
+
+
+def _said(said: Message[str]) -> dict[str, Any]:
     if not said.calls:
         called = {"tool_call_id": said.call_id} if said.call_id else {}
         return {"role": said.role, "content": said.content, **called}

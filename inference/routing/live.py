@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from inference.backends import CallPiece, Embeddings, Event, Generation, Piece
+from inference.backends import AsidePiece, CallPiece, Embeddings, Event, Generation, Piece
 from inference.remote.reading import tokens_in
 from inference.routing.choosing import Option
 from inference.routing.health import Health
@@ -64,8 +64,8 @@ class Debt:
 
     def note(self, event: Event) -> None:
         """This came of the answer."""
-        if isinstance(event, Piece | CallPiece):
-            text = event.text if isinstance(event, Piece) else event.arguments
+        if isinstance(event, Piece | CallPiece | AsidePiece):
+            text = event.arguments if isinstance(event, CallPiece) else event.text
             paid = min(self.prompt + tokens_in(len(text)), self.left)
             self.prompt = 0
             self.left -= paid

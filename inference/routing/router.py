@@ -20,6 +20,7 @@ from random import Random
 from inference.backends import (
     DEFAULT,
     Answering,
+    AsidePiece,
     CallPiece,
     Embeddings,
     Ending,
@@ -230,7 +231,7 @@ class Router:
 
     async def _at(
         self, place: Place, generation: Generation[str], attempts: Attempts
-    ) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
+    ) -> AsyncGenerator[Piece | CallPiece | AsidePiece | Ending, None]:
         """The answer of one target. Whatever happens, its place is free afterwards."""
         left = None if attempts.ends_at is None else max(0.001, attempts.ends_at - self._clock())
         asked = replace(generation, model=place.target.model, deadline_seconds=left)

@@ -18,13 +18,13 @@ from typing import Any, Protocol
 
 from inference.backends import Generation, ModelCard
 from prompts.caching.stores import Store, StoreAway
-from prompts.journal import Answered, AnsweredCall, Usage
+from prompts.journal import Answered, AnsweredAside, AnsweredCall, Usage
 from sanitization.chain import Sanitized
 from sanitization.policies import Policy
 
 logger = logging.getLogger("prompts.caching")
 
-LAYOUT = 4  # of the stored JSON; another number makes old entries unknown
+LAYOUT = 5  # of the stored JSON; another number makes old entries unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ def answer_key(
         astuple(generation.format) if generation.format else None,
         [astuple(tool) for tool in generation.tools],
         astuple(generation.tool_use),
+        generation.reasoning_effort,
+        generation.verbosity,
     ]
     digest = hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()
     return f"{owner}:{policy.slug}@{policy.revision}:{digest}"
@@ -127,7 +129,8 @@ def read_answer(fields: dict[str, Any]) -> CachedAnswer:
 
 def _answered(one: dict[str, Any]) -> Answered:
     calls = tuple(AnsweredCall(_text(call["name"]), _text(call["arguments"])) for call in one["calls"])
-    return Answered(_text(one["text"]), tuple(one["findings"]), one["finish_reason"], calls)
+    asides = tuple(AnsweredAside(aside["kind"], _text(aside["text"])) for aside in one["asides"])
+    return Answered(_text(one["text"]), tuple(one["findings"]), one["finish_reason"], calls, asides)
 
 
 def _text(stored: str) -> Sanitized:

@@ -7,13 +7,24 @@ What only speaks to OpenAI's own house (`user`, `metadata`, …) is ignored.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from inference.backends import Role
+from inference.backends import Effort, Role, Verbosity
 from prompts.askers import Asker
 from prompts.asks import Ask, Said
 from prompts.errors import RequestRefused
-from prompts.fields import Field, Flag, Integer, Labels, Text, Texts, check_names, read_fields, required
+from prompts.fields import (
+    Field,
+    Flag,
+    Integer,
+    Labels,
+    OneOf,
+    Text,
+    Texts,
+    check_names,
+    read_fields,
+    required,
+)
 from prompts.sampling import DEADLINE, PRIORITY, SAMPLING, STOP, read_format, read_sampling
 from prompts.v1 import tools
 from prompts.v1.tools import Calls
@@ -63,10 +74,15 @@ IGNORED: dict[str, Field] = {
 }
 CHAT_UNSUPPORTED = (
     *("functions", "function_call", "audio", "prediction"),
-    *("reasoning_effort", "verbosity", "web_search_options", "moderation"),
+    *("web_search_options", "moderation"),
 )
 TEXT_UNSUPPORTED = ("suffix",)
 TOP_LOGPROBS = Integer(0, 20)  # OpenAI's most
+# For models on other servers whose `fields` have them.
+STYLE: dict[str, Field] = {
+    "reasoning_effort": OneOf(get_args(Effort)),
+    "verbosity": OneOf(get_args(Verbosity)),
+}
 CHAT_LOGPROBS: dict[str, Field] = {"logprobs": Flag(), "top_logprobs": TOP_LOGPROBS}
 TEXT_LOGPROBS: dict[str, Field] = {"logprobs": TOP_LOGPROBS}
 
@@ -78,6 +94,7 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         "max_tokens": Integer(1, bounds.max_tokens),
         "max_completion_tokens": Integer(1, bounds.max_tokens),
         **CHAT_LOGPROBS,
+        **STYLE,
         "store": Flag(),
         **IGNORED,
     }
@@ -101,6 +118,7 @@ def read_chat(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[Ask, 
         tool_use=offer.use,
         max_tokens=limit,
         logprobs=read_logprobs(given),
+        **{name: given.get(name) for name in STYLE},
     )
     refuse_silence(ask, "messages")
     return ask, wants_usage(body, streamed=ask.streamed)
@@ -201,13 +219,14 @@ def read_stream_options(body: dict[str, Any], fields: dict[str, Field], *, strea
 # -- messages --
 
 MESSAGE_FIELDS = ("role", "content", "name")
-ROLE_FIELDS = {"assistant": ("tool_calls",), "tool": ("tool_call_id",)}
+ROLE_FIELDS = {"assistant": ("tool_calls", "reasoning_content", "refusal"), "tool": ("tool_call_id",)}
 # What an assistant's message carries when a client sends back what it got.
 MESSAGE_UNSUPPORTED = (
     *("tool_calls", "function_call", "tool_call_id", "audio", "refusal", "annotations", "reasoning_content"),
     "parsed",
 )
 NAME = Text(64)
+BESIDE = Text(1_000_000)  # all texts together have a bound of their own
 # Which parts of a content are text, and which of their fields are known, and known but not done.
 Parts = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 TEXT_PART: Parts = {"text": (("type", "text"), ())}
@@ -235,19 +254,30 @@ def read_message(message: Any, number: int, calls: Calls) -> Said:
     fields = (*MESSAGE_FIELDS, *ROLE_FIELDS.get(known, ()))
     check_names(message, fields, MESSAGE_UNSUPPORTED, at=at)
     called = calls.read(message.get("tool_calls"), f"{at}.tool_calls")
-    if called and message.get("content") is None:
-        content = ""
-    else:
-        content = read_content(required(message, "content", at=at), f"{at}.content")
-    name = message.get("name")
+    field, content = read_said(message, at, is_needed=not called)
+    name, reasoning = message.get("name"), message.get("reasoning_content")
     return Said(
-        f"/messages/{number}/content",
+        f"/messages/{number}/{field}",
         known,
         content,
         "" if name is None else NAME.read(name, f"{at}.name"),
         called,
         calls.answered(message, at) if known == "tool" else "",
+        reasoning="" if reasoning is None else BESIDE.read(reasoning, f"{at}.reasoning_content"),
     )
+
+
+def read_said(message: dict[str, Any], at: str, *, is_needed: bool) -> tuple[str, str]:
+    """What a message says, and in which field: an assistant may have refused."""
+    content, refusal = message.get("content"), message.get("refusal")
+    if refusal is not None:
+        if content:
+            sentence = f"`{at}` has `content` or a `refusal`, not both."
+            raise RequestRefused(sentence, param=f"{at}.refusal")
+        return "refusal", BESIDE.read(refusal, f"{at}.refusal")
+    if content is None and not is_needed:
+        return "content", ""
+    return "content", read_content(required(message, "content", at=at), f"{at}.content")
 
 
 def read_content(content: Any, param: str, parts: Parts = TEXT_PART) -> str:

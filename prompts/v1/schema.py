@@ -41,10 +41,21 @@ def _message(*roles: str, needed: tuple[str, ...] = ("content",), **more: Any) -
     return record(fields, ("role", *needed), optional={"name": requests.NAME})
 
 
+_REASONING: dict[str, Any] = {"reasoning_content": nullable(requests.BESIDE.schema())}
 MESSAGE = {
     "anyOf": [
-        _message(*(role for role in requests.ROLES if role != "tool")),
-        _message("assistant", content=nullable(_CONTENT), needed=("tool_calls",), tool_calls=_CALLS),
+        _message(*(role for role in requests.ROLES if role not in ("assistant", "tool"))),
+        _message("assistant", **_REASONING),
+        _message(
+            "assistant", content=nullable(_CONTENT), needed=("tool_calls",), tool_calls=_CALLS, **_REASONING
+        ),
+        _message(
+            "assistant",
+            content={"type": "null"},
+            needed=("refusal",),
+            refusal=requests.BESIDE.schema(),
+            **_REASONING,
+        ),
         _message("tool", needed=("content", "tool_call_id"), tool_call_id=tools.ID.schema()),
     ]
 }
@@ -64,6 +75,7 @@ CHAT = {
             **requests.SHARED,
             **requests.IGNORED,
             **requests.CHAT_LOGPROBS,
+            **requests.STYLE,
             "max_tokens": LIMIT,
             "max_completion_tokens": LIMIT,
         },
@@ -125,8 +137,23 @@ _ANSWERED = _object(role={"const": "assistant"}, content=nullable(STRING))
 _ANSWERED["properties"]["tool_calls"] = _array(
     _object(id=STRING, type={"const": "function"}, function=_object(name=STRING, arguments=STRING))
 )
-CHAT_ANSWER = _answer("chat.completion", message=_ANSWERED)
-TEXT_ANSWER = _answer("text_completion", text=STRING)
+_ANSWERED["properties"] |= {"refusal": nullable(STRING), "reasoning_content": STRING}
+NUMBER = {"type": "number"}
+_TOKEN = {"token": STRING, "logprob": NUMBER, "bytes": _array(WHOLE)}
+_TOKENS = _array(_object(**_TOKEN, top_logprobs=_array(_object(**_TOKEN))))
+CHAT_ANSWER = _answer("chat.completion", message=_ANSWERED, logprobs=nullable(_object(content=_TOKENS)))
+TEXT_ANSWER = _answer(
+    "text_completion",
+    text=STRING,
+    logprobs=nullable(
+        _object(
+            tokens=_array(STRING),
+            token_logprobs=_array(NUMBER),
+            top_logprobs=_array({"type": "object", "additionalProperties": NUMBER}),
+            text_offset=_array(WHOLE),
+        )
+    ),
+)
 EMBEDDINGS = _object(
     object={"const": "list"},
     data=_array(

@@ -23,7 +23,7 @@ from prompts.askers import Asker, asker_of, body_of
 from prompts.asks import Ask
 from prompts.composition import house
 from prompts.doors import door, problem_of
-from prompts.events import Begun, CallDelta, Delta, Done
+from prompts.events import AsideDelta, Begun, CallDelta, Delta, Done
 from prompts.pipeline import answer, embed
 from prompts.v1 import others, schema
 from prompts.v1.requests import Bounds, read_chat, read_completion
@@ -61,6 +61,7 @@ class Streamed(Protocol):
     def first(self) -> bytes: ...
     def text(self, delta: Delta) -> bytes: ...
     def call(self, delta: CallDelta) -> bytes: ...
+    def aside(self, delta: AsideDelta) -> bytes: ...
     def last(self, done: Done) -> bytes: ...
     def broken(self, envelope: dict[str, Any]) -> bytes: ...
 
@@ -92,7 +93,9 @@ async def written(
 
 
 async def stream(
-    events: AsyncGenerator[Begun | Delta | CallDelta | Done, None], chunks: Streamed, request: HttpRequest
+    events: AsyncGenerator[Begun | Delta | CallDelta | AsideDelta | Done, None],
+    chunks: Streamed,
+    request: HttpRequest,
 ) -> AsyncIterator[bytes]:
     """The events after the first. Closing this closes the pipeline."""
     ahead = chunks.first()
@@ -103,6 +106,8 @@ async def stream(
                     yield ahead + chunks.text(event)
                 elif isinstance(event, CallDelta):
                     yield ahead + chunks.call(event)
+                elif isinstance(event, AsideDelta):
+                    yield ahead + chunks.aside(event)
                 elif isinstance(event, Done):
                     yield ahead + chunks.last(event)
                 ahead = b""

@@ -14,9 +14,9 @@ from typing import Any
 
 from accounts.limits.headers import rate_headers
 from inference.backends import TokenLogprob
-from prompts.events import Begun, CallDelta, Delta, Done, Shown, ShownCall, ShownToken, Times
+from prompts.events import AsideDelta, Begun, CallDelta, Delta, Done, Shown, ShownCall, ShownToken, Times
 from prompts.headers import cache_headers
-from prompts.journal import Usage
+from prompts.journal import ASIDE_FIELDS, Usage
 
 DONE = b"data: [DONE]\n\n"
 
@@ -37,8 +37,11 @@ class Shape:
 
 def message(shown: Shown) -> dict[str, Any]:
     """A whole answer of chat completions."""
-    content = None if shown.calls and not shown.text else shown.text
-    said: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
+    refusal = shown.asides.get("refusal")
+    content = None if (shown.calls or refusal) and not shown.text else shown.text
+    said: dict[str, Any] = {"role": "assistant", "content": content, "refusal": refusal, "annotations": []}
+    if reasoning := shown.asides.get("reasoning"):
+        said["reasoning_content"] = reasoning
     if shown.calls:
         said["tool_calls"] = [tool_call(call) for call in shown.calls]
     return said
@@ -183,6 +186,10 @@ class Chunks:
             return self._chunk(delta.choice, self._shape.text_choice(delta.text), tokens=delta.tokens)
         before, after = self._pieces[delta.choice]
         return before + quoted(delta.text).encode("ascii") + after
+
+    def aside(self, delta: AsideDelta) -> bytes:
+        """Some more of what is said beside an answer."""
+        return self._chunk(delta.choice, {"delta": {ASIDE_FIELDS[delta.kind]: delta.text}})
 
     def call(self, delta: CallDelta) -> bytes:
         """Some more of a call of a tool."""

@@ -19,7 +19,14 @@ from inference.backends import (
     Tool,
 )
 from inference.engine import Engine
-from inference.errors import AnswerUnfit, FormatRefused, ModelUnavailable, PromptTooLong, UnknownModel
+from inference.errors import (
+    AnswerUnfit,
+    FormatRefused,
+    ModelUnavailable,
+    ParameterUnsupported,
+    PromptTooLong,
+    UnknownModel,
+)
 from inference.local import LocalBackend, Mailbox
 from inference.options import EngineOptions
 from tests.fakes import ScriptedRunner
@@ -227,3 +234,19 @@ async def test_without_tools_a_call_is_text(backend_of):
     *pieces, ending = [event async for event in backend.answer(asked)]
     assert "".join(piece.text for piece in pieces) == said
     assert ending.finish_reason == "stop"
+
+
+async def test_tokens_are_told_beside_calls_too(backend_of):
+    said = 'Well.<tool_call>{"name": "f", "arguments": {}}</tool_call>'
+    backend = await backend_of(ScriptedRunner(said))
+    asked = generation(tools=(Tool("f", "", ""),), logprobs=0)
+    pieces = [event async for event in backend.answer(asked) if isinstance(event, Piece)]
+    told = b"".join(token.raw for piece in pieces for token in piece.logprobs)
+    assert "".join(piece.text for piece in pieces) == "Well."
+    assert told.startswith(b"Well.")
+
+
+async def test_what_no_local_model_can_be_told_is_refused(backend_of):
+    backend = await backend_of(ScriptedRunner("hello"))
+    with pytest.raises(ParameterUnsupported, match="reasoning_effort, verbosity"):
+        await collect(backend, generation(reasoning_effort="low", verbosity="low"))

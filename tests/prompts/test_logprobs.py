@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.backends import TokenLogprob
+from inference.backends import Piece, TokenLogprob
 from prompts.choices import Choice
 from prompts.logprobs import AROUND, LEAST, Alignment
 from sanitization.chain import Chain
@@ -31,13 +31,13 @@ def answered(pieces, *, policy=None, streamed=True, calls=None):
     """A choice that said these pieces, (text, tokens) each, to its end, and the deltas."""
     policy = policy or Policy()
     placeholders = CHAIN.screen_prompt(PROMPT, policy).placeholders
-    choice = Choice(0, Restorer(placeholders, policy.html), streamed=streamed)
-    choice.open(CHAIN.open_answer(policy, placeholders), calls)
+    choice = Choice(0, lambda: Restorer(placeholders, policy.html), streamed=streamed)
+    choice.open(partial(CHAIN.open_answer, policy, placeholders), calls)
     choice.follow_tokens(partial(CHAIN.is_clean, policy, placeholders))
     deltas = []
     for text, tokens in pieces:
-        if not choice.is_blocked and (heard := choice.take(text, tokens)):
-            deltas.append(choice.restore(heard))
+        if not choice.is_blocked:
+            deltas += map(choice.restore, choice.hear(Piece(text, 0, tuple(tokens))))
     deltas += [choice.restore(heard) for heard in choice.rest()] + choice.restore_rest()
     return choice, [delta for delta in deltas if delta is not None]
 

@@ -15,7 +15,7 @@ from accounts.limits import usage
 from prompts import spool as module
 from prompts.finals import settle
 from prompts.ids import uuid7
-from prompts.journal import Answered, AnsweredCall, Charge, Outcome, Result, Usage
+from prompts.journal import Answered, AnsweredAside, AnsweredCall, Charge, Outcome, Result, Usage
 from prompts.models import Instance, Prompt
 from prompts.spool import REJECTED, Spool, as_dict, final_of
 from sanitization.chain import EMPTY
@@ -28,6 +28,7 @@ FULL = Result(
     choices=(
         Answered(sanitized("one"), (FINDING,), "stop"),
         Answered(EMPTY, (), "tool_calls", (AnsweredCall(sanitized("send"), sanitized('{"to": 1}')),)),
+        Answered(EMPTY, (), "stop", asides=(AnsweredAside("reasoning", sanitized("hm")),)),
     ),
     findings=(FINDING,),
     finish_reason="content_filter",

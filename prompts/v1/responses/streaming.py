@@ -17,21 +17,28 @@ import json
 from json.encoder import encode_basestring_ascii as quoted  # what json.dumps calls for a string
 from typing import Any
 
-from prompts.events import Begun, CallDelta, Delta, Done
+from prompts.events import AsideDelta, Begun, CallDelta, Delta, Done
 from prompts.v1.responses.writing import (
     IN_PROGRESS,
     Item,
+    TextItem,
     ended,
     function_call,
     head,
     item_id,
     item_of,
-    message,
-    message_id,
-    text_part,
+    part_of,
+    text_item,
+    text_item_id,
 )
 
 MARK = "\0"
+# How the events of a text are called, and what they say beside it.
+EVENTS: dict[TextItem, tuple[str, dict[str, Any]]] = {
+    "message": ("response.output_text", {"logprobs": []}),
+    "refusal": ("response.refusal", {}),
+    "reasoning": ("response.reasoning_text", {}),
+}
 
 
 class Events:
@@ -42,7 +49,7 @@ class Events:
         self._head = as_json(head(begun, echo))[:-1] + b","  # written three times
         self._number = -1
         self._items: list[Item] = []
-        self._text: tuple[bytes, bytes] | None = None  # around the text of its deltas
+        self._texts: dict[TextItem, tuple[bytes, bytes]] = {}  # around the text of deltas
         self._calls: list[tuple[bytes, bytes]] = []
 
     # -- as it comes --
@@ -54,23 +61,30 @@ class Events:
         )
 
     def text(self, delta: Delta) -> bytes:
-        opening = b"" if self._text else self._open_text()
-        assert self._text is not None
-        return opening + self._delta(self._text, delta.text)
+        return self._more("message", delta.text)
+
+    def aside(self, delta: AsideDelta) -> bytes:
+        """Some more of what is said beside an answer."""
+        return self._more(delta.kind, delta.text)
+
+    def _more(self, item: TextItem, text: str) -> bytes:
+        opening = b"" if item in self._texts else self._open_text(item)
+        return opening + self._delta(self._texts[item], text)
 
     def call(self, delta: CallDelta) -> bytes:
         """Some more of a call of a tool."""
         opening = self._open_call(delta) if delta.id else b""
         return opening + (self._delta(self._calls[delta.call], delta.arguments) if delta.arguments else b"")
 
-    def _open_text(self) -> bytes:
+    def _open_text(self, item: TextItem) -> bytes:
         at = len(self._items)
-        self._items.append("message")
-        place = self._place_of_text(at)
-        self._text = self._around("response.output_text.delta", {**place, "delta": MARK, "logprobs": []})
-        item = message(self._begun, "in_progress", [])
-        return self._event("response.output_item.added", output_index=at, item=item) + self._event(
-            "response.content_part.added", **place, part=text_part("")
+        self._items.append(item)
+        place = self._place_of(item, at)
+        event, more = EVENTS[item]
+        self._texts[item] = self._around(f"{event}.delta", {**place, "delta": MARK, **more})
+        begun = text_item(self._begun, item, "in_progress", [])
+        return self._event("response.output_item.added", output_index=at, item=begun) + self._event(
+            "response.content_part.added", **place, part=part_of(item, "")
         )
 
     def _open_call(self, call: CallDelta) -> bytes:
@@ -81,23 +95,25 @@ class Events:
         item = function_call(call, "in_progress", "")
         return self._event("response.output_item.added", output_index=at, item=item)
 
-    def _place_of_text(self, at: int) -> dict[str, Any]:
-        return {"item_id": message_id(self._begun), "output_index": at, "content_index": 0}
+    def _place_of(self, item: TextItem, at: int) -> dict[str, Any]:
+        return {"item_id": text_item_id(self._begun, item), "output_index": at, "content_index": 0}
 
     # -- the end --
 
     def last(self, done: Done) -> bytes:
         """After the last word."""
-        closing = [] if self._items else [self._open_text()]
+        closing = [] if self._items else [self._open_text("message")]
         closing += [self._close(done, item, at) for at, item in enumerate(self._items)]
         end = ended(done, self._items)
         return b"".join(closing) + self._response(f"response.{end['status']}", end)
 
     def _close(self, done: Done, item: Item, at: int) -> bytes:
         whole = item_of(done, item)
-        if item == "message":
-            place, part = self._place_of_text(at), whole["content"][0]
-            told = self._event("response.output_text.done", **place, text=part["text"], logprobs=[])
+        if not isinstance(item, int):
+            place, part = self._place_of(item, at), whole["content"][0]
+            event, more = EVENTS[item]
+            field = "refusal" if item == "refusal" else "text"
+            told = self._event(f"{event}.done", **place, **{field: part[field]}, **more)
             told += self._event("response.content_part.done", **place, part=part)
         else:
             place = {"item_id": whole["id"], "output_index": at}

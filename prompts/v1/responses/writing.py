@@ -14,8 +14,9 @@ from prompts.journal import Usage
 Status = Literal["in_progress", "completed", "incomplete"]
 # Why an answer is incomplete, by its finish reason.
 REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
-# An item of the output: the message, or a call by its number.
-Item = Literal["message"] | int
+# An item of the output: a text, or a call by its number. OpenAI's refusals are parts of a message.
+TextItem = Literal["reasoning", "message", "refusal"]
+Item = TextItem | int
 
 
 def head(begun: Begun, echo: dict[str, Any]) -> dict[str, Any]:
@@ -42,14 +43,18 @@ IN_PROGRESS: dict[str, Any] = {
 
 def whole(done: Done, echo: dict[str, Any]) -> dict[str, Any]:
     """The body of a response that is not streamed."""
-    shown = done.choices[0]
-    calls = range(len(shown.calls))
-    return {**head(done.begun, echo), **ended(done, [*(("message",) if has_message(shown) else ()), *calls])}
+    return {**head(done.begun, echo), **ended(done, items_of(done.choices[0]))}
 
 
-def has_message(shown: Shown) -> bool:
-    """An answer of calls alone has none; one of nothing at all has an empty one."""
-    return bool(shown.text or not shown.calls)
+def items_of(shown: Shown) -> list[Item]:
+    """What an answer consists of. One of nothing at all has an empty message."""
+    texts: list[TextItem] = ["reasoning", "message", "refusal"]
+    items: list[Item] = [item for item in texts if text_of(shown, item)]
+    return [*items, *range(len(shown.calls))] or ["message"]
+
+
+def text_of(shown: Shown, item: TextItem) -> str:
+    return shown.text if item == "message" else shown.asides.get(item, "")
 
 
 def ended(done: Done, items: Sequence[Item]) -> dict[str, Any]:
@@ -74,28 +79,31 @@ def status_of(shown: Shown) -> Status:
 
 def item_of(done: Done, item: Item) -> dict[str, Any]:
     shown = done.choices[0]
-    if item == "message":
-        return message(done.begun, status_of(shown), [text_part(shown.text)])
+    if not isinstance(item, int):
+        return text_item(done.begun, item, status_of(shown), [part_of(item, text_of(shown, item))])
     call = shown.calls[item]
     return function_call(call, status_of(shown), call.arguments)
 
 
-def message(begun: Begun, status: Status, content: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "id": message_id(begun),
-        "type": "message",
-        "status": status,
-        "role": "assistant",
-        "content": content,
-    }
+def text_item(begun: Begun, item: TextItem, status: Status, content: list[dict[str, Any]]) -> dict[str, Any]:
+    id = text_item_id(begun, item)
+    if item == "reasoning":
+        return {"id": id, "type": "reasoning", "status": status, "summary": [], "content": content}
+    return {"id": id, "type": "message", "status": status, "role": "assistant", "content": content}
 
 
-def message_id(begun: Begun) -> str:
-    return f"msg_{begun.id.hex}"
+def text_item_id(begun: Begun, item: TextItem) -> str:
+    return f"{'rs' if item == 'reasoning' else 'msg'}_{begun.id.hex}{'r' if item == 'refusal' else ''}"
 
 
-def text_part(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def part_of(item: TextItem, text: str) -> dict[str, Any]:
+    if item == "message":
+        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    return (
+        {"type": "refusal", "refusal": text}
+        if item == "refusal"
+        else {"type": "reasoning_text", "text": text}
+    )
 
 
 def function_call(call: ShownCall | CallDelta, status: Status, arguments: str) -> dict[str, Any]:

@@ -78,6 +78,26 @@ def test_an_operators_list_leaves_out_what_a_server_refuses():
     assert set(body) == {"model", "messages", "stream", "max_completion_tokens"}
 
 
+def test_effort_and_verbosity_go_to_those_who_know_them_and_are_refused_elsewhere():
+    asked = generation(reasoning_effort="low", verbosity="high")
+    assert body_of(asked, options("openai"))[1].items() >= {
+        ("reasoning_effort", "low"),
+        ("verbosity", "high"),
+    }
+    with pytest.raises(ParameterUnsupported, match=r"^verbosity$"):
+        body_of(asked, options("vllm"))
+    with pytest.raises(ParameterUnsupported, match="reasoning_effort, verbosity"):
+        body_of(asked, options("engine"))
+
+
+@pytest.mark.parametrize(("kind", "is_told"), [("vllm", True), ("engine", True), ("openai", False)])
+def test_earlier_reasoning_goes_to_those_who_take_it(kind, is_told):
+    said = (Message("user", "hi"), Message("assistant", "ho", reasoning="hm"), Message("user", "so?"))
+    _, body = body_of(replace(generation(), messages=said), options(kind))
+    assert body["messages"][1].get("reasoning_content") == ("hm" if is_told else None)
+    assert "reasoning_content" not in body["messages"][0]
+
+
 def test_grammars_go_to_those_who_read_them():
     asked = generation(format=Format("grammar", 'root ::= "a"'))
     assert body_of(asked, options("llama-server"))[1]["grammar"] == 'root ::= "a"'

@@ -40,7 +40,6 @@ REQUEST_FIELDS: dict[str, str] = classified(
         "refused": """
             chat.chat_completion_allowed_tools_param:ChatCompletionAllowedToolsParam.tools
             chat.chat_completion_assistant_message_param:Audio.id
-            chat.chat_completion_assistant_message_param:ChatCompletionAssistantMessageParam.refusal
             chat.chat_completion_assistant_message_param:FunctionCall.arguments
             chat.chat_completion_assistant_message_param:FunctionCall.name
             chat.chat_completion_audio_param:ChatCompletionAudioParam.voice
@@ -79,6 +78,7 @@ REQUEST_FIELDS: dict[str, str] = classified(
         "sanitized": """
             chat.chat_completion_assistant_message_param:ChatCompletionAssistantMessageParam.content
             chat.chat_completion_assistant_message_param:ChatCompletionAssistantMessageParam.name
+            chat.chat_completion_assistant_message_param:ChatCompletionAssistantMessageParam.refusal
             chat.chat_completion_content_part_text_param:ChatCompletionContentPartTextParam.text
             chat.chat_completion_developer_message_param:ChatCompletionDeveloperMessageParam.content
             chat.chat_completion_developer_message_param:ChatCompletionDeveloperMessageParam.name
@@ -127,7 +127,6 @@ ANSWER_FIELDS: dict[str, str] = classified(
             chat.chat_completion_audio:ChatCompletionAudio.transcript
             chat.chat_completion_chunk:ChatCompletionChunk.obfuscation
             chat.chat_completion_chunk:ChatCompletionChunk.system_fingerprint
-            chat.chat_completion_chunk:ChoiceDelta.refusal
             chat.chat_completion_chunk:ChoiceDeltaAudio.data
             chat.chat_completion_chunk:ChoiceDeltaAudio.id
             chat.chat_completion_chunk:ChoiceDeltaAudio.transcript
@@ -149,7 +148,6 @@ ANSWER_FIELDS: dict[str, str] = classified(
             chat.chat_completion_chunk:ModerationOutputModerationResultsResult.model
             chat.chat_completion_message:AnnotationURLCitation.title
             chat.chat_completion_message:AnnotationURLCitation.url
-            chat.chat_completion_message:ChatCompletionMessage.refusal
             chat.chat_completion_message:FunctionCall.arguments
             chat.chat_completion_message:FunctionCall.name
             chat.chat_completion_message_custom_tool_call:ChatCompletionMessageCustomToolCall.id
@@ -170,9 +168,11 @@ ANSWER_FIELDS: dict[str, str] = classified(
         """,
         "sanitized": """
             chat.chat_completion_chunk:ChoiceDelta.content
+            chat.chat_completion_chunk:ChoiceDelta.refusal
             chat.chat_completion_chunk:ChoiceDeltaToolCallFunction.arguments
             chat.chat_completion_chunk:ChoiceDeltaToolCallFunction.name
             chat.chat_completion_message:ChatCompletionMessage.content
+            chat.chat_completion_message:ChatCompletionMessage.refusal
             chat.chat_completion_message_function_tool_call:Function.arguments
             chat.chat_completion_message_function_tool_call:Function.name
             chat.chat_completion_token_logprob:ChatCompletionTokenLogprob.token

@@ -27,7 +27,15 @@ from tests.prompts.v1.openai_fields import (
 from tests.prompts.v1.openai_table import ANSWER_FIELDS, REQUEST_FIELDS
 
 BOUNDS = Bounds(max_chars=100_000, max_tokens=100, temperature=0.5)
-ASKER = SimpleNamespace(user_id=uuid4(), key_id=None, request_id="r", cache="use", bounds=())
+ASKER = SimpleNamespace(
+    user_id=uuid4(),
+    key_id=None,
+    request_id="r",
+    cache="use",
+    bounds=(),
+    idempotency=None,
+    is_to_be_kept=False,
+)
 CALL = {
     "id": "i1",
     "type": "function",
@@ -39,7 +47,14 @@ EVERYTHING = {
         {"role": "developer", "content": "m07", "name": "m08"},
         {"role": "system", "content": "m09", "name": "m10"},
         {"role": "user", "content": [{"type": "text", "text": "m11"}], "name": "m12"},
-        {"role": "assistant", "content": "m13", "name": "m14", "tool_calls": [CALL]},
+        {
+            "role": "assistant",
+            "content": "m13",
+            "name": "m14",
+            "tool_calls": [CALL],
+            "reasoning_content": "m18",
+        },
+        {"role": "assistant", "refusal": "m19"},
         {"role": "tool", "content": "m15", "tool_call_id": "i1"},
     ],
     "stop": ["m16"],
@@ -120,7 +135,7 @@ def names_of(field):
 def test_what_is_sanitized_is_among_the_parts_of_the_ask():
     ask, _ = read_chat(EVERYTHING, ASKER, BOUNDS)
     text = json.dumps(list(ask.parts().values()))
-    assert [mark for mark in (f"m{number:02}" for number in range(1, 18)) if mark not in text] == []
+    assert [mark for mark in (f"m{number:02}" for number in range(1, 20)) if mark not in text] == []
     assert "i1" not in repr([said.calls for said in ask.messages])
     completion, _ = read_completion({"prompt": "m01", "stop": "m02"}, ASKER, BOUNDS)
     assert list(completion.parts().values()) == ["m01", "m02"]
@@ -184,6 +199,7 @@ def everything(ask):
             for kind in ("image_url", "input_audio", "file", "refusal")
         ),
         {"messages": [{"role": "assistant", "content": "x", "refusal": "x"}]},
+        {"messages": [{"role": "user", "content": "x", "reasoning_content": "x"}]},
         {"messages": [{"role": "assistant", "content": "x", "audio": {"id": "x"}}]},
         {"messages": [{"role": "assistant", "content": "x", "function_call": {"name": "f"}}]},
         {"messages": [{"role": "assistant", "tool_calls": [{"id": "x", "type": "custom", "custom": {}}]}]},
