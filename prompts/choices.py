@@ -113,6 +113,7 @@ class Choice:
     def follow_tokens(self, is_clean: IsClean) -> None:
         """Once it is open: tokens are shown too, and alternatives in which the chain finds nothing."""
         assert self._stream is not None
+        self._enough = 1  # alternatives take their time: a few at once, so that other callers' streams go on
         restored = self._restorer.trace() if self._restorer else None
         self._tokens = Tokens(self._stream, restored, is_clean)
 
