@@ -1,21 +1,28 @@
 """`/v1/responses` over HTTP, with a parrot behind it and the real book."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import httpx2
 import openai
 import pytest
+from django.test import RequestFactory
 
 from inference.backends import CallPiece, Ending, Format, Sampling
 from inference.errors import GenerationFailed
 from prompts import composition
+from prompts.events import Begun, Times
+from prompts.ids import uuid7
 from prompts.models import Prompt
+from prompts.v1.responses.streaming import Events
+from prompts.v1.views import stream
 from sanitization.policies import Policy
 from tests.fakes import Notebook, Parrot, house_of
 from tests.prompts.v1.responses.conftest import answered, checked, events_of, respond, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = "write to ann@corp.com about 4111 1111 1111 1111"
+STARTS = ("response.created", "response.in_progress")
 MASKED = "write to [EMAIL_1] about [CREDIT_CARD_1]"
 
 
@@ -338,3 +345,15 @@ async def test_a_caller_who_leaves_a_stream_gives_the_model_up(as_alice, journal
             break
         await asyncio.sleep(0.05)
     assert outcome == "cancelled"
+
+
+async def test_a_stream_that_breaks_before_its_first_delta_has_begun_all_the_same():
+    async def broken():
+        raise GenerationFailed
+        yield
+
+    begun = Begun(uuid7(), datetime.now(UTC), "parrot", "default@1", "off", Times())
+    request = RequestFactory().post("/v1/responses")
+    raw = b"".join([chunk async for chunk in stream(broken(), Events(begun, {}), request)])
+    kinds = [line for line in raw.decode().splitlines() if line.startswith("event: ")]
+    assert kinds == [f"event: {kind}" for kind in (*STARTS, "response.failed", "error")]
