@@ -12,7 +12,7 @@ from tests.clients.conftest import HERE, run_in
 
 pytestmark = [pytest.mark.clients, pytest.mark.server, pytest.mark.model]
 # Where its requests carry the values. A field that no API has is refused, and so nothing of it goes anywhere.
-REFUSED = {"unrecognised-key", "tool-description"}
+REFUSED = {"unrecognised-key"}
 
 
 @pytest.fixture
