@@ -18,6 +18,7 @@ from prompts.v1 import tools
 from prompts.v1.requests import (
     IGNORED,
     SHARED,
+    STYLE,
     Bounds,
     make_ask,
     read_stream_options,
@@ -59,7 +60,7 @@ SHAPED = ("input", "instructions", "max_output_tokens", "text", "reasoning", "in
 # What would have to be kept from one request to the next.
 KEPT = ("previous_response_id", "conversation", "prompt")
 UNSUPPORTED = ("access_programs", "background_options", "context_management", "image", "moderation")
-REASONING = ("effort", "summary", "generate_summary", "context", "mode")
+REASONING = ("summary", "generate_summary", "context", "mode")
 FORMAT: dict[str, Field] = {"name": Text(64, 1), "description": Text(100_000), "strict": Flag()}
 
 
@@ -74,7 +75,6 @@ def read_response(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[A
     check_names(body, {*fields, *SHAPED, *tools.NAMES}, (*KEPT, *UNSUPPORTED))
     given = read_fields(body, fields)
     refuse_undone(given)
-    refuse_reasoning(body.get("reasoning"))
     refuse_logprobs(body.get("include"))
     offered = {name: body.get(name) for name in tools.NAMES[: None if body.get("tools") else 2]}
     offer = tools.read_offer(offered, unwrap)
@@ -88,6 +88,8 @@ def read_response(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[A
         tools=offer.tools,
         tool_use=offer.use,
         max_tokens=given.get("max_output_tokens", bounds.max_tokens),
+        reasoning_effort=read_style(body, "reasoning", "effort", "reasoning_effort", REASONING),
+        verbosity=read_style(body, "text", "verbosity", "verbosity"),
         places=PLACES,
     )
     refuse_silence(ask, "input")
@@ -118,13 +120,17 @@ def refuse_undone(given: dict[str, Any]) -> None:
         refuse_unsupported("truncation")
 
 
-def refuse_reasoning(asked: Any) -> None:
-    """As `reasoning_effort` of chat completions."""
+def read_style(body: dict[str, Any], group: str, name: str, chats: str, undone: tuple[str, ...] = ()) -> Any:
+    """How hard to think, or how much to say: chat completions have it as `chats`."""
+    asked = body.get(group)
     if asked is None:
-        return
+        return None
     if not isinstance(asked, dict):
-        raise RequestRefused("`reasoning` must be an object.", param="reasoning", code="invalid_type")
-    check_names(asked, (), REASONING, at="reasoning")
+        raise RequestRefused(f"`{group}` must be an object.", param=group, code="invalid_type")
+    if group == "reasoning":
+        check_names(asked, (name,), undone, at=group)
+    given = asked.get(name)
+    return None if given is None else STYLE[chats].read(given, f"{group}.{name}")
 
 
 def refuse_logprobs(include: Any) -> None:
@@ -161,7 +167,7 @@ def read_text(asked: Any) -> Format[str] | None:
         return None
     if not isinstance(asked, dict):
         raise RequestRefused("`text` must be an object.", param="text", code="invalid_type")
-    check_names(asked, ("format",), ("verbosity",), at="text")
+    check_names(asked, ("format", "verbosity"), (), at="text")
     if (format := asked.get("format")) is None:
         return None
     made = read_format(format, at="text.format", nested=False)
@@ -187,11 +193,14 @@ def echo(body: dict[str, Any], given: dict[str, Any], ask: Ask) -> dict[str, Any
         "background": False,
         "parallel_tool_calls": given.get("parallel_tool_calls", True),
         "previous_response_id": None,
-        "reasoning": {"effort": None, "summary": None},
+        "reasoning": {"effort": ask.reasoning_effort, "summary": None},
         "service_tier": "default",
         "store": False,
         "temperature": ask.sampling.temperature,
-        "text": {"format": (body.get("text") or {}).get("format") or {"type": "text"}},
+        "text": {
+            "format": (body.get("text") or {}).get("format") or {"type": "text"},
+            **({"verbosity": ask.verbosity} if ask.verbosity else {}),
+        },
         "tool_choice": body.get("tool_choice") or "auto",
         "tools": [
             {

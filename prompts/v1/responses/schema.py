@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiResponse
 
 from prompts.fields import Flag, Labels, OneOf, Text, nullable, record
 from prompts.v1 import tools
-from prompts.v1.requests import MAX_MESSAGES
+from prompts.v1.requests import MAX_MESSAGES, STYLE
 from prompts.v1.responses import items, reading
 from prompts.v1.schema import LIMIT, STRING, TEXT_FIELD, WHOLE, json_of
 
@@ -85,6 +85,7 @@ _SCHEMA = record(
 )
 _GRAMMAR = record({"type": one_of("grammar"), "grammar": Text(100_000, 1).schema()}, ("type", "grammar"))
 _FORMAT = {"anyOf": [record({"type": one_of("text", "json_object")}, ("type",)), _SCHEMA, _GRAMMAR]}
+_EFFORT, _VERBOSITY = (nullable(STYLE[name].schema()) for name in ("reasoning_effort", "verbosity"))
 _ASKED_FALSE = nullable({"const": False})  # true is refused
 REQUEST = {
     "application/json": record(
@@ -95,8 +96,8 @@ REQUEST = {
                     {"type": "array", "items": _ITEM, "minItems": 1, "maxItems": MAX_MESSAGES},
                 ]
             },
-            "text": nullable(record({"format": nullable(_FORMAT)})),
-            "reasoning": nullable(record(dict.fromkeys(reading.REASONING, NOTHING))),
+            "text": nullable(record({"format": nullable(_FORMAT), "verbosity": _VERBOSITY})),
+            "reasoning": nullable(record({"effort": _EFFORT, **dict.fromkeys(reading.REASONING, NOTHING)})),
             "include": nullable(
                 {"type": "array", "items": one_of(*(n for n in reading.INCLUDABLE if n != reading.LOGPROBS))}
             ),
@@ -125,6 +126,7 @@ REQUEST = {
 
 _STATUS = one_of("in_progress", "completed", "incomplete")
 _PART = filled(type=one_of("output_text"), text=STRING, annotations=_EMPTY, logprobs=_EMPTY)
+_REFUSAL = filled(type=one_of("refusal"), refusal=STRING)
 _OUTPUT = {
     "anyOf": [
         filled(
@@ -132,7 +134,14 @@ _OUTPUT = {
             type=one_of("message"),
             status=_STATUS,
             role=one_of("assistant"),
-            content={"type": "array", "items": _PART},
+            content={"type": "array", "items": {"anyOf": [_PART, _REFUSAL]}},
+        ),
+        filled(
+            id=STRING,
+            type=one_of("reasoning"),
+            status=_STATUS,
+            summary=_EMPTY,
+            content={"type": "array", "items": filled(type=one_of("reasoning_text"), text=STRING)},
         ),
         filled(
             id=STRING,
@@ -170,7 +179,7 @@ RESPONSE = filled(
     parallel_tool_calls=Flag().schema(),
     previous_response_id=NOTHING,
     prompt_cache_key=nullable(STRING),
-    reasoning=filled(effort=NOTHING, summary=NOTHING),
+    reasoning=filled(effort=_EFFORT, summary=NOTHING),
     safety_identifier=nullable(STRING),
     service_tier=STRING,
     store=BOOLEAN,

@@ -151,6 +151,11 @@ ANSWER_FIELDS: dict[str, str] = of_responses(
             response_function_tool_call:ResponseFunctionToolCall.call_id
             response_function_tool_call:ResponseFunctionToolCall.id
             response_output_message:ResponseOutputMessage.id
+            response_reasoning_item:ResponseReasoningItem.id
+            response_reasoning_text_delta_event:ResponseReasoningTextDeltaEvent.item_id
+            response_reasoning_text_done_event:ResponseReasoningTextDoneEvent.item_id
+            response_refusal_delta_event:ResponseRefusalDeltaEvent.item_id
+            response_refusal_done_event:ResponseRefusalDoneEvent.item_id
             response_text_delta_event:ResponseTextDeltaEvent.item_id
             response_text_done_event:ResponseTextDoneEvent.item_id
         """,
@@ -159,15 +164,23 @@ ANSWER_FIELDS: dict[str, str] = of_responses(
             response_function_call_arguments_done_event:ResponseFunctionCallArgumentsDoneEvent.arguments
             response_function_tool_call:ResponseFunctionToolCall.arguments
             response_function_tool_call:ResponseFunctionToolCall.name
+            response_content_part_added_event:PartReasoningText.text
+            response_content_part_done_event:PartReasoningText.text
+            response_output_refusal:ResponseOutputRefusal.refusal
             response_output_text:ResponseOutputText.text
+            response_reasoning_item:Content.text
+            response_reasoning_text_delta_event:ResponseReasoningTextDeltaEvent.delta
+            response_reasoning_text_done_event:ResponseReasoningTextDoneEvent.text
+            response_refusal_delta_event:ResponseRefusalDeltaEvent.delta
+            response_refusal_done_event:ResponseRefusalDoneEvent.refusal
             response_text_delta_event:ResponseTextDeltaEvent.delta
             response_text_done_event:ResponseTextDoneEvent.text
         """,
         "never filled": """
             function_tool:FunctionTool.output_schema
             response:Response.previous_response_id
-            response_content_part_added_event:PartReasoningText.text
-            response_content_part_done_event:PartReasoningText.text
+            response_reasoning_item:ResponseReasoningItem.encrypted_content
+            response_reasoning_item:Summary.text
             response_function_tool_call:CallerProgram.caller_id
             response_function_tool_call:ResponseFunctionToolCall.namespace
             response_output_text:Logprob.token
@@ -209,15 +222,15 @@ ANSWER_FIELDS: dict[str, str] = of_responses(
             response_mcp_call_arguments_done_event:* response_mcp_call_completed_event:*
             response_mcp_call_failed_event:* response_mcp_call_in_progress_event:*
             response_mcp_list_tools_completed_event:* response_mcp_list_tools_failed_event:*
-            response_mcp_list_tools_in_progress_event:* response_output_item:* response_output_refusal:*
+            response_mcp_list_tools_in_progress_event:* response_output_item:* 
             response_output_text:AnnotationContainerFileCitation.*
             response_output_text:AnnotationFileCitation.* response_output_text:AnnotationFilePath.*
             response_output_text:AnnotationURLCitation.* response_output_text_annotation_added_event:*
-            response_prompt:* response_reasoning_item:* response_reasoning_summary_part_added_event:*
+            response_prompt:* response_reasoning_summary_part_added_event:*
             response_reasoning_summary_part_done_event:* response_reasoning_summary_text_delta_event:*
-            response_reasoning_summary_text_done_event:* response_reasoning_text_delta_event:*
-            response_reasoning_text_done_event:* response_refusal_delta_event:*
-            response_refusal_done_event:* response_shell_call_command_added_event:*
+            response_reasoning_summary_text_done_event:* 
+            
+            response_shell_call_command_added_event:*
             response_shell_call_command_delta_event:* response_shell_call_command_done_event:*
             response_shell_call_output_content_delta_event:* response_shell_call_output_content_done_event:*
             response_tool_search_call:* response_tool_search_output_item:*

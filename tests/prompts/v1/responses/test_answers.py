@@ -176,6 +176,13 @@ async def test_every_field_that_speaks_to_the_model_reaches_it(as_alice, parrot)
     assert (body["temperature"], body["top_p"], body["max_output_tokens"]) == (0.5, 0.8, 20)
 
 
+async def test_effort_and_verbosity_reach_the_model_and_come_back(as_alice, parrot):
+    body = checked(await respond(as_alice, reasoning={"effort": "high"}, text={"verbosity": "low"}))
+    (asked,) = parrot.generations
+    assert (asked.reasoning_effort, asked.verbosity) == ("high", "low")
+    assert (body["reasoning"]["effort"], body["text"]["verbosity"]) == ("high", "low")
+
+
 async def test_what_says_nothing_to_a_model_is_repeated_to_its_caller_and_to_nobody_else(as_alice, parrot):
     said = {
         "metadata": {"who": "dave@corp.com"},
