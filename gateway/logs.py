@@ -19,6 +19,13 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _NOISE = frozenset({"request", "status_code", "server_time"})  # what Django and its server add
 
 
+# Made once: `json.dumps` makes one for every call that names a default.
+_JSON = json.JSONEncoder(default=lambda value: type(value).__name__)
+# Nothing of ours says where in the code it was logged, by which thread or process: logging need not look.
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+logging._srcfile = None  # as "Optimization" in the documentation of `logging` says  # type: ignore[attr-defined]
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line; `extra={...}` becomes fields of it."""
 
@@ -36,7 +43,7 @@ class JsonFormatter(logging.Formatter):
                 line[name] = value
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = describe(record.exc_info[1])
-        return json.dumps(line, default=lambda value: type(value).__name__)
+        return _JSON.encode(line)
 
     @staticmethod
     def _event(record: logging.LogRecord) -> str:
