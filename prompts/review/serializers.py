@@ -21,7 +21,7 @@ class JournalFilterSerializer(FilterSerializer):
     user = serializers.UUIDField(required=False, help_text="Whose prompts.")
     key = serializers.UUIDField(required=False, help_text="The API key that they came by.")
     model = serializers.CharField(required=False, max_length=200, help_text="The model that answered.")
-    cached = serializers.BooleanField(required=False, allow_null=True, default=None)
+    cached = serializers.ChoiceField(choices=["true", "false"], required=False)
     slowerThan = serializers.FloatField(
         source="slower_than_ms", required=False, min_value=0, help_text="Milliseconds that it took at least."
     )
@@ -30,7 +30,7 @@ class JournalFilterSerializer(FilterSerializer):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in attrs.items() if value is not None}
+        return {**attrs, "cached": attrs["cached"] == "true"} if "cached" in attrs else attrs
 
 
 class JournalQuerySerializer(JournalFilterSerializer):

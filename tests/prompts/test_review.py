@@ -133,7 +133,15 @@ def test_rows_are_filtered_by_user_key_and_time(get, alice):
 
 
 @pytest.mark.parametrize(
-    "query", [{"user": "x"}, {"cached": "maybe"}, {"slowerThan": "-1"}, {"limit": "0"}, {"unknown": "1"}]
+    "query",
+    [
+        {"user": "x"},
+        {"cached": "maybe"},
+        {"cached": ""},
+        {"slowerThan": "-1"},
+        {"limit": "0"},
+        {"unknown": "1"},
+    ],
 )
 def test_a_filter_that_cannot_be_read_is_told(get, query):
     assert get(**query).status_code == 400
