@@ -5,8 +5,10 @@ Whether the session still stands is not theirs to say. The database keeps the id
 token: what is in a stolen dump opens nothing without the signing key.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +44,18 @@ def refresh_token(user_id: UUID, session_id: UUID, *, id: UUID, expires_at: date
 
 def read_access(raw: str) -> UUID:
     """The session of a valid access token. Raises NotAuthenticated."""
-    return _uuid(_verified(AccessToken, raw), "sid")
+    session_id, expires_at = _read_access(raw)
+    if expires_at <= time.time():
+        raise NotAuthenticated
+    return session_id
+
+
+@lru_cache(maxsize=4096)
+def _read_access(raw: str) -> tuple[UUID, float]:
+    """The session, and until when. A signature that was good stays good, and looking costs a request more
+    than its limits do; what is not good is not remembered."""
+    payload = _verified(AccessToken, raw)
+    return _uuid(payload, "sid"), float(payload["exp"])
 
 
 def read_refresh(raw: str) -> Refreshing:

@@ -18,9 +18,9 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway.settings")
 
-from django.core.asgi import get_asgi_application
+from gateway.handler import Handler, get_application
 
-django_application: Any = get_asgi_application()
+django_application: Any = get_application()
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -190,6 +190,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
                 why = str(error) if is_known else type(error).__name__
                 await send({"type": "lifespan.startup.failed", "message": why})
                 return
+            Handler.settle_in()
             gauging.look_now_and_then()
             keep_for_good()
             await send({"type": "lifespan.startup.complete"})

@@ -19,6 +19,7 @@ admin.site.site_header = admin.site.site_title = "LLM Gateway"
 admin.site.index_title = "Users and the book of prompts"
 
 urlpatterns = [
+    path("", include("prompts.v1.urls")),  # tried first: most requests are here
     path("", pages.front, name="front"),
     re_path(r"^problems/?$", pages.problems, name="problems"),
     re_path(r"^healthz/?$", health.alive, name="healthz"),
@@ -30,7 +31,6 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("sanitization.urls")),
     path("", include("prompts.urls")),
-    path("", include("prompts.v1.urls")),
 ]
 
 handler400 = "gateway.problems.bad_request"

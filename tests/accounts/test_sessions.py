@@ -1,6 +1,7 @@
 """Sessions over HTTP: one's own are listed and ended; what changes an account ends them."""
 
 import json
+import time
 
 import pytest
 from django.test import Client
@@ -115,6 +116,14 @@ def test_a_session_is_over_when_it_expires(alice, token_of):
     Session.objects.update(expires_at="2020-01-01T00:00:00Z")
     assert not alive(token)
     assert listed(token_of(alice))[0]["current"]
+
+
+def test_a_token_that_was_good_is_no_longer_when_it_expires(alice, token_of, monkeypatch):
+    token = token_of(alice)
+    assert alive(token)
+    later = time.time() + 2 * 3600
+    monkeypatch.setattr("accounts.tokens.time.time", lambda: later)
+    assert not alive(token)
 
 
 def test_when_a_session_was_last_used_is_written_now_and_then(alice):
