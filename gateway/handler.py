@@ -9,7 +9,7 @@ for a thread cost a prompt more than its way through the middleware. And a body 
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +20,7 @@ from django.db import close_old_connections, reset_queries
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-Message = MutableMapping[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -48,7 +48,7 @@ class Handler(ASGIHandler):
                 body.seek(0)
                 return body
 
-    async def handle(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """One request. It is cancelled when the caller leaves."""
         try:
             body = await self.read_body(receive)
@@ -57,7 +57,7 @@ class Handler(ASGIHandler):
         set_script_prefix(get_script_prefix(scope))
         await signals.request_started.asend(sender=self.__class__, scope=scope)
         request, refusal = self.create_request(scope, body)
-        if request is None:
+        if refusal is not None:
             await self.send_response(refusal, send)
             refusal.close()
             return
