@@ -65,7 +65,8 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def installed(pins):
-    """The Python of an environment. CI fails without it; elsewhere the tests that need it are skipped."""
+    """The Python of an environment. Where it cannot be installed, the tests that need it are skipped, and the
+    end of the run says so; with CLIENTS=required that is a failure."""
     try:
         return environments.make(cache() / f"tests-{pins.stem}", pins, seconds=INSTALL_SECONDS)
     except environments.Unavailable as failed:
@@ -73,8 +74,8 @@ def installed(pins):
 
 
 def give_up(failed):
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI tests with the clients of others, and they could not be installed: {failed}")
+    if os.environ.get("CLIENTS") == "required":
+        pytest.fail(f"The clients of others could not be installed: {failed}")
     missing.append(str(failed))
     return pytest.skip(str(failed))
 
