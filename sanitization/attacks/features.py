@@ -272,12 +272,16 @@ class _Scratch(threading.local):
 
 
 _SCRATCH = _Scratch()
-_ORDER = np.arange(1 << 16, dtype=np.uint16)  # a chunk has less than half as many n-grams
+_ORDER = np.arange(1 << 16, dtype=np.uint16)
 _BACKWARDS = _ORDER[::-1].copy()
 
 
 def _new(grams: Buckets) -> npt.NDArray[np.bool_]:
     """Which of these stand here for the first time; the last one, which is none, does not."""
+    if len(grams) > len(_ORDER):  # many characters that read as several
+        found = np.zeros(len(grams), dtype=np.bool_)
+        found[np.unique(grams[:-1], return_index=True)[1]] = True
+        return found
     order, seen = _ORDER[: len(grams)], _SCRATCH.seen
     places = grams.astype(np.intp)
     # Of those that are equal, the first is written last.

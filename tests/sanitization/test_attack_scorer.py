@@ -68,13 +68,25 @@ def test_a_value_that_was_masked_says_nothing():
     st.lists(st.text(st.sampled_from(ODD + "[X_1]"), max_size=300)),
 )
 def test_a_text_has_the_same_score_whatever_it_is_scored_with(seeds, odd):
-    texts = [*(mixture(random.Random(seed), seed % 60) for seed in seeds), *odd, "ab " * 1_600]
+    texts = [*(mixture(random.Random(seed), seed % 60) for seed in seeds), *odd, "ab " * 1_600, "…a" * 2_080]
     scorer = shipped()
     assert scorer.score_each(texts) == pytest.approx([scorer.score(text) for text in texts], abs=1e-9)
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 5000, "\ud800", "x", "…" * 700, "<" * 9000, "é\u0301" * 600, "\u200b" * 9, "ﷺ" * 4200]
+    "text",
+    [
+        "a" * 5000,
+        "\ud800",
+        "x",
+        "…" * 700,
+        "<" * 9000,
+        "é\u0301" * 600,
+        "\u200b" * 9,
+        "ﷺ" * 4200,
+        "…" * 4200,
+        "㎯" * 4200,
+    ],
 )
 def test_odd_texts_have_chunks_that_make_up_the_whole(text):
     assert "".join(features.chunks(text)) == text
