@@ -83,8 +83,10 @@ class Spool:
     def _opened(self) -> int:
         if self._file is None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            file = _locked(self._path)
+            while file is None:  # it was claimed, empty, before it was locked
+                file = _locked(self._path)
+            self._file = file
             _sync_folder(self._folder)
         return self._file
 
@@ -150,6 +152,16 @@ class Spool:
 
 
 # -- files --
+
+
+def _locked(path: Path) -> int | None:
+    """A file of this name, ours alone. None where it had lost its name before it was ours."""
+    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    if os.fstat(file).st_nlink:
+        return file
+    os.close(file)
+    return None
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -132,6 +132,24 @@ def test_a_living_process_keeps_its_file_and_a_dead_ones_is_claimed_once(folder)
     assert len(list(folder.iterdir())) == 1
 
 
+def test_a_file_that_is_claimed_before_its_process_locks_it_is_made_again(folder, monkeypatch):
+    beginning, claiming, rows, written = spool_in(folder), spool_in(folder), finals(1), []
+    lock, seen = module.fcntl.flock, []
+
+    def flock(file, how):
+        if not seen:
+            seen.append(file)
+            assert claiming.claim(written.extend) == 0  # its own lock comes first
+        lock(file, how)
+
+    monkeypatch.setattr(module.fcntl, "flock", flock)
+    beginning.keep(rows)
+    assert len(list(folder.iterdir())) == 1
+    die(beginning)
+    assert claiming.claim(written.extend) == 1
+    assert written == rows
+
+
 def test_a_line_that_was_cut_off_by_the_kill_was_promised_to_nobody(folder):
     dying, rows, written = spool_in(folder), finals(2), []
     dying.keep(rows)
