@@ -33,13 +33,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from benchmarks.environments import Unavailable
 from benchmarks.relaying import samples
 from benchmarks.relaying.contenders import LiteLLM, Relaying, StandIn, litellm
 from benchmarks.relaying.streams import open_streams
 from benchmarks.relaying.texts import Letters
 from benchmarks.sanitizing import figures
 from benchmarks.serving import machine
-from benchmarks.serving.peers import PeersUnavailable
 from benchmarks.serving.servers import Contender
 from benchmarks.serving.traffic import Sample
 from benchmarks.serving.verdicts import OURS, Bar, Samples, Verdict, judge
@@ -289,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if PEER in options.contenders:
         try:
             LiteLLM.python, version = litellm()
-        except PeersUnavailable as error:
+        except Unavailable as error:
             print(f"LiteLLM cannot be had: {error}", file=sys.stderr)
             return 1
     described = setting(options, version)

@@ -7,9 +7,10 @@ import json
 import sys
 from pathlib import Path
 
+from benchmarks import environments
 from benchmarks.relaying.standin import ANSWERS, PACED
-from benchmarks.serving import peers
 from benchmarks.serving.load import PATH
+from benchmarks.serving.peers import cache
 from benchmarks.serving.servers import Contender, Gateway, Setting
 
 PINS = Path(__file__).with_name("peers.txt")
@@ -112,6 +113,6 @@ class LiteLLM(Warmed):
 
 
 def litellm() -> tuple[Path, str]:
-    """The Python of its environment, made if need be, and its version. Raises PeersUnavailable."""
+    """The Python of its environment, made if need be, and its version. Raises Unavailable."""
     pins = dict(line.split("==") for line in PINS.read_text().split())
-    return peers.environment(f"litellm-{pins['litellm']}", PINS), pins["litellm"]
+    return environments.make(cache() / f"litellm-{pins['litellm']}", PINS), pins["litellm"]

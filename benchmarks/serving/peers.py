@@ -80,7 +80,10 @@ def llama_cpp_python() -> Path:
     if stamp.exists() and stamp.read_text() == wanted:
         return python
     _say(f"Installing the server of llama-cpp-python {version} into an environment of its own")
-    pip = _pinned(place, PINS)
+    venv.create(place, with_pip=True, symlinks=True, clear=True)
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    _run([*pip, _pip_version()], place)
+    _run([*pip, "--no-deps", "-r", str(PINS)], place)
     ours = place / "llama.txt"
     lines = REQUIREMENTS.read_text().splitlines()
     ours.write_text("\n".join(line for line in lines if line.startswith("llama-cpp-python")) + "\n")
@@ -91,27 +94,6 @@ def llama_cpp_python() -> Path:
             raise PeersUnavailable("llama-cpp-python is still built for this CPU only")
     stamp.write_text(wanted)
     return python
-
-
-def environment(name: str, pins: Path) -> Path:
-    """The Python of an environment that holds what is pinned there and nothing else. Raises
-    PeersUnavailable."""
-    place = cache() / name
-    python, stamp = place / "bin" / "python", place / "installed.txt"
-    if not (stamp.exists() and stamp.read_text() == pins.read_text()):
-        _say(f"Installing {name} into an environment of its own")
-        _pinned(place, pins)
-        stamp.write_text(pins.read_text())
-    return python
-
-
-def _pinned(place: Path, pins: Path) -> list[str]:
-    """Makes an environment of what is pinned there; the command that installs more."""
-    venv.create(place, with_pip=True, symlinks=True, clear=True)
-    pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    _run([*pip, _pip_version()], place)
-    _run([*pip, "--no-deps", "-r", str(pins)], place)
-    return pip
 
 
 def _source(version: str) -> Path:

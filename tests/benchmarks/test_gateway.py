@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import gateway
 from benchmarks.relaying import samples
-from benchmarks.relaying.caller import Texts, answered, connected, request, unchunked
+from benchmarks.relaying.caller import Reply, Texts, answered, connected, request, unchunked
 from benchmarks.relaying.contenders import PINS
 from benchmarks.relaying.standin import Conversation, Pacers, chunk, last, said
 from benchmarks.relaying.streams import Listener
@@ -149,8 +149,6 @@ async def test_paced_streams_end_when_they_are_told_to_and_nothing_is_missing(st
 
 
 def test_an_error_within_a_stream_is_no_answer():
-    from benchmarks.relaying.caller import Reply
-
     with pytest.raises(Refused):
         answered(Reply(200, b'data: {"error": {"message": "broken"}}\n\n', 0.1))
     with pytest.raises(Refused):
