@@ -3,6 +3,8 @@ Reads how things stand in this process: local models, model servers, the book. N
 themselves become counters here, by what was added since the last reading.
 """
 
+import logging
+import math
 import threading
 import time
 from typing import Any
@@ -25,6 +27,8 @@ from inference import composition as inference
 from inference.routing.router import Router
 from prompts import composition as prompts
 
+logger = logging.getLogger("gateway.metrics")
+
 # How often a worker looks where another one may be asked for the page.
 EVERY_SECONDS = 2.0
 
@@ -43,6 +47,7 @@ class Growth:
 
 _growth = Growth()
 _looking = threading.Lock()
+_servers: set[str] = set()  # that the page has ever named
 
 
 def look() -> None:
@@ -63,7 +68,10 @@ def look_now_and_then() -> None:
 
 def _for_good() -> None:
     while True:
-        look()
+        try:
+            look()
+        except Exception:  # what it cannot see now, it looks at again; without it, gauges would stand still
+            logger.exception("not looked")
         time.sleep(EVERY_SECONDS)
 
 
@@ -92,9 +100,13 @@ def _look_at_models() -> None:
 
 
 def _look_at_servers(router: Router) -> None:
-    states = router.states()
-    for live in router.lives():
-        name = live.server.name
-        SERVER_UP.labels(name).set(states.get(name) in ("up", "busy", "ready", "unloaded"))
-        SERVER_RUNNING.labels(name).set(live.running)
-        SERVER_OWED.labels(name).set(live.tokens)
+    """A server that is taken out, or that the table has no more, is neither up nor down: nobody is to be
+    woken for it. Several workers cannot take a label off their page, so it stays, without a number."""
+    states, lives = router.states(), {live.server.name: live for live in router.lives()}
+    _servers.update(lives)
+    for name in _servers:
+        live, state = lives.get(name), states.get(name, "gone")
+        is_out = state in ("draining", "gone")
+        SERVER_UP.labels(name).set(math.nan if is_out else state in ("up", "busy", "ready", "unloaded"))
+        SERVER_RUNNING.labels(name).set(live.running if live else 0)
+        SERVER_OWED.labels(name).set(live.tokens if live else 0)

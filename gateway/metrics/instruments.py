@@ -110,7 +110,10 @@ CACHE_UP = Gauge(
     "gateway_cache_up", "1 while kept answers can be read and kept.", multiprocess_mode="livemin"
 )
 SERVER_UP = Gauge(
-    "gateway_server_up", "1 for a model server that may be asked.", ("server",), multiprocess_mode="livemin"
+    "gateway_server_up",
+    "1 for a model server that may be asked; NaN for one that is taken out.",
+    ("server",),
+    multiprocess_mode="livemin",
 )
 SERVER_RUNNING = Gauge(
     "gateway_server_running_requests",

@@ -1,7 +1,9 @@
 """`/metrics`: who may read it, what is counted, and that dashboard and alerts ask for nothing else."""
 
 import json
+import math
 import re
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +13,9 @@ from django.test import AsyncClient, Client
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families as families
 
-from gateway.metrics import instruments
+from gateway.metrics import gauging, instruments
 from gateway.metrics.gauging import Growth
+from inference import fleet
 from inference.errors import QueueFull
 from inference.figures import Figures
 from prompts import composition
@@ -188,6 +191,68 @@ async def test_local_engines_are_read_when_the_page_is(monkeypatch):
     assert value("gateway_engine_kv_used_tokens", model="small") == 25
     assert value("gateway_model_loaded", model="small") == 1
     assert value("gateway_model_loaded", model="other") == 0
+
+
+SERVER = """
+[backends.{name}]
+kind = "vllm"
+base_url = "http://{name}.example.org:8000/v1"
+local = true
+draining = {draining}
+"""
+MODEL = """
+[models.first]
+backends = ["alive"]
+context_tokens = 512
+"""
+
+
+@pytest.fixture
+async def serve(settings, tmp_path):
+    """Has the service go by a table with these servers from now on: whether each is draining, by name."""
+    path = tmp_path / "backends.toml"
+    settings.BACKENDS_FILE = str(path)
+
+    def go_by(**servers):
+        path.write_text(
+            "".join(SERVER.format(name=name, draining=draining) for name, draining in servers.items()) + MODEL
+        )
+        composition.install(house_of(fleet.backend(), journal=Notebook()))
+        assert fleet.reload()
+
+    yield go_by
+    composition.install(None)
+    await fleet.close_fleet()
+
+
+@pytest.mark.parametrize("after", [{"out": "true"}, {}], ids=["draining", "gone"])
+async def test_nobody_is_woken_for_a_server_that_was_taken_out(serve, after):
+    serve(alive="false", out="false")
+    await page()
+    assert value("gateway_server_up", server="out") == 1
+    serve(alive="false", **after)
+    await page()
+    assert value("gateway_server_up", server="alive") == 1
+    assert math.isnan(value("gateway_server_up", server="out"))
+    assert value("gateway_server_running_requests", server="out") == 0
+
+
+def test_a_look_that_fails_is_not_the_last(monkeypatch, caplog):
+    looked, again = [], threading.Event()
+
+    def look():
+        looked.append(True)
+        if len(looked) == 1:
+            raise ZeroDivisionError
+        again.set()
+        threading.Event().wait()  # a daemon's end
+
+    monkeypatch.setattr(gauging, "look", look)
+    monkeypatch.setattr(gauging, "EVERY_SECONDS", 0.001)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "somewhere")
+    gauging.look_now_and_then()
+    assert again.wait(10)
+    assert "not looked" in caplog.text
 
 
 # -- the dashboard and the alerts --
