@@ -1,10 +1,10 @@
 """
 Django's way from ASGI to the middleware and back, without its detours.
 
-Django goes into the request's thread to say that a request begins, and once more to close the response. All
-that is done there is to give back database connections, which `gateway.threads` does by itself. Two waits
-for a thread cost a prompt more than its way through the middleware. And a body is held in memory here:
-`gateway.asgi` has bounded it.
+Django goes into the request's thread to say that a request begins, and once more to close the response. What
+is done there is to give back database connections, which `gateway.threads` does by itself, and what needs no
+thread: caches and the request are closed on the loop. Two waits for a thread cost a prompt more than its way
+through the middleware. And a body is held in memory here: `gateway.asgi` has bounded it.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ class Handler(ASGIHandler):
 
     @staticmethod
     def settle_in() -> None:
-        """What Django does when a request begins and ends is done elsewhere: nothing of it is synchronous
-        any more."""
+        """What needs the request's thread when a request begins and ends is done elsewhere: nothing has to go
+        into it any more."""
         signals.request_started.disconnect(reset_queries)
         signals.request_started.disconnect(close_old_connections)
         signals.request_finished.disconnect(close_old_connections)

@@ -7,7 +7,8 @@ stream that needs none has none.
 
 Whatever runs in such a thread gives its database connection back when it is through. Django by itself would
 keep it to the end of the request: a few streams that had asked the database something at their beginning
-then held the whole pool, for as long as they lived.
+then held the whole pool, for as long as they lived. So a stream reads page by page, each in one go: a cursor
+that is read in several (`aiterator`) would be closed in between.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +17,7 @@ from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext
-from django.db import close_old_connections
+from django.db import connections
 
 MOST_IDLE = 32
 
@@ -39,7 +40,9 @@ def _and_let_go(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T
     try:
         return work(*args, **kwargs)
     finally:
-        close_old_connections()
+        for connection in connections.all(initialized_only=True):
+            if not connection.in_atomic_block:  # Django's `close_old_connections` does not ask
+                connection.close_if_unusable_or_obsolete()
 
 
 class Threads:

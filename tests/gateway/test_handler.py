@@ -1,7 +1,6 @@
 """Requests on the event loop: no thread where nothing synchronous is asked for; callers who leave; bodies."""
 
 import asyncio
-import threading
 
 import pytest
 from django.core import signals
@@ -55,7 +54,7 @@ def handler(settings):
     signals.request_finished.connect(close_old_connections)
 
 
-async def call(handler, address, *chunks, leaves_after=None):
+async def call(handler, address, *chunks, leaves_after=None, threads=None):
     """What it sends. The caller leaves after so many messages, or stays."""
     scope = {"type": "http", "method": "POST", "path": address, "query_string": b"", "headers": []}
     waiting = [
@@ -77,7 +76,7 @@ async def call(handler, address, *chunks, leaves_after=None):
         if len(sent) == leaves_after:
             has_left.set()
 
-    async with asyncio.timeout(20), Threads().one():
+    async with asyncio.timeout(20), (threads or Threads()).one():
         await handler(scope, receive, send)
     return sent
 
@@ -89,10 +88,10 @@ async def test_a_body_that_comes_in_parts_is_read_whole(handler):
 
 
 async def test_a_request_that_needs_no_thread_takes_none(handler):
-    await call(handler, "/echo", b"hello")
-    before = {thread.ident for thread in threading.enumerate()}
-    await call(handler, "/echo", b"hello")
-    assert {thread.ident for thread in threading.enumerate()} <= before
+    threads = Threads()
+    await call(handler, "/echo", b"hello", threads=threads)
+    (executor,) = threads._idle
+    assert not executor._threads
 
 
 async def test_what_listens_for_the_end_of_a_request_still_hears_of_it(handler):

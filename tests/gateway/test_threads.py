@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connection, transaction
 
 from gateway.threads import Threads
 
@@ -67,4 +67,22 @@ async def test_what_asked_the_database_keeps_no_connection_while_its_request_liv
 
     async with Threads().one():
         assert await sync_to_async(ask)()
+        assert await sync_to_async(lambda: connection.connection is None)()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_transaction_keeps_its_connection_until_it_ends():
+    def begin():
+        block = transaction.atomic()
+        block.__enter__()
+        return block
+
+    def ask():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    async with Threads().one():
+        block = await sync_to_async(begin)()
+        await sync_to_async(ask)()
+        await sync_to_async(block.__exit__)(None, None, None)
         assert await sync_to_async(lambda: connection.connection is None)()
