@@ -118,7 +118,7 @@ class CsvView(ExportView):
         return self.export(request)
 
     def lines(self, rows: QuerySet[Prompt], *, with_text: bool) -> AsyncIterator[bytes]:
-        head = files.csv_head(with_text=with_text)
+        head, rows = files.csv_head(with_text=with_text), rows.select_related("user")
         return files.lines(rows, lambda page: files.csv_lines(page, with_text=with_text), head=head)
 
 

@@ -9,7 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import services
@@ -180,6 +182,25 @@ def test_csv_has_a_head_and_cells_that_cannot_become_formulas(read, monkeypatch)
     records = list(csv.DictReader(io.StringIO(b"".join(pieces).decode(), newline="")))
     assert [record["prompt"] for record in records] == ['a "quoted", line\nbreak', "'=1+1"]
     assert records[0]["rules"] == "email"
+
+
+def test_csv_names_users_in_one_query_a_page_and_outlives_those_who_were_erased(read, alice, monkeypatch):
+    for user in (alice, alice, None):
+        row(user)
+    row(user_id=uuid7())  # of a prompt that ran while its user was erased
+    seen, page = [], files._page
+
+    def watched(*asked):
+        with CaptureQueriesContext(connection) as queries:
+            made = page(*asked)
+        seen.append(len(queries))
+        return made
+
+    monkeypatch.setattr(files, "_page", watched)
+    _, pieces = read(".csv")
+    records = csv.DictReader(io.StringIO(b"".join(pieces).decode(), newline=""))
+    assert [record["user"] for record in records] == ["None", "None", alice.email, alice.email]
+    assert seen == [1]
 
 
 def test_an_export_is_on_the_audit_trail_before_its_first_byte(get, alice):
