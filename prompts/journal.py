@@ -96,6 +96,19 @@ class Answered:
         return kept
 
 
+def answered_of(fields: dict[str, Any]) -> Answered:
+    """An answer as `asdict` and JSON left it: its texts were `Sanitized` when they were put there. Raises
+    ValueError, TypeError, LookupError or AttributeError for anything else."""
+    calls = tuple(AnsweredCall(_text(call["name"]), _text(call["arguments"])) for call in fields["calls"])
+    asides = tuple(AnsweredAside(aside["kind"], _text(aside["text"])) for aside in fields["asides"])
+    text, findings = _text(fields["text"]), tuple(fields["findings"])
+    return Answered(text, findings, fields["finish_reason"], calls, asides)
+
+
+def _text(stored: str) -> Sanitized:
+    return Sanitized(stored)
+
+
 def aside_pointers(kinds: Iterable[AsideKind]) -> Iterator[str]:
     """How findings call the asides of an answer, behind its own pointer: the first of a kind by its field,
     the others by a number too."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prompts.journal import Answered, AnsweredAside, AnsweredCall, Charge, Outcome, Result, Usage
+from prompts.journal import Charge, Outcome, Result, Usage, answered_of
 from sanitization.chain import Sanitized
 
 logger = logging.getLogger("prompts.spool")
@@ -210,20 +210,10 @@ def final_of(row: dict[str, Any]) -> Final:
     charge = fields.pop("charge")
     fields |= {
         "outcome": Outcome(fields["outcome"]),
-        "response": _text(fields["response"]),
-        "choices": tuple(map(_answered, fields["choices"])),
+        "response": Sanitized(fields["response"]),
+        "choices": tuple(map(answered_of, fields["choices"])),
         "findings": tuple(fields["findings"]),
         "usage": Usage(**fields["usage"]),
         "charge": charge and Charge(tuple(map(UUID, charge["subjects"])), charge["tokens"]),
     }
     return id, Result(**fields)
-
-
-def _answered(one: dict[str, Any]) -> Answered:
-    calls = tuple(AnsweredCall(_text(call["name"]), _text(call["arguments"])) for call in one["calls"])
-    asides = tuple(AnsweredAside(aside["kind"], _text(aside["text"])) for aside in one["asides"])
-    return Answered(_text(one["text"]), tuple(one["findings"]), one["finish_reason"], calls, asides)
-
-
-def _text(kept: str) -> Sanitized:
-    return Sanitized(kept)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from inference.backends import Generation, ModelCard
 from prompts.caching.stores import Store, StoreAway
-from prompts.journal import Answered, AnsweredAside, AnsweredCall, Usage
+from prompts.journal import Answered, Usage, answered_of
 from sanitization.chain import Sanitized
 from sanitization.policies import Policy
 
@@ -124,15 +124,4 @@ class StoredCache:
 
 def read_answer(fields: dict[str, Any]) -> CachedAnswer:
     """An answer as `asdict` and JSON left it. Raises ValueError, TypeError, LookupError."""
-    return CachedAnswer(tuple(map(_answered, fields["choices"])), Usage(**fields["usage"]))
-
-
-def _answered(one: dict[str, Any]) -> Answered:
-    calls = tuple(AnsweredCall(_text(call["name"]), _text(call["arguments"])) for call in one["calls"])
-    asides = tuple(AnsweredAside(aside["kind"], _text(aside["text"])) for aside in one["asides"])
-    return Answered(_text(one["text"]), tuple(one["findings"]), one["finish_reason"], calls, asides)
-
-
-def _text(stored: str) -> Sanitized:
-    """The second place that makes this type: what is stored here was `Sanitized` when it went in."""
-    return Sanitized(stored)
+    return CachedAnswer(tuple(map(answered_of, fields["choices"])), Usage(**fields["usage"]))

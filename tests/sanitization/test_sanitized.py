@@ -6,14 +6,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("gateway", "accounts", "prompts", "sanitization", "inference")
 # Where text becomes Sanitized: the stream that sanitizes it, the one for JSON that puts what streams made of
-# its strings back between its marks, `join`, the chain that speaks for the operator's system prompt, and the
-# cache and the spool that read back what was stored as one.
+# its strings back between its marks, `join`, the chain that speaks for the operator's system prompt, and what
+# reads back what was stored as one: answers, and in the spool their rows.
 ALLOWED = {
     "sanitization/stream.py": 2,
     "sanitization/structured.py": 1,
     "sanitization/text.py": 1,
     "sanitization/chain.py": 1,
-    "prompts/caching/answers.py": 1,
+    "prompts/journal.py": 1,
     "prompts/spool.py": 1,
 }
 
