@@ -14,8 +14,10 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import connection
 from django.db.models import QuerySet
+from rest_framework.utils.encoders import JSONEncoder
 
 from prompts.models import Prompt
+from prompts.review.serializers import JournalRowSerializer
 
 PAGE = 500
 COLUMNS = (
@@ -51,6 +53,15 @@ def _page(
         return page, "".join(lines_of(page)).encode()
     finally:
         connection.close()  # this thread is not a request's, nothing else would
+
+
+# -- JSON lines --
+
+
+def json_lines(rows: Sequence[Prompt], *, with_text: bool) -> Iterator[str]:
+    """A line for each row, in the shape of `/api/journal`."""
+    for row in JournalRowSerializer(rows, many=True, context={"with_text": with_text}).data:
+        yield json.dumps(row, cls=JSONEncoder, separators=(",", ":")) + "\n"
 
 
 # -- CSV --

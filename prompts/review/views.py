@@ -1,6 +1,5 @@
 """`/api/journal`: everybody's prompts, for reviewers. Their texts only for who holds `prompts.read_text`."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +11,6 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.encoders import JSONEncoder
 
 from accounts import audit
 from prompts import book
@@ -102,7 +100,7 @@ class JsonLinesView(ExportView):
         return self.export(request)
 
     def lines(self, rows: QuerySet[Prompt], *, with_text: bool) -> AsyncIterator[bytes]:
-        return files.lines(rows, lambda page: json_lines(page, with_text=with_text))
+        return files.lines(rows, lambda page: files.json_lines(page, with_text=with_text))
 
 
 class CsvView(ExportView):
@@ -120,9 +118,3 @@ class CsvView(ExportView):
     def lines(self, rows: QuerySet[Prompt], *, with_text: bool) -> AsyncIterator[bytes]:
         head, rows = files.csv_head(with_text=with_text), rows.select_related("user")
         return files.lines(rows, lambda page: files.csv_lines(page, with_text=with_text), head=head)
-
-
-def json_lines(page: Any, *, with_text: bool) -> list[str]:
-    """A line for each row, in the shape of `/api/journal`."""
-    rows = JournalRowSerializer(page, many=True, context={"with_text": with_text}).data
-    return [json.dumps(row, cls=JSONEncoder, separators=(",", ":")) + "\n" for row in rows]
