@@ -17,7 +17,7 @@ from prompts.caching.replies import Replies, Reply, call_id, mark_of, must_be
 from prompts.calls import Call
 from prompts.errors import IdempotencyKeyBusy
 from prompts.generating import Generating
-from prompts.sources import Course, Source, Texts, answer_of
+from prompts.sources import Source, Texts, answer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class RetrySource(Source):
         plan, reply = self._reply_plan(), self._fitting(self._retried.found)
         if reply is not None:
             return self._found(reply)
-        may_be_kept = key is not None and self._ask.cache == "use" and not self._house.flights.find(plan.key)
-        if key and may_be_kept and (known := await cache.get(key)) is not None:
+        may_be_read = self._ask.cache == "use" and not self._house.flights.find(plan.key)
+        if key and may_be_read and (known := await cache.get(key)) is not None:
             await self._put(known, self._course.card)
             return self._again(known, "hit")
         return self._together(plan)
@@ -89,7 +89,7 @@ class RetrySource(Source):
         self._course.id, self._course.idempotency = flight.plan.id, "replayed"
 
     async def _found(self, found: Reply) -> Texts:
-        course: Course = self._course
+        course = self._course
         course.id, course.card, course.idempotency = found.id, found.card, "replayed"
         for number in found.cut:
             self._choices[number].is_blocked = True
