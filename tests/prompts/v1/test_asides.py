@@ -167,4 +167,5 @@ async def test_prompt_shows_the_answer_alone_while_it_streams(as_alice, parrot):
     )
     raw = b"".join([chunk async for chunk in response.streaming_content]).decode()
     deltas = [event for event in raw.split("\n\n") if event.startswith("event: delta")]
+    assert "Yes" in str(deltas)
     assert "He is" not in str(deltas)

@@ -6,6 +6,13 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 EVENT = TypeAdapter(ResponseStreamEvent)
+# Which field of an item's end has the whole of its deltas.
+WHOLE = {
+    "output_text.done": "text",
+    "reasoning_text.done": "text",
+    "refusal.done": "refusal",
+    "function_call_arguments.done": "arguments",
+}
 TOOL = {
     "type": "function",
     "name": "send_mail",
@@ -56,8 +63,8 @@ def check_order(events):
         elif kind.endswith(".delta"):
             assert event["item_id"] == items[at]["id"]
             said[at] += event["delta"]
-        elif kind in ("output_text.done", "function_call_arguments.done"):
-            assert said[at] == event.get("text", event.get("arguments"))
+        elif kind in WHOLE:
+            assert said[at] == event[WHOLE[kind]]
         elif kind == "output_item.done":
             assert event["item"]["id"] == items[at]["id"]
             items[at] = event["item"]
