@@ -21,16 +21,16 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 from django.db.utils import InterfaceError, OperationalError
 
+from prompts import finals, statements
 from prompts.errors import JournalUnavailable
-from prompts.finals import settle
 from prompts.journal import Entry, Outcome, Result, rules_of
 from prompts.leases import RENEW_SECONDS, Lease
-from prompts.models import Prompt
 from prompts.spool import Spool
 
 logger = logging.getLogger("prompts.writer")
@@ -161,12 +161,12 @@ class DatabaseJournal:
 
     def _set_aside(self, group: list[Change]) -> None:
         """The database is away: prompts are refused, and how others ended goes to this machine's disk."""
-        finals = [(change.id, change.result) for change in group if change.result is not None]
+        ended = [(change.id, change.result) for change in group if change.result is not None]
         try:
-            if finals:
-                self._spool.keep(finals)
+            if ended:
+                self._spool.keep(ended)
         except OSError as error:
-            logger.error("spool away", extra={"rows": len(finals), "errno": error.errno})
+            logger.error("spool away", extra={"rows": len(ended), "errno": error.errno})
             for change in group:
                 self._fail(change)
             return
@@ -185,31 +185,32 @@ class DatabaseJournal:
                 logger.error("final row lost", extra={"prompt_id": str(lost.id)})
 
     def _write(self, group: Iterable[Change]) -> None:
-        with transaction.atomic():
-            fresh = [self._row(change.entry) for change in group if change.entry is not None]
-            if fresh:
-                Prompt.objects.bulk_create(fresh)
-            finals = [(change.id, change.result) for change in group if change.result is not None]
-            if finals:
-                settle(finals)
+        with statements.together() as cursor:
+            for change in group:
+                if change.entry is not None:
+                    statements.insert(cursor, self._fields(change.entry))
+            ended = [(change.id, change.result) for change in group if change.result is not None]
+            if ended:
+                finals.settle(cursor, ended)
 
-    def _row(self, entry: Entry) -> Prompt:
-        return Prompt(
-            id=entry.id,
-            created_at=entry.created_at,
-            user_id=entry.user_id,
-            key_id=entry.key_id,
-            instance_id=self.lease.id,
-            request_id=entry.request_id,
-            outcome=Outcome.ACCEPTED,
-            model=entry.model,
-            policy=entry.policy,
-            prompt=entry.prompt,
-            system=entry.system,
-            parts=[part.as_dict() for part in entry.parts],
-            findings=list(entry.findings),
-            rules=list(rules_of(entry.findings)),
-        )
+    def _fields(self, entry: Entry) -> dict[str, Any]:
+        """Of a row in progress."""
+        return {
+            "id": entry.id,
+            "created_at": entry.created_at,
+            "user_id": entry.user_id,
+            "key_id": entry.key_id,
+            "instance_id": self.lease.id,
+            "request_id": entry.request_id,
+            "outcome": Outcome.ACCEPTED.value,
+            "model": entry.model,
+            "policy": entry.policy,
+            "prompt": entry.prompt,
+            "system": entry.system,
+            "parts": [part.as_dict() for part in entry.parts],
+            "findings": list(entry.findings),
+            "rules": list(rules_of(entry.findings)),
+        }
 
     # -- between groups --
 
@@ -232,15 +233,10 @@ class DatabaseJournal:
         while self._backlog:
             change = self._backlog[0]
             assert change.result is not None  # only finals are kept
-            _settle([(change.id, change.result)])
+            finals.write([(change.id, change.result)])
             self._backlog.popleft()
         try:
-            self._spool.replay(_settle)
-            self._spool.claim(_settle)
+            self._spool.replay(finals.write)
+            self._spool.claim(finals.write)
         except OSError as error:
             logger.error("spool away", extra={"errno": error.errno})
-
-
-@transaction.atomic
-def _settle(finals: Iterable[tuple[UUID, Result]]) -> None:
-    settle(finals)

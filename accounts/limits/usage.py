@@ -8,6 +8,7 @@ counts nothing twice. A prompt whose process died costs nothing.
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -33,11 +34,12 @@ def this_month() -> date:
     return timezone.now().date().replace(day=1)
 
 
-def add(used: Mapping[UUID, Used]) -> None:
-    """One statement, whoever it is about; part of the caller's transaction."""
+def add(used: Mapping[UUID, Used], cursor: Any = None) -> None:
+    """One statement, whoever it is about; part of the caller's transaction, with his cursor if he has one."""
     month = this_month()
     counts = {(subject, month): asdict(more) for subject, more in used.items()}
-    counters.add(Usage, ("subject", "month"), names=("requests", "tokens"), counts=counts)
+    key, names = ("subject", "month"), ("requests", "tokens")
+    counters.add(Usage, key, names=names, counts=counts, cursor=cursor)
 
 
 def in_month(month: date, subjects: Iterable[UUID]) -> dict[UUID, Used]:

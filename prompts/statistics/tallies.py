@@ -67,10 +67,10 @@ class Tallies:
         for what, count in found.items():
             self._findings[hour, user_id, *what].update(prompts=times, findings=times * count)
 
-    def write(self) -> None:
-        """Adds everything to what is there, in the caller's transaction."""
-        _add(HourlyTally, TALLY_KEY, self._prompts)
-        _add(HourlyFindings, FINDINGS_KEY, self._findings)
+    def write(self, cursor: Any = None) -> None:
+        """Adds everything to what is there, in the caller's transaction, with his cursor if he has one."""
+        _add(HourlyTally, TALLY_KEY, self._prompts, cursor)
+        _add(HourlyFindings, FINDINGS_KEY, self._findings, cursor)
 
 
 def hour_of(instant: datetime) -> datetime:
@@ -125,8 +125,10 @@ def forget_user(user_id: UUID) -> int:
     return done
 
 
-def _add(model: type[models.Model], key: tuple[str, ...], counts: dict[Key, Counter[str]]) -> None:
+def _add(
+    model: type[models.Model], key: tuple[str, ...], counts: dict[Key, Counter[str]], cursor: Any = None
+) -> None:
     """One statement, of the columns that change."""
     names = sorted({name for one in counts.values() for name, number in one.items() if number})
     if names:
-        counters.add(model, key, names=names, counts=counts)
+        counters.add(model, key, names=names, counts=counts, cursor=cursor)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.limits import usage
 from prompts import spool as module
-from prompts.finals import settle
+from prompts.finals import write
 from prompts.ids import uuid7
 from prompts.journal import Answered, AnsweredAside, AnsweredCall, Charge, Outcome, Result, Usage
 from prompts.models import Instance, Prompt
@@ -211,6 +211,6 @@ def test_a_row_that_was_taken_for_interrupted_is_put_right_and_charged_once(fold
     dying = spool_in(folder)
     dying.keep([(row.id, Result(Outcome.ANSWERED, charge=Charge((subject,), 5)))] * 2)
     die(dying)
-    assert spool_in(folder).claim(settle) == 2
+    assert spool_in(folder).claim(write) == 2
     assert Prompt.objects.get(id=row.id).outcome == "answered"
     assert usage.in_month(usage.this_month(), [subject])[subject].tokens == 5

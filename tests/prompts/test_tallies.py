@@ -9,16 +9,18 @@ from uuid import UUID, uuid4
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import call_command
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.pq import PipelineStatus
 
-from prompts.finals import interrupt, settle
+from prompts.finals import interrupt, settle, write
 from prompts.ids import floor, uuid7
 from prompts.journal import Outcome, Result, Usage
 from prompts.leases import Lease
 from prompts.models import NOBODY, HourlyFindings, HourlyTally, Prompt
 from prompts.person import STATISTICS
+from prompts.statements import insert, together
 from prompts.statistics import tallies
 from prompts.statistics.latency import BOUNDS_MS, PLACES, percentile, place
 from prompts.writer import DatabaseJournal
@@ -43,8 +45,7 @@ def row(outcome=Outcome.ACCEPTED, **more):
 
 
 def ended(*finals):
-    with transaction.atomic():
-        settle(finals)
+    write(finals)
 
 
 def counted():
@@ -67,11 +68,50 @@ def test_a_row_that_ends_is_counted_in_its_hour_with_its_tokens_times_and_findin
     assert found == {("email", "prompt", "mask"): (1, 2), ("iban", "answer", "flag"): (1, 1)}
 
 
-def test_a_group_of_rows_costs_as_many_statements_as_one(django_assert_num_queries):
+class Recording:
+    """Follows statements and remembers how each began."""
+
+    def __init__(self, cursor):
+        self.cursor = cursor
+        self.verbs = []
+
+    def execute(self, statement, values):
+        self.verbs.append(statement.split()[0])
+        self.cursor.execute(statement, values)
+
+    def fetchall(self):
+        return self.cursor.fetchall()
+
+
+def test_a_group_of_rows_is_locked_and_counted_as_one():
     finals = [(row().id, ANSWERED) for _ in range(20)]
-    with django_assert_num_queries(1 + 1 + 2 + 2):  # the updates; locking; two upserts; begin and commit
-        ended(*finals)
+    with together() as cursor:
+        settle(recording := Recording(cursor), finals)
+    assert recording.verbs == ["SELECT", *["UPDATE"] * 20, "INSERT", "INSERT"]
     assert counted() == {(NOBODY, "answered"): 20}
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+def test_postgresql_is_not_waited_for_after_each_statement():
+    with together() as cursor:
+        assert cursor.connection.info.pipeline_status == PipelineStatus.ON
+        settle(cursor, [(row().id, ANSWERED)])
+    assert counted() == {(NOBODY, "answered"): 1}
+
+
+def test_what_the_database_refuses_is_djangos_error_and_nothing_is_written():
+    one = row()
+    with pytest.raises(IntegrityError):
+        insert_twice(one)
+    assert Prompt.objects.count() == 1
+    assert counted() == {}
+
+
+def insert_twice(one):
+    """After a final row; what is wrong may be told at the end."""
+    with together() as cursor:
+        settle(cursor, [(one.id, ANSWERED)])
+        insert(cursor, {"id": one.id, "created_at": NOON, "instance_id": one.id})
 
 
 def test_an_answer_of_the_cache_says_nothing_about_how_fast_models_are():
@@ -109,11 +149,16 @@ def test_a_row_that_was_erased_while_it_ran_counts_without_its_findings():
 
 def test_what_is_rolled_back_is_not_counted():
     one = row()
-    with transaction.atomic():
-        settle([(one.id, ANSWERED)])
-        transaction.set_rollback(True)
+    with pytest.raises(ZeroDivisionError):
+        settle_and_fail(one)
     assert counted() == {}
     assert not Prompt.objects.get().is_tallied
+
+
+def settle_and_fail(one):
+    with together() as cursor:
+        settle(cursor, [(one.id, ANSWERED)])
+        raise ZeroDivisionError
 
 
 async def test_a_commit_whose_answer_was_lost_counts_once(journal, monkeypatch):

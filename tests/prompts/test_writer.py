@@ -9,15 +9,16 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from prompts.errors import JournalUnavailable
-from prompts.finals import settle
+from prompts.finals import write
 from prompts.ids import uuid7
 from prompts.journal import Entry, Outcome, Result
 from prompts.leases import Lease
 from prompts.models import Instance, Prompt
+from prompts.statements import together
 from sanitization.chain import EMPTY
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,6 +103,32 @@ async def test_a_closed_journal_refuses(journal):
     await asyncio.to_thread(journal.close)
     with pytest.raises(JournalUnavailable):
         await journal.accept(entry())
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+async def test_a_connection_that_was_cut_costs_nobody_his_row(journal):
+    await journal.accept(first := entry())
+    await sync_to_async(cut_all_others)()
+    await journal.accept(second := entry())
+    assert {row.id async for row in Prompt.objects.all()} == {first.id, second.id}
+
+
+def cut_all_others():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+def test_a_connection_that_is_cut_amid_a_group_is_the_database_being_away():
+    with pytest.raises(OperationalError), together() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    connection.close()
+    with together() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchall() == [(1,)]
 
 
 def away(group):
@@ -211,8 +238,7 @@ def test_a_process_that_was_taken_for_dead_gets_its_lease_back_and_its_rows_righ
     Lease(None)._bury(lease.id)
     lease.renew()
     assert Instance.objects.filter(id=lease.id).exists()
-    with transaction.atomic():
-        settle([(row.id, Result(Outcome.ANSWERED))])
+    write([(row.id, Result(Outcome.ANSWERED))])
     assert Prompt.objects.get(id=row.id).outcome == "answered"
 
 
