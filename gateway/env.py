@@ -267,6 +267,13 @@ declare(
 )
 declare(
     _S,
+    "JOURNAL_MODE",
+    choice("strict", "batched"),
+    "strict",
+    "Whether an answer's end waits until its row is committed (strict), or rows are committed ten times a second (batched): faster, and a process that is killed loses what it was told in the last tenth of a second.",
+)
+declare(
+    _S,
     "RETAIN_PROMPTS_DAYS",
     number,
     0,

@@ -140,7 +140,10 @@ def journal() -> DatabaseJournal:
     """The writer of the book."""
     lease = Lease(settings.DATA_DIR / "instances")
     return DatabaseJournal(
-        lease, spool=settings.DATA_DIR / "spool", keeps_text=settings.PROMPT_LOG_TEXT == "all"
+        lease,
+        spool=settings.DATA_DIR / "spool",
+        keeps_text=settings.PROMPT_LOG_TEXT == "all",
+        is_strict=settings.JOURNAL_MODE == "strict",
     )
 
 

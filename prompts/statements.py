@@ -44,10 +44,14 @@ def together() -> Iterator[Cursor]:
 
 
 def insert(cursor: Cursor, fields: Mapping[str, Any]) -> None:
-    """A row of the book with these fields, by their columns; the others have their defaults."""
+    """A row of the book with these fields, by their columns; the others have their defaults. One that is
+    there already stays: a commit whose answer got lost may be repeated."""
     values = {**_defaults(connection.vendor), **_prepared(fields)}
     marks = ", ".join(["%s"] * len(values))
-    cursor.execute(f"INSERT INTO {BOOK} ({_names(values)}) VALUES ({marks})", [*values.values()])  # noqa: S608  # nosec B608
+    cursor.execute(
+        f"INSERT INTO {BOOK} ({_names(values)}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING",  # noqa: S608  # nosec B608
+        [*values.values()],
+    )
 
 
 def locked(cursor: Cursor, ids: Collection[UUID], columns: Sequence[str]) -> list[Prompt]:
@@ -108,4 +112,4 @@ def _defaults(vendor: str) -> dict[str, Any]:
 @cache
 def _now(vendor: str) -> str:
     statement, _ = Prompt.objects.all().query.get_compiler(connection=connection).compile(Now())
-    return statement
+    return str(statement)

@@ -4,7 +4,9 @@ The journal in a database, by group commit.
     callers ──► inbox ──► one thread, one connection: many rows, one transaction ──► callers wake up
 
 Each caller waits for the transaction that holds its row. While one transaction commits, the next group
-gathers, so a slow disk costs every caller one wait and not one each.
+gathers, so a slow disk costs every caller one wait and not one each. A journal that is not strict lets its
+callers go at once and gathers for BATCH_SECONDS: what was sent so long ago, and the transaction on its way,
+are lost if the process is killed.
 
 While the database is away, how prompts ended goes to this machine's disk (`prompts.spool`), and their callers
 get their answers. The same thread keeps this process's lease on its rows in progress (on the database's
@@ -18,13 +20,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.utils import InterfaceError, OperationalError
 
 from prompts import finals, statements
@@ -36,27 +38,32 @@ from prompts.spool import Spool
 logger = logging.getLogger("prompts.writer")
 
 GROUP_ROWS = 64
+BATCH_SECONDS = 0.1
+BATCH_ROWS = 500
+UNWRITTEN_ROWS = 5_000  # of those that nobody waits for; beyond, everybody does
 BACKLOG_ROWS = 10_000  # finals that neither database nor disk take; beyond, the oldest are dropped, loudly
 AWAY = (OperationalError, InterfaceError)
 
 
 @dataclass(slots=True)
 class Change:
-    """One row to insert (`entry`) or to finish (`result`), and who waits for it."""
+    """One row to insert (`entry`) or to finish (`result`), and who waits for it, if somebody does."""
 
     id: UUID
     entry: Entry | None = None
     result: Result | None = None
-    settled: Future[None] = field(default_factory=Future)
+    waiter: asyncio.Future[None] | None = None
 
 
 class DatabaseJournal:
     """`prompts.journal.Journal` over Django's ORM. `open()` starts the thread, `close()` drains it."""
 
-    def __init__(self, lease: Lease, *, spool: Path, keeps_text: bool = True) -> None:
+    def __init__(self, lease: Lease, *, spool: Path, keeps_text: bool = True, is_strict: bool = True) -> None:
         """`spool` is the folder where finals wait for a database that is away. Without `keeps_text`, rows
         have numbers and findings, and no text is written anywhere."""
         self.lease = lease
+        self._is_strict = is_strict
+        self._is_away = False
         self._inbox: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._keeps_text = keeps_text
         self._backlog: deque[Change] = deque()
@@ -92,13 +99,16 @@ class DatabaseJournal:
         return self._send(Change(id, result=result if self._keeps_text else result.without_text()))
 
     def _send(self, change: Change) -> asyncio.Future[None]:
-        # "Running" from the start: a caller that is cancelled must not cancel the row.
-        change.settled.set_running_or_notify_cancel()
-        if not self.is_open:
-            change.settled.set_exception(JournalUnavailable())
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self.is_open or (self._is_away and not self._is_strict and change.entry is not None):
+            waiter.set_exception(JournalUnavailable())
+            return waiter
+        if self._is_strict or self.waiting >= UNWRITTEN_ROWS:
+            change.waiter = waiter
         else:
-            self._inbox.put(change)
-        return asyncio.wrap_future(change.settled)
+            waiter.set_result(None)
+        self._inbox.put(change)
+        return waiter
 
     # -- the thread --
 
@@ -118,7 +128,7 @@ class DatabaseJournal:
         try:
             self._retry_backlog()
             self.lease.release()
-        except DatabaseError:
+        except Error:
             logger.warning("lease not given back")
         self._spool.close()
         connection.close()
@@ -126,13 +136,15 @@ class DatabaseJournal:
     def _gather(self) -> tuple[list[Change], bool]:
         """The next group: waits for a first change, then takes what else is there. True: asked to end."""
         group: list[Change] = []
+        most, patience = (GROUP_ROWS, 0.0) if self._is_strict else (BATCH_ROWS, BATCH_SECONDS)
         try:
             change = self._inbox.get(timeout=RENEW_SECONDS / 2)
+            until = time.monotonic() + patience
             while change is not None:
                 group.append(change)
-                if len(group) == GROUP_ROWS:
+                if len(group) == most:
                     return group, False
-                change = self._inbox.get_nowait()
+                change = self._inbox.get(timeout=max(0.0, until - time.monotonic()))
         except queue.Empty:
             return group, False
         return group, True
@@ -145,19 +157,20 @@ class DatabaseJournal:
                 connection.close()  # perhaps only this connection was broken: once more on a new one
                 self._write(group)
         except AWAY as error:
+            self._is_away = True
             self.lease.unsteady()
             logger.error("database away", extra={"rows": len(group), "kind": type(error).__name__})
             self._set_aside(group)
         except Exception:
             if len(group) == 1:
                 logger.exception("row not written", extra={"prompt_id": str(group[0].id)})
-                group[0].settled.set_exception(JournalUnavailable())
+                tell(group, is_written=False)
                 return
             for change in group:  # one row must not take the others down
                 self._commit([change])
         else:
-            for change in group:
-                change.settled.set_result(None)
+            self._is_away = False
+            tell(group)
 
     def _set_aside(self, group: list[Change]) -> None:
         """The database is away: prompts are refused, and how others ended goes to this machine's disk."""
@@ -167,22 +180,21 @@ class DatabaseJournal:
                 self._spool.keep(ended)
         except OSError as error:
             logger.error("spool away", extra={"rows": len(ended), "errno": error.errno})
-            for change in group:
-                self._fail(change)
+            self._fail(group)
             return
-        for change in group:
-            if change.result is None:
-                self._fail(change)
-            else:
-                change.settled.set_result(None)
+        self._fail([change for change in group if change.result is None])
+        tell([change for change in group if change.result is not None])
 
-    def _fail(self, change: Change) -> None:
-        change.settled.set_exception(JournalUnavailable())
-        if change.result is not None:
+    def _fail(self, group: list[Change]) -> None:
+        """Prompts that nobody has told yet that they are refused, and finals, are written later."""
+        tell(group, is_written=False)
+        for change in group:
+            if change.result is None and change.waiter is not None:
+                continue
             self._backlog.append(change)
             if len(self._backlog) > BACKLOG_ROWS:
                 lost = self._backlog.popleft()
-                logger.error("final row lost", extra={"prompt_id": str(lost.id)})
+                logger.error("row lost", extra={"prompt_id": str(lost.id)})
 
     def _write(self, group: Iterable[Change]) -> None:
         with statements.together() as cursor:
@@ -223,7 +235,9 @@ class DatabaseJournal:
             self.lease.renew()
             self.lease.sweep()
             self._retry_backlog()
+            self._is_away = False
         except AWAY as error:
+            self._is_away = True
             self.lease.unsteady()
             connection.close()
             logger.warning("database away", extra={"kind": type(error).__name__})
@@ -232,11 +246,36 @@ class DatabaseJournal:
         """What could not be written before, also by processes that are gone."""
         while self._backlog:
             change = self._backlog[0]
-            assert change.result is not None  # only finals are kept
-            finals.write([(change.id, change.result)])
+            try:
+                self._write([change])
+            except AWAY:
+                raise
+            except Exception:
+                logger.exception("row lost", extra={"prompt_id": str(change.id)})
             self._backlog.popleft()
         try:
             self._spool.replay(finals.write)
             self._spool.claim(finals.write)
         except OSError as error:
             logger.error("spool away", extra={"errno": error.errno})
+
+
+def tell(group: Iterable[Change], *, is_written: bool = True) -> None:
+    """Wakes who waits for these rows, each event loop once."""
+    waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for change in group:
+        if change.waiter is not None:
+            waiting.setdefault(change.waiter.get_loop(), []).append(change.waiter)
+    for loop, waiters in waiting.items():
+        with suppress(RuntimeError):  # that loop is closed, and nobody waits
+            loop.call_soon_threadsafe(_wake, waiters, is_written)
+
+
+def _wake(waiters: Iterable[asyncio.Future[None]], is_written: bool) -> None:
+    for waiter in waiters:
+        if waiter.done():  # its caller left
+            continue
+        if is_written:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(JournalUnavailable())

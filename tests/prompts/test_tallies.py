@@ -102,16 +102,15 @@ def test_postgresql_is_not_waited_for_after_each_statement():
 def test_what_the_database_refuses_is_djangos_error_and_nothing_is_written():
     one = row()
     with pytest.raises(IntegrityError):
-        insert_twice(one)
+        settle_and_insert_half(one)
     assert Prompt.objects.count() == 1
     assert counted() == {}
 
 
-def insert_twice(one):
-    """After a final row; what is wrong may be told at the end."""
+def settle_and_insert_half(one):
     with together() as cursor:
         settle(cursor, [(one.id, ANSWERED)])
-        insert(cursor, {"id": one.id, "created_at": NOON, "instance_id": one.id})
+        insert(cursor, {"id": uuid7()})  # what is wrong with it may be told at the end
 
 
 def test_an_answer_of_the_cache_says_nothing_about_how_fast_models_are():

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from prompts import writer
 from prompts.errors import JournalUnavailable
 from prompts.finals import write
 from prompts.ids import uuid7
@@ -19,6 +20,7 @@ from prompts.journal import Entry, Outcome, Result
 from prompts.leases import Lease
 from prompts.models import Instance, Prompt
 from prompts.statements import together
+from prompts.writer import DatabaseJournal
 from sanitization.chain import EMPTY
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -177,6 +179,85 @@ async def test_an_answer_that_neither_database_nor_disk_takes_fails_and_is_still
 
 def full(finals):
     raise OSError(errno.ENOSPC, "full")
+
+
+@pytest.fixture
+def batched(transactional_db, tmp_path):
+    """A journal whose callers do not wait for it."""
+    opened = DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool", is_strict=False)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+async def test_a_batched_journal_lets_its_callers_go_and_writes_many_rows_at_once(batched, monkeypatch):
+    groups, write, going = [], batched._write, threading.Event()
+
+    def held(group):
+        assert going.wait(10)
+        groups.append(len(group))
+        write(group)
+
+    monkeypatch.setattr(batched, "_write", held)
+    made = [entry() for _ in range(20)]
+    for one in made:
+        await batched.accept(one)
+        await batched.finish(one.id, Result(Outcome.ANSWERED))
+    assert await Prompt.objects.acount() == 0
+    going.set()
+    await asyncio.to_thread(batched.close)
+    assert await Prompt.objects.filter(outcome="answered").acount() == 20
+    assert sum(groups) == 40
+    assert len(groups) <= 2
+
+
+async def test_a_batched_journal_refuses_prompts_once_it_knows_that_the_database_is_away(
+    batched, monkeypatch, tmp_path
+):
+    made, write = entry(), batched._write
+    monkeypatch.setattr(batched, "_write", away)
+    await batched.accept(made)
+    await batched.finish(made.id, Result(Outcome.ANSWERED))
+    await until(lambda: batched._is_away)
+    with pytest.raises(JournalUnavailable):
+        await batched.accept(entry())
+    monkeypatch.setattr(batched, "_write", write)
+    await until(lambda: not batched._is_away)
+    assert (await Prompt.objects.aget(id=made.id)).outcome == "answered"
+    await batched.accept(entry())
+
+
+async def test_callers_wait_for_a_batched_journal_that_cannot_keep_up(batched, monkeypatch):
+    write, going = batched._write, threading.Event()
+
+    def held(group):
+        assert going.wait(10)
+        write(group)
+
+    monkeypatch.setattr(batched, "_write", held)
+    monkeypatch.setattr(writer, "UNWRITTEN_ROWS", 3)
+    waits = [batched.accept(entry()) for _ in range(9)]
+    assert waits[0].done()
+    assert not waits[-1].done()
+    going.set()
+    await asyncio.gather(*waits)
+    await until(lambda: not batched.waiting)
+    assert await Prompt.objects.acount() == 9
+
+
+async def test_a_row_that_is_sent_twice_is_written_once(journal):
+    """As it is where a commit's answer got lost."""
+    made = entry()
+    await journal.accept(made)
+    await journal.accept(made)
+    assert await Prompt.objects.acount() == 1
+
+
+async def until(is_so):
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
 
 
 @sync_to_async
