@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 from gateway import env
 from inference.routing.file import uses_local
 
@@ -32,7 +34,16 @@ keepalive = 75
 limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 16_384
-accesslog = None
+
+
+class ServerLog(Logger):  # type: ignore[misc]
+    """Without gunicorn's own line for each request, which it would prepare all the same: with a configuration
+    of logging it takes for granted that somebody wants it."""
+
+    access_log_enabled = False
+
+
+logger_class = ServerLog
 logconfig_dict: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -41,7 +52,6 @@ logconfig_dict: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "gunicorn.access": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }
 
