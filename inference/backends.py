@@ -19,6 +19,8 @@ Priority = Literal["interactive", "batch"]
 AsideKind = Literal["reasoning", "refusal"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 Verbosity = Literal["low", "medium", "high"]
+MediaKind = Literal["image", "audio"]
+Detail = Literal["auto", "low", "high"]
 
 DEFAULT = "default"  # under this name too, callers ask for the first model
 # What the makers of small instruct models recommend beside a low temperature.
@@ -55,16 +57,37 @@ class Called(Generic[Text]):
     arguments: Text
 
 
+# Where in a text an image or a recording stands.
+MARK = "\ufffc"
+# What one counts for where nobody has counted: tokens, and characters of prose that are as many.
+MEDIA_TOKENS, MEDIA_CHARS = 1000, 4000
+# What they are called where somebody is asked whether he takes them.
+MEDIA_FIELDS: dict[MediaKind, str] = {"image": "image_url", "audio": "input_audio"}
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An image or a recording: no text, so nobody has looked for anything in it. `type` is `image/png` and
+    the like, of recordings `wav` or `mp3`; `data` is base64; `detail` is how closely a model is to look."""
+
+    kind: MediaKind
+    type: str
+    data: str = field(repr=False)
+    detail: Detail | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Message(Generic[Text]):
     """One turn of a conversation. An assistant's may have `calls`, and `reasoning` that came before it; a
-    tool's is the result of one of the calls, `call_id`."""
+    tool's is the result of one of the calls, `call_id`. `media` stand where MARK does in the content, in
+    order."""
 
     role: Role
     content: Text
     calls: tuple[Called[Text], ...] = ()
     call_id: str = ""
     reasoning: Text | None = None
+    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +154,12 @@ class Generation(Generic[Text]):
     @property
     def prompt_chars(self) -> int:
         """Characters of what was said, without the tools."""
-        return sum(len(message.content) for message in self.messages) + len(self.text or "")
+        shown = sum(len(message.media) for message in self.messages) * MEDIA_CHARS
+        return sum(len(message.content) for message in self.messages) + len(self.text or "") + shown
+
+    @property
+    def media_kinds(self) -> frozenset[MediaKind]:
+        return frozenset(media.kind for message in self.messages for media in message.media)
 
     @property
     def tool_chars(self) -> int:

@@ -9,7 +9,16 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Protocol
 
-from inference.backends import CallPiece, Embeddings, Ending, Generation, ModelCard, Piece, Status
+from inference.backends import (
+    MEDIA_FIELDS,
+    CallPiece,
+    Embeddings,
+    Ending,
+    Generation,
+    ModelCard,
+    Piece,
+    Status,
+)
 from inference.engine import Engine, Prepared
 from inference.errors import ParameterUnsupported, UnknownModel
 from inference.formats import Unchecked
@@ -84,7 +93,8 @@ class LocalBackend:
         self._wait_seconds = wait_seconds
 
     async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
-        if unknown := [name for name in UNKNOWN if getattr(generation, name) is not None]:
+        unknown = [name for name in UNKNOWN if getattr(generation, name) is not None]
+        if unknown := [*unknown, *sorted(MEDIA_FIELDS[kind] for kind in generation.media_kinds)]:
             raise ParameterUnsupported(tuple(unknown))
         async with self._engines.lease(generation.model, wait_seconds=self._wait_seconds) as engine:
             prepared = await self._prepare(engine, generation)

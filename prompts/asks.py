@@ -10,7 +10,18 @@ from typing import Literal
 from uuid import UUID
 
 from accounts.limits.quotas import Bound
-from inference.backends import Called, Effort, Format, Priority, Role, Sampling, Tool, ToolUse, Verbosity
+from inference.backends import (
+    Called,
+    Effort,
+    Format,
+    Media,
+    Priority,
+    Role,
+    Sampling,
+    Tool,
+    ToolUse,
+    Verbosity,
+)
 
 # use: read and kept, where it is deterministic; refresh: not read; off: neither.
 CacheUse = Literal["use", "refresh", "off"]
@@ -34,7 +45,8 @@ class Said:
     """One turn of a conversation. `part` is the pointer of its text; `name` is who speaks, if the caller says
     so: it is screened and kept, but chat templates have no place for it. `calls` are of tools, and `call_id`
     is the one whose result this is. `called_at` are the pointers of the calls, where those do not stand
-    beside the text. `reasoning` came before the text."""
+    beside the text. `reasoning` came before the text. `media` stand where `inference.backends.MARK` does in
+    the content, and `media_at` are their pointers."""
 
     part: str
     role: Role
@@ -44,6 +56,8 @@ class Said:
     call_id: str = ""
     called_at: tuple[str, ...] = ()
     reasoning: str = field(default="", repr=False)
+    media: tuple[Media, ...] = ()
+    media_at: tuple[str, ...] = ()
 
     @property
     def reasoning_part(self) -> str:
@@ -132,6 +146,14 @@ class Ask:
         if self.format is not None and self.format.text is not None:
             parts[self.format_part] = self.format.text
         return parts
+
+    def unscanned(self) -> dict[str, str]:
+        """What nobody can look into, by its pointer: `image` or `audio`."""
+        return {
+            at: media.kind
+            for said in self.messages
+            for at, media in zip(said.media_at, said.media, strict=True)
+        }
 
     def tool_part(self, number: int, field: str) -> str:
         """The pointer of a tool's `name`, `description` or `parameters`."""

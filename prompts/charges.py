@@ -10,7 +10,7 @@ Only who leaves would otherwise be answered for nothing.
 
 from collections.abc import Iterable, Sequence
 
-from inference.backends import Ending
+from inference.backends import MEDIA_TOKENS, Ending
 from prompts.asks import Ask
 from prompts.journal import Outcome, Usage
 
@@ -37,7 +37,7 @@ def byte_count(text: str) -> int:
 
 def most_of(ask: Ask) -> int:
     """As many tokens as the prompt may take."""
-    return estimated(ask.parts().values()) + ask.max_tokens * ask.choices
+    return _asked(ask) + ask.max_tokens * ask.choices
 
 
 def taken(
@@ -48,4 +48,9 @@ def taken(
         return usage.prompt_tokens + usage.completion_tokens
     if not heard_bytes and outcome is not Outcome.CANCELLED:
         return 0
-    return estimated(ask.parts().values()) + tokens_of(heard_bytes)
+    return _asked(ask) + tokens_of(heard_bytes)
+
+
+def _asked(ask: Ask) -> int:
+    """Tokens of a prompt, estimated."""
+    return estimated(ask.parts().values()) + MEDIA_TOKENS * len(ask.unscanned())

@@ -53,6 +53,7 @@ class Wording:
                 self._calls(one),
                 one.call_id,
                 self.text_of(one.reasoning_part) if one.reasoning else None,
+                one.media,
             )
             for one in self.ask.messages
         ]

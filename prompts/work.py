@@ -125,7 +125,14 @@ class Work:
 
     async def _screen(self, parts: dict[str, str], memory: Memory | None = None) -> Screened:
         chain, arguments = self.house.chain, self.ask.json_parts
-        screen = partial(chain.screen_prompt, parts, self.policy, arguments=arguments, memory=memory)
+        screen = partial(
+            chain.screen_prompt,
+            parts,
+            self.policy,
+            arguments=arguments,
+            memory=memory,
+            beside=self.ask.unscanned(),
+        )
         return await asyncio.to_thread(screen) if sum(map(len, parts.values())) > INLINE_CHARS else screen()
 
     def _restorer(self) -> Restorer | None:

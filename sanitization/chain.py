@@ -11,7 +11,9 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from types import MappingProxyType
 
+from sanitization import unscanned
 from sanitization.ceiling import Ceiling
 from sanitization.detectors import DETECTORS_VERSION
 from sanitization.echo import with_canary
@@ -29,6 +31,8 @@ from sanitization.structured import StructuredSanitizer
 from sanitization.text import EMPTY, Sanitized, join
 
 __all__ = ["EMPTY", "Chain", "Sanitized", "Screened", "StreamSanitizer"]
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Chain:
     @property
     def rules(self) -> frozenset[str]:
         """Every rule that a policy may name."""
-        return frozenset(rule for one in self._filters for rule in one.rules)
+        return unscanned.IDS.union(*(one.rules for one in self._filters))
 
     def screen_prompt(
         self,
@@ -90,18 +94,19 @@ class Chain:
         *,
         arguments: Collection[str] = (),
         memory: Memory | None = None,
+        beside: Mapping[str, str] = NOTHING,
     ) -> Screened:
         """Sanitizes the parts of one prompt, in order; keys are JSON pointers to the fields they came from.
         The parts named in `arguments` are JSON: arguments of earlier tool calls. `memory` is of the earlier
-        prompts of the conversation.
+        prompts of the conversation. `beside` are the pointers of what is no text: `image` or `audio`.
 
         Raises ScreeningFailed, which holds no text.
         """
         placeholders = Placeholders(parts.values(), memory=memory)
         ruling = Ruling("prompt", policy, placeholders, self._fingerprints, ends_at_block=False)
         texts: dict[str, Sanitized] = {}
-        findings: list[Finding] = []
-        blocked = False
+        findings = [unscanned.finding(kind, part, policy) for part, kind in beside.items()]
+        blocked = any(one.action is Action.BLOCK for one in findings)
         for part, text in parts.items():
             stream = self._structured(ruling, part) if part in arguments else self._open(ruling, part)
             texts[part] = stream.whole(text)

@@ -19,6 +19,7 @@ class Category(StrEnum):
     SECRET = "secret"  # noqa: S105  # a kind of rule
     ATTACK = "attack"
     ANSWER = "answer"
+    UNSCANNED = "unscanned"
     CUSTOM = "custom"
 
 

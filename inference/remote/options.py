@@ -56,8 +56,9 @@ class Patience:
 @dataclass(frozen=True, slots=True)
 class RemoteOptions:
     """One server. `base_url` ends where `/chat/completions` begins. `fields` is what it may be sent beside
-    model, messages and their like. A line of its stream may have `max_line_bytes`, a whole answer
-    `max_answer_bytes`. `always_stream`: it is asked for streams even where nobody reads along."""
+    model, messages and their like; images and recordings only where an operator says so. A line of its
+    stream may have `max_line_bytes`, a whole answer `max_answer_bytes`. `always_stream`: it is asked for
+    streams even where nobody reads along."""
 
     kind: str
     base_url: str

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference.backends import TOP_K, Format, Generation, Message, Tool
+from inference.backends import MARK, MEDIA_FIELDS, TOP_K, Format, Generation, Media, Message, Tool
 from inference.errors import ParameterUnsupported
 from inference.remote.options import RemoteOptions
 
@@ -109,8 +109,9 @@ def _sample(generation: Generation[str], known: frozenset[str], body: dict[str, 
 
 
 def _shape(generation: Generation[str], known: frozenset[str], body: dict[str, Any]) -> list[str]:
-    """The same for tools, logprobs and the form of the answer."""
+    """The same for tools, images, logprobs and the form of the answer."""
     lacking = _tools(generation, known, body)
+    lacking += sorted({MEDIA_FIELDS[kind] for kind in generation.media_kinds} - known)
     if generation.logprobs is not None:
         if "logprobs" not in known:
             lacking.append("logprobs")
@@ -137,12 +138,34 @@ def _message(said: Message[str], known: frozenset[str]) -> dict[str, Any]:
 def _said(said: Message[str]) -> dict[str, Any]:
     if not said.calls:
         called = {"tool_call_id": said.call_id} if said.call_id else {}
-        return {"role": said.role, "content": said.content, **called}
+        return {"role": said.role, "content": _content(said) if said.media else said.content, **called}
     calls = [
         {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
         for call in said.calls
     ]
     return {"role": said.role, "content": said.content or None, "tool_calls": calls}
+
+
+def _content(said: Message[str]) -> list[dict[str, Any]]:
+    """Text and media in turn. If a mark was masked together with what stood around it, all media follow the
+    text: which of them was meant cannot be known."""
+    texts, media = said.content.split(MARK), list(said.media)
+    if len(texts) != len(media) + 1:
+        texts, media = [said.content.replace(MARK, "")], [*media]
+    parts: list[dict[str, Any]] = []
+    for number in range(max(len(texts), len(media))):
+        if number < len(texts) and (text := texts[number].strip("\n")):
+            parts.append({"type": "text", "text": text})
+        if number < len(media):
+            parts.append(_media(media[number]))
+    return parts
+
+
+def _media(one: Media) -> dict[str, Any]:
+    if one.kind == "audio":
+        return {"type": "input_audio", "input_audio": {"data": one.data, "format": one.type}}
+    detail = {"detail": one.detail} if one.detail else {}
+    return {"type": "image_url", "image_url": {"url": f"data:{one.type};base64,{one.data}", **detail}}
 
 
 def _tools(generation: Generation[str], known: frozenset[str], body: dict[str, Any]) -> list[str]:

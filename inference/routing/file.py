@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from inference.backends import DEFAULT, ModelCard
+from inference.backends import DEFAULT, MEDIA_FIELDS, ModelCard
 from inference.remote.options import EVERY_FIELD, KINDS, LOCAL, Kind, Patience, RemoteOptions
 from inference.routing.reader import Reader
 from inference.routing.table import Model, Server, Table, Target
@@ -111,6 +111,15 @@ def _server(name: str, given: Reader, secret: Callable[[str], str], total_second
     return Server(name, kind, remote, limit, probe_seconds, is_local, draining)
 
 
+def _media(given: Reader) -> frozenset[str]:
+    """What of what is no text its models take: no kind of server says that."""
+    media = frozenset(given.texts("media") or ())
+    if unknown := sorted(media.difference(MEDIA_FIELDS.values())):
+        known = ", ".join(sorted(MEDIA_FIELDS.values()))
+        given.complain(f"media has {', '.join(unknown)}; known are {known}")
+    return media
+
+
 def _remote(
     kind: str, known: Kind, given: Reader, secret: Callable[[str], str], total_seconds: float
 ) -> RemoteOptions:
@@ -121,7 +130,7 @@ def _remote(
         kind=kind,
         base_url=_base_url(given),
         api_key=_key(given, secret),
-        fields=known.fields if fields is None else frozenset(fields),
+        fields=(known.fields if fields is None else frozenset(fields)) | _media(given),
         max_tokens_field=given.choice(
             "max_tokens_field", ("max_tokens", "max_completion_tokens"), default="max_tokens"
         ),

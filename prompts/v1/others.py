@@ -23,7 +23,9 @@ MAX_INPUTS = 2048
 EMBEDDING: dict[str, Field] = {"model": MODEL, "encoding_format": OneOf(("float", "base64")), **IGNORED}
 MODERATION: dict[str, Field] = {"model": MODEL, **IGNORED}
 # What a text that was not answered by anybody can hold.
-CATEGORIES = tuple(category.value for category in Category if category is not Category.ANSWER)
+CATEGORIES = tuple(
+    category.value for category in Category if category not in (Category.ANSWER, Category.UNSCANNED)
+)
 
 Encoding = Literal["float", "base64"]
 

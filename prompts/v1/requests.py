@@ -27,6 +27,8 @@ from prompts.fields import (
 )
 from prompts.sampling import DEADLINE, PRIORITY, SAMPLING, STOP, read_format, read_sampling
 from prompts.v1 import tools
+from prompts.v1.content import NO_MEDIA, Content, MediaReaders, read_content
+from prompts.v1.media import read_image_url, read_input_audio
 from prompts.v1.tools import Calls
 
 MAX_MESSAGES = 2048
@@ -227,9 +229,7 @@ MESSAGE_UNSUPPORTED = (
 )
 NAME = Text(64)
 BESIDE = Text(1_000_000)  # all texts together have a bound of their own
-# Which parts of a content are text, and which of their fields are known, and known but not done.
-Parts = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
-TEXT_PART: Parts = {"text": (("type", "text"), ())}
+MEDIA: MediaReaders = {"image_url": read_image_url, "input_audio": read_input_audio}
 
 
 def read_messages(messages: Any) -> tuple[Said, ...]:
@@ -254,52 +254,33 @@ def read_message(message: Any, number: int, calls: Calls) -> Said:
     fields = (*MESSAGE_FIELDS, *ROLE_FIELDS.get(known, ()))
     check_names(message, fields, MESSAGE_UNSUPPORTED, at=at)
     called = calls.read(message.get("tool_calls"), f"{at}.tool_calls")
-    field, content = read_said(message, at, is_needed=not called)
+    media = MEDIA if known == "user" else NO_MEDIA
+    field, content = read_said(message, at, is_needed=not called, media=media)
     name, reasoning = message.get("name"), message.get("reasoning_content")
     return Said(
         f"/messages/{number}/{field}",
         known,
-        content,
+        content.text,
         "" if name is None else NAME.read(name, f"{at}.name"),
         called,
         calls.answered(message, at) if known == "tool" else "",
         reasoning="" if reasoning is None else BESIDE.read(reasoning, f"{at}.reasoning_content"),
+        media=content.media,
+        media_at=tuple(f"/messages/{number}/content/{place}" for place in content.at),
     )
 
 
-def read_said(message: dict[str, Any], at: str, *, is_needed: bool) -> tuple[str, str]:
+def read_said(
+    message: dict[str, Any], at: str, *, is_needed: bool, media: MediaReaders
+) -> tuple[str, Content]:
     """What a message says, and in which field: an assistant may have refused."""
     content, refusal = message.get("content"), message.get("refusal")
     if refusal is not None:
         if content:
             sentence = f"`{at}` has `content` or a `refusal`, not both."
             raise RequestRefused(sentence, param=f"{at}.refusal")
-        return "refusal", BESIDE.read(refusal, f"{at}.refusal")
+        return "refusal", Content(BESIDE.read(refusal, f"{at}.refusal"))
     if content is None and not is_needed:
-        return "content", ""
-    return "content", read_content(required(message, "content", at=at), f"{at}.content")
-
-
-def read_content(content: Any, param: str, parts: Parts = TEXT_PART) -> str:
-    """Parts that are text become lines of one text, so that a value that is split over two is still seen."""
-    if isinstance(content, str):
-        return content
-    names = " or ".join(parts)
-    if not isinstance(content, list) or not content:
-        sentence = f"`{param}` must be a string or an array of parts of type {names}."
-        raise RequestRefused(sentence, param=param, code="invalid_type")
-    texts = []
-    for number, part in enumerate(content):
-        at = f"{param}[{number}]"
-        kind = part.get("type") if isinstance(part, dict) else None
-        if not isinstance(kind, str) or kind not in parts:
-            sentence = (
-                f"`{at}`: only parts of type {names} are taken; images, audio and files cannot be scanned."
-            )
-            raise RequestRefused(sentence, param=f"{at}.type", code="unsupported_content")
-        check_names(part, *parts[kind], at=at)
-        text = required(part, "text", at=at)
-        if not isinstance(text, str):
-            raise RequestRefused(f"`{at}.text` must be a string.", param=f"{at}.text", code="invalid_type")
-        texts.append(text)
-    return "\n".join(texts)
+        return "content", Content("")
+    content = required(message, "content", at=at)
+    return "content", read_content(content, f"{at}.content", media=media)

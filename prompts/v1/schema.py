@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiResponse
 
 from prompts.fields import Integer, OneOf, Text, Texts, nullable, record
 from prompts.sampling import FORMAT
-from prompts.v1 import others, requests, tools
+from prompts.v1 import media, others, requests, tools
 
 TEXT_FIELD = Text(settings.PROMPT_MAX_CHARS)
 INPUT = Text(settings.PROMPT_MAX_CHARS, 1)
@@ -32,7 +32,24 @@ def answers(whole: dict[str, Any]) -> dict[Any, Any]:
 
 
 _TEXT_PART = record({"type": OneOf(("text",)).schema(), "text": TEXT_FIELD.schema()}, ("type", "text"))
-_CONTENT = {"anyOf": [TEXT_FIELD.schema(), {"type": "array", "items": _TEXT_PART, "minItems": 1}]}
+_IMAGE = record({"url": media.IMAGE_ADDRESS}, ("url",), optional={"detail": media.DETAIL})
+AUDIO_PART = record(
+    {
+        "type": OneOf(("input_audio",)).schema(),
+        "input_audio": record(
+            {"data": media.BASE64, "format": OneOf(tuple(media.RECORDINGS)).schema()}, ("data", "format")
+        ),
+    },
+    ("type", "input_audio"),
+)
+_IMAGE_PART = record({"type": OneOf(("image_url",)).schema(), "image_url": _IMAGE}, ("type", "image_url"))
+
+
+def _content(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [TEXT_FIELD.schema(), {"type": "array", "items": {"anyOf": [*parts]}, "minItems": 1}]}
+
+
+_CONTENT, _SHOWN = _content(_TEXT_PART), _content(_TEXT_PART, _IMAGE_PART, AUDIO_PART)
 _CALLS = {"type": "array", "items": tools.CALL, "minItems": 1, "maxItems": tools.MAX_CALLS}
 
 
@@ -44,7 +61,8 @@ def _message(*roles: str, needed: tuple[str, ...] = ("content",), **more: Any) -
 _REASONING: dict[str, Any] = {"reasoning_content": nullable(requests.BESIDE.schema())}
 MESSAGE = {
     "anyOf": [
-        _message(*(role for role in requests.ROLES if role not in ("assistant", "tool"))),
+        _message("system", "developer"),
+        _message("user", content=_SHOWN),
         _message("assistant", **_REASONING),
         _message(
             "assistant", content=nullable(_CONTENT), needed=("tool_calls",), tool_calls=_CALLS, **_REASONING

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from inference.backends import (
+    MARK,
     CallPiece,
     Ending,
     Format,
     Generation,
+    Media,
     Message,
     ModelCard,
     Piece,
@@ -250,3 +252,10 @@ async def test_what_no_local_model_can_be_told_is_refused(backend_of):
     backend = await backend_of(ScriptedRunner("hello"))
     with pytest.raises(ParameterUnsupported, match="reasoning_effort, verbosity"):
         await collect(backend, generation(reasoning_effort="low", verbosity="low"))
+
+
+async def test_no_local_model_sees_or_hears(backend_of):
+    backend = await backend_of(ScriptedRunner("hello"))
+    shown = Message("user", MARK * 2, media=(Media("image", "image/png", ""), Media("audio", "wav", "")))
+    with pytest.raises(ParameterUnsupported, match="image_url, input_audio"):
+        await collect(backend, replace(generation(), messages=(shown,)))

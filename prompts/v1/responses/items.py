@@ -14,7 +14,9 @@ from inference.backends import Role
 from prompts.asks import Said
 from prompts.errors import RequestRefused
 from prompts.fields import Field, OneOf, Text, check_names, required
-from prompts.v1.requests import MAX_MESSAGES, Parts, read_content
+from prompts.v1.content import NO_MEDIA, MediaReaders, Parts, read_content
+from prompts.v1.media import read_input_audio, read_input_image
+from prompts.v1.requests import MAX_MESSAGES
 from prompts.v1.tools import ID, MAX_CALLS, Calls
 
 ROLES: dict[str, Role] = {
@@ -26,6 +28,7 @@ ROLES: dict[str, Role] = {
 # `prompt_cache_breakpoint` is for OpenAI's own cache, `parsed` for the SDK's user: no model is told of them.
 INPUT_TEXT: Parts = {"input_text": (("type", "text", "prompt_cache_breakpoint"), ())}
 CONTENT: Parts = {**INPUT_TEXT, "output_text": (("type", "text", "parsed"), ("annotations", "logprobs"))}
+MEDIA: MediaReaders = {"input_image": read_input_image, "input_audio": read_input_audio}
 # What items carry when they were answers before. Neither is looked up anywhere.
 ANSWERED: dict[str, Field] = {"id": Text(512), "status": OneOf(("in_progress", "completed", "incomplete"))}
 # Of each kind of item: which fields are known, and which are known but not done.
@@ -85,10 +88,13 @@ class Turns:
         known = ROLES.get(role) if isinstance(role, str) else None
         if known is None:
             raise RequestRefused(f"`{at}.role` must be one of: {', '.join(ROLES)}.", param=f"{at}.role")
-        content = read_content(required(item, "content", at=at), f"{at}.content", CONTENT)
-        said, before = Said(f"{pointer}/content", known, content), self._assistant
+        media = MEDIA if known == "user" else NO_MEDIA
+        content = read_content(required(item, "content", at=at), f"{at}.content", CONTENT, media)
+        at_media = tuple(f"{pointer}/content/{place}" for place in content.at)
+        said = Said(f"{pointer}/content", known, content.text, media=content.media, media_at=at_media)
+        before = self._assistant
         if known == "assistant" and before is not None and before.calls and not before.content:
-            self.said[-1] = replace(before, part=said.part, content=content)
+            self.said[-1] = replace(before, part=said.part, content=content.text)
         else:
             self.said.append(said)
 
@@ -110,7 +116,7 @@ class Turns:
     def _output(self, item: dict[str, Any], at: str, pointer: str) -> None:
         call_id = self._calls.answered(item, at, by="call_id")
         content = read_content(required(item, "output", at=at), f"{at}.output", INPUT_TEXT)
-        self.said.append(Said(f"{pointer}/output", "tool", content, call_id=call_id))
+        self.said.append(Said(f"{pointer}/output", "tool", content.text, call_id=call_id))
 
     def _reasoning(self, item: dict[str, Any], at: str, pointer: str) -> None:
         """Chat templates leave out what was thought in turns before, and nobody here can read what OpenAI

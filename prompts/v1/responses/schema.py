@@ -8,10 +8,10 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 
 from prompts.fields import Flag, Labels, OneOf, Text, nullable, record
-from prompts.v1 import tools
+from prompts.v1 import media, tools
 from prompts.v1.requests import MAX_MESSAGES, STYLE
 from prompts.v1.responses import items, reading
-from prompts.v1.schema import LIMIT, STRING, TEXT_FIELD, WHOLE, json_of
+from prompts.v1.schema import AUDIO_PART, LIMIT, STRING, TEXT_FIELD, WHOLE, json_of
 
 BOOLEAN, NOTHING = {"type": "boolean"}, {"type": "null"}
 
@@ -37,6 +37,12 @@ _OUTPUT_TEXT = record(
     ("type", "text"),
 )
 
+_IMAGE = record(
+    {"type": one_of("input_image"), "image_url": media.IMAGE_ADDRESS},
+    ("type", "image_url"),
+    optional={"detail": media.DETAIL},
+)
+
 
 def _content(*parts: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [_TEXT, {"type": "array", "items": {"anyOf": list(parts)}, "minItems": 1}]}
@@ -52,8 +58,14 @@ _ITEM = {
         _item(
             "message",
             ("role", "content"),
-            role=one_of(*items.ROLES),
+            role=one_of(*(role for role in items.ROLES if role != "user")),
             content=_content(_INPUT_TEXT, _OUTPUT_TEXT),
+        ),
+        _item(
+            "message",
+            ("role", "content"),
+            role=one_of("user"),
+            content=_content(_INPUT_TEXT, _OUTPUT_TEXT, _IMAGE, AUDIO_PART),
         ),
         _item(
             "function_call",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inference.backends import Called, Format, Message, Sampling, Tool, ToolUse
+from inference.backends import MARK, Called, Format, Media, Message, Sampling, Tool, ToolUse
 from inference.errors import ParameterUnsupported
 from inference.remote.options import KINDS, RemoteOptions
 from inference.remote.wire import body_of
@@ -180,3 +180,33 @@ def test_tools_are_refused_and_not_dropped_where_a_server_does_not_know_them():
         body_of(generation(tools=TOOLS, tool_use=ToolUse("required")), options("ollama"))
     use = ToolUse("auto", is_parallel=False)
     assert "parallel_tool_calls" not in body_of(generation(tools=TOOLS, tool_use=use), options("ollama"))[1]
+
+
+PNG, WAV = Media("image", "image/png", "iVBORw0KGgo=", "low"), Media("audio", "wav", "UklGRg==")
+SHOWN = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}}
+HEARD = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
+
+
+def said(text, *media):
+    return replace(generation(), messages=(Message("user", text, media=media),))
+
+
+def test_images_and_recordings_stand_where_they_stood():
+    sees = options("vllm", fields=KINDS["vllm"].fields | {"image_url", "input_audio"})
+    _, body = body_of(said(f"This:\n{MARK}\nand this\n{MARK}", PNG, WAV), sees)
+    parts = [{"type": "text", "text": "This:"}, SHOWN, {"type": "text", "text": "and this"}, HEARD]
+    assert body["messages"] == [{"role": "user", "content": parts}]
+    _, body = body_of(said(MARK, PNG), sees)
+    assert body["messages"][0]["content"] == [SHOWN]
+
+
+def test_media_whose_mark_was_masked_away_follow_the_text():
+    sees = options("vllm", fields=KINDS["vllm"].fields | {"image_url", "input_audio"})
+    _, body = body_of(said(f"[KEY_1]\n{MARK}\nthere", PNG, WAV), sees)
+    assert body["messages"][0]["content"] == [{"type": "text", "text": "[KEY_1]\n\nthere"}, SHOWN, HEARD]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_is_not_said_to_see_is_shown_nothing(kind):
+    with pytest.raises(ParameterUnsupported, match="image_url"):
+        body_of(said(MARK, PNG), options(kind))

@@ -27,6 +27,7 @@ kind = "openai"
 base_url = "https://api.example.com/v1"
 api_key_env = "CLOUD_KEY"
 fields = ["temperature", "stop"]
+media = ["image_url"]
 max_tokens_field = "max_completion_tokens"
 draining = true
 
@@ -63,7 +64,7 @@ def test_a_good_file():
     assert (gpu1.remote.patience.first_byte_seconds, gpu1.remote.patience.total_seconds) == (20.0, 120.0)
     assert (gpu1.max_concurrent, gpu1.is_local, gpu1.remote.probe) == (64, True, "/health")
     assert (cloud.remote.api_key, cloud.draining, cloud.is_local) == ("sk-secret-1", True, False)
-    assert cloud.remote.fields == {"temperature", "stop"}
+    assert cloud.remote.fields == {"temperature", "stop", "image_url"}
     assert cloud.remote.max_tokens_field == "max_completion_tokens"
     assert (here.remote, here.is_local) == (None, True)
     assert table.uses_local
@@ -121,6 +122,7 @@ MODEL = '[models.m]\nbackends = ["a"]\ncontext_tokens = 10\n'
         (GPU + 'local = "yes"\n' + MODEL, "local must be true or false"),
         (GPU + 'fields = ["topk"]\n' + MODEL, "fields has topk"),
         (GPU + "fields = 5\n" + MODEL, "fields must be an array of texts"),
+        (GPU + 'media = ["video"]\n' + MODEL, "media has video; known are image_url, input_audio"),
         ('[backends.a]\nkind = "local"\nbase_url = "http://a"\n' + MODEL, "base_url is not known"),
         ("[backends]\na = 5\n" + MODEL, "[backends.a]: this must be a table"),
         (GPU + MODEL.replace('"a"', '"b"'), "there is no [backends.b]"),

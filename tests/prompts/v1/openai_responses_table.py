@@ -27,6 +27,9 @@ REQUEST_FIELDS: dict[str, str] = of_responses(
             response_format_text_json_schema_config_param:ResponseFormatTextJSONSchemaConfigParam.description
             response_format_text_json_schema_config_param:ResponseFormatTextJSONSchemaConfigParam.name
         """,
+        "media": """
+            response_input_image_param:ResponseInputImageParam.image_url
+        """,
         "ignored": """
             response_create_params:PromptCacheOptions.comparison_response_id
             response_function_tool_call_param:ResponseFunctionToolCallParam.id
@@ -82,7 +85,8 @@ REQUEST_FIELDS: dict[str, str] = of_responses(
             response_custom_tool_call_param:* response_file_search_tool_call_param:*
             response_function_shell_call_output_content_param:* response_function_web_search_param:*
             response_input_file_content_param:* response_input_file_param:*
-            response_input_image_content_param:* response_input_image_param:*
+            response_input_image_content_param:*
+            response_input_image_param:ResponseInputImageParam.file_id
             response_input_param:AdditionalTools.* response_input_param:ApplyPatchCall.*
             response_input_param:ApplyPatchCallCallerProgram.*
             response_input_param:ApplyPatchCallOperationCreateFile.*

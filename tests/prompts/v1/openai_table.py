@@ -6,6 +6,7 @@ What becomes of every field of the openai package's types that can hold a text.
     ignored        read and dropped: neither a model nor a store ever sees it
     replaced       looked at, and a name of our own goes on in its place
     name           has to be one of those that this service serves
+    media          bytes of an image or a recording, which only a policy lets pass
     not text       numbers, whatever its type says
     ours           made by this service
     never filled   not in our answers, or null
@@ -33,6 +34,10 @@ REQUEST_FIELDS: dict[str, str] = classified(
             completion_create_params:CompletionCreateParamsBase.model
             embedding_create_params:EmbeddingCreateParams.model
         """,
+        "media": """
+            chat.chat_completion_content_part_image_param:ImageURL.url
+            chat.chat_completion_content_part_input_audio_param:InputAudio.data
+        """,
         "not text": """
             chat.completion_create_params:CompletionCreateParamsBase.logit_bias
             completion_create_params:CompletionCreateParamsBase.logit_bias
@@ -44,8 +49,6 @@ REQUEST_FIELDS: dict[str, str] = classified(
             chat.chat_completion_assistant_message_param:FunctionCall.name
             chat.chat_completion_audio_param:ChatCompletionAudioParam.voice
             chat.chat_completion_audio_param:VoiceID.id
-            chat.chat_completion_content_part_image_param:ImageURL.url
-            chat.chat_completion_content_part_input_audio_param:InputAudio.data
             chat.chat_completion_content_part_param:FileFile.file_data
             chat.chat_completion_content_part_param:FileFile.file_id
             chat.chat_completion_content_part_param:FileFile.filename

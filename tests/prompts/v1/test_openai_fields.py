@@ -196,7 +196,7 @@ def everything(ask):
         {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{}]}}},
         *(
             {"messages": [{"role": "user", "content": [{"type": kind, kind: {}}]}]}
-            for kind in ("image_url", "input_audio", "file", "refusal")
+            for kind in ("file", "refusal")
         ),
         {"messages": [{"role": "assistant", "content": "x", "refusal": "x"}]},
         {"messages": [{"role": "user", "content": "x", "reasoning_content": "x"}]},

@@ -11,7 +11,17 @@ HELLO = [{"role": "user", "content": "hello"}]
 TOOL = {"type": "function", "function": {"name": "f"}}
 DEEP = {"type": "function", "function": {"name": "f", "parameters": {}}}
 DEEP["function"]["parameters"] = json.loads('{"a":' * 70 + "1" + "}" * 70)
-IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+
+def image(url, **more):
+    return {"type": "image_url", "image_url": {"url": url, **more}}
+
+
+PNG = "data:image/png;base64,iVBORw0KGgo="
+
+
+def recording(data, format="wav"):
+    return {"type": "input_audio", "input_audio": {"data": data, "format": format}}
 
 
 @pytest.mark.parametrize(
@@ -27,10 +37,32 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}
         ({"messages": [{"role": "user"}]}, "messages[0].content", "missing_required_parameter"),
         ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content", "invalid_type"),
         ({"messages": [{"role": "user", "content": []}]}, "messages[0].content", "invalid_type"),
+        *(
+            ({"messages": [{"role": "user", "content": [part]}]}, f"messages[0].content[0].{at}", code)
+            for part, at, code in (
+                (image("https://example.org/x.png"), "image_url.url", "unsupported_content"),
+                (image("data:image/svg+xml;base64,PHN2Zz4="), "image_url.url", "unsupported_content"),
+                (image("data:image/png;base64,YW5uQGNvcnAuY29t"), "image_url.url", "invalid_value"),
+                (image("data:image/png;base64,iVBORw0KGgo"), "image_url.url", "invalid_value"),
+                (image(["x"]), "image_url.url", "unsupported_content"),
+                (image(PNG, detail="close"), "image_url.detail", "invalid_value"),
+                (image(PNG, colour=1), "image_url.colour", "unknown_parameter"),
+                ({"type": "image_url", "image_url": PNG}, "image_url", "invalid_type"),
+                (recording("bm9uc2Vuc2U="), "input_audio.data", "invalid_value"),
+                (recording("UklGRg==", "flac"), "input_audio.format", "invalid_value"),
+                ({"type": "input_audio", "input_audio": "x"}, "input_audio", "invalid_type"),
+                ({"type": "file", "file": {}}, "type", "unsupported_content"),
+            )
+        ),
         (
-            {"messages": [{"role": "user", "content": [IMAGE]}]},
+            {"messages": [{"role": "system", "content": [image(PNG)]}, *HELLO]},
             "messages[0].content[0].type",
             "unsupported_content",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [image(PNG), {"type": "text", "text": "\ufffc"}]}]},
+            "messages[0].content",
+            "invalid_value",
         ),
         (
             {"messages": [{"role": "user", "content": [{"type": "text"}]}]},

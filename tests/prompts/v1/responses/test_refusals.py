@@ -55,7 +55,7 @@ REFUSED = [
     (content({"type": ["input_text"]}), "input[0].content[0].type", "unsupported_content"),
     (
         content({"type": "input_image", "image_url": "data:,"}),
-        "input[0].content[0].type",
+        "input[0].content[0].image_url",
         "unsupported_content",
     ),
     (content({"type": "input_file", "file_id": "x"}), "input[0].content[0].type", "unsupported_content"),
