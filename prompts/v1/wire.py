@@ -57,11 +57,15 @@ def tool_call(call: ShownCall | CallDelta) -> dict[str, Any]:
 
 
 def chat_logprobs(tokens: Sequence[ShownToken]) -> dict[str, Any]:
-    content = [
+    return {"content": logprobs(tokens), "refusal": None}
+
+
+def logprobs(tokens: Sequence[ShownToken]) -> list[dict[str, Any]]:
+    """Of tokens and their alternatives."""
+    return [
         {**logprob(shown.token), "top_logprobs": [logprob(other) for other in shown.token.top]}
         for shown in tokens
     ]
-    return {"content": content, "refusal": None}
 
 
 def logprob(token: TokenLogprob) -> dict[str, Any]:

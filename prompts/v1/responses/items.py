@@ -25,9 +25,10 @@ ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
 }
-# `prompt_cache_breakpoint` is for OpenAI's own cache, `parsed` for the SDK's user: no model is told of them.
+# `prompt_cache_breakpoint` is for OpenAI's own cache, `parsed` and `logprobs` for who reads an answer: no
+# model is told of them.
 INPUT_TEXT: Parts = {"input_text": (("type", "text", "prompt_cache_breakpoint"), ())}
-CONTENT: Parts = {**INPUT_TEXT, "output_text": (("type", "text", "parsed"), ("annotations", "logprobs"))}
+CONTENT: Parts = {**INPUT_TEXT, "output_text": (("type", "text", "parsed", "logprobs"), ("annotations",))}
 MEDIA: MediaReaders = {"input_image": read_input_image, "input_audio": read_input_audio}
 # What items carry when they were answers before. Neither is looked up anywhere.
 ANSWERED: dict[str, Field] = {"id": Text(512), "status": OneOf(("in_progress", "completed", "incomplete"))}

@@ -75,7 +75,7 @@ def read_response(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[A
     check_names(body, {*fields, *SHAPED, *tools.NAMES}, (*KEPT, *UNSUPPORTED))
     given = read_fields(body, fields)
     refuse_undone(given)
-    refuse_logprobs(body.get("include"))
+    logprobs = read_logprobs(given, body.get("include"))
     offered = {name: body.get(name) for name in tools.NAMES[: None if body.get("tools") else 2]}
     offer = tools.read_offer(offered, unwrap)
     ask = make_ask(
@@ -88,6 +88,7 @@ def read_response(body: dict[str, Any], asker: Asker, bounds: Bounds) -> tuple[A
         tools=offer.tools,
         tool_use=offer.use,
         max_tokens=given.get("max_output_tokens", bounds.max_tokens),
+        logprobs=logprobs,
         reasoning_effort=read_style(body, "reasoning", "effort", "reasoning_effort", REASONING),
         verbosity=read_style(body, "text", "verbosity", "verbosity"),
         places=PLACES,
@@ -113,7 +114,7 @@ def refuse_kept(body: dict[str, Any]) -> None:
 
 def refuse_undone(given: dict[str, Any]) -> None:
     """`store` is true for OpenAI where it is not given; here nothing is stored, and answers say so."""
-    for name in ("store", "background", "top_logprobs"):
+    for name in ("store", "background"):
         if given.get(name):
             refuse_unsupported(name)
     if given.get("truncation") == "auto":  # the model would be told less than the caller said
@@ -133,14 +134,19 @@ def read_style(body: dict[str, Any], group: str, name: str, chats: str, undone: 
     return None if given is None else STYLE[chats].read(given, f"{group}.{name}")
 
 
-def refuse_logprobs(include: Any) -> None:
-    if include is None:
-        return
-    if not isinstance(include, list):
+def read_logprobs(given: dict[str, Any], include: Any) -> int | None:
+    """How many alternatives of each token are wanted; None where tokens are not."""
+    if include is not None and not isinstance(include, list):
         raise RequestRefused("`include` must be an array.", param="include", code="invalid_type")
-    for number, one in enumerate(include):
-        if OneOf(INCLUDABLE).read(one, f"include[{number}]") == LOGPROBS:
-            refuse_unsupported(f"include[{number}]")
+    field = OneOf(INCLUDABLE)
+    included = {field.read(one, f"include[{number}]") for number, one in enumerate(include or ())}
+    if LOGPROBS in included:
+        most: int = given.get("top_logprobs", 0)
+        return most
+    if given.get("top_logprobs"):
+        sentence = f"`top_logprobs` needs {LOGPROBS} in `include`."
+        raise RequestRefused(sentence, param="top_logprobs")
+    return None
 
 
 # -- tools and formats, which stand flat where chat completions nest them --
@@ -212,7 +218,7 @@ def echo(body: dict[str, Any], given: dict[str, Any], ask: Ask) -> dict[str, Any
             }
             for tool, one in zip(ask.tools, body.get("tools") or (), strict=True)
         ],
-        "top_logprobs": 0,
+        "top_logprobs": ask.logprobs or 0,
         "top_p": ask.sampling.top_p,
         "truncation": "disabled",
     }

@@ -33,7 +33,7 @@ _INPUT_TEXT = record(
 )
 _EMPTY = nullable({"type": "array", "maxItems": 0})
 _OUTPUT_TEXT = record(
-    {"type": one_of("output_text"), "text": _TEXT, "parsed": {}, "annotations": _EMPTY, "logprobs": _EMPTY},
+    {"type": one_of("output_text"), "text": _TEXT, "parsed": {}, "annotations": _EMPTY, "logprobs": {}},
     ("type", "text"),
 )
 
@@ -110,15 +110,12 @@ REQUEST = {
             },
             "text": nullable(record({"format": nullable(_FORMAT), "verbosity": _VERBOSITY})),
             "reasoning": nullable(record({"effort": _EFFORT, **dict.fromkeys(reading.REASONING, NOTHING)})),
-            "include": nullable(
-                {"type": "array", "items": one_of(*(n for n in reading.INCLUDABLE if n != reading.LOGPROBS))}
-            ),
+            "include": nullable({"type": "array", "items": one_of(*reading.INCLUDABLE)}),
             "tools": nullable({"type": "array", "maxItems": tools.MAX_TOOLS, "items": _TOOL}),
             "tool_choice": nullable({"anyOf": [one_of(*tools.KINDS), record(_NAMED, tuple(_NAMED))]}),
             "stream_options": nullable(record({}, optional=reading.STREAM_OPTIONS)),
             "store": _ASKED_FALSE,
             "background": _ASKED_FALSE,
-            "top_logprobs": nullable({"const": 0}),
             "truncation": nullable({"const": "disabled"}),
         },
         ("input",),
@@ -126,7 +123,7 @@ REQUEST = {
             **{
                 name: field
                 for name, field in reading.FIELDS.items()
-                if name not in ("store", "background", "top_logprobs", "truncation")
+                if name not in ("store", "background", "truncation")
             },
             "instructions": TEXT_FIELD,
             "max_output_tokens": LIMIT,
@@ -137,7 +134,10 @@ REQUEST = {
 # -- answers --
 
 _STATUS = one_of("in_progress", "completed", "incomplete")
-_PART = filled(type=one_of("output_text"), text=STRING, annotations=_EMPTY, logprobs=_EMPTY)
+_TOKEN = {"token": STRING, "logprob": {"type": "number"}, "bytes": {"type": "array", "items": WHOLE}}
+_TOP = {"type": "array", "items": filled(**_TOKEN)}
+_TOKENS = {"type": "array", "items": filled(**_TOKEN, top_logprobs=_TOP)}
+_PART = filled(type=one_of("output_text"), text=STRING, annotations=_EMPTY, logprobs=_TOKENS)
 _REFUSAL = filled(type=one_of("refusal"), refusal=STRING)
 _OUTPUT = {
     "anyOf": [

@@ -31,6 +31,7 @@ from prompts.v1.responses.writing import (
     text_item,
     text_item_id,
 )
+from prompts.v1.wire import logprobs
 
 MARK = "\0"
 # How the events of a text are called, and what they say beside it.
@@ -61,7 +62,16 @@ class Events:
         )
 
     def text(self, delta: Delta) -> bytes:
+        if delta.tokens:
+            return self._tokens(delta)
         return self._more("message", delta.text)
+
+    def _tokens(self, delta: Delta) -> bytes:
+        """A text with its tokens, or with those of earlier ones."""
+        opening = b"" if "message" in self._texts else self._open_text("message")
+        place = self._place_of("message", self._items.index("message"))
+        told = {**place, "delta": delta.text, "logprobs": logprobs(delta.tokens)}
+        return opening + self._event("response.output_text.delta", **told)
 
     def aside(self, delta: AsideDelta) -> bytes:
         """Some more of what is said beside an answer."""
@@ -112,8 +122,8 @@ class Events:
         if not isinstance(item, int):
             place, part = self._place_of(item, at), whole["content"][0]
             event, more = EVENTS[item]
-            field = "refusal" if item == "refusal" else "text"
-            told = self._event(f"{event}.done", **place, **{field: part[field]}, **more)
+            said = {name: part[name] for name in ("text", "refusal", *more) if name in part}
+            told = self._event(f"{event}.done", **place, **said)
             told += self._event("response.content_part.done", **place, part=part)
         else:
             place = {"item_id": whole["id"], "output_index": at}

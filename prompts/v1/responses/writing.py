@@ -8,8 +8,9 @@ half a call.
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from prompts.events import Begun, CallDelta, Done, Shown, ShownCall
+from prompts.events import Begun, CallDelta, Done, Shown, ShownCall, ShownToken
 from prompts.journal import Usage
+from prompts.v1.wire import logprobs
 
 Status = Literal["in_progress", "completed", "incomplete"]
 # Why an answer is incomplete, by its finish reason.
@@ -80,7 +81,8 @@ def status_of(shown: Shown) -> Status:
 def item_of(done: Done, item: Item) -> dict[str, Any]:
     shown = done.choices[0]
     if not isinstance(item, int):
-        return text_item(done.begun, item, status_of(shown), [part_of(item, text_of(shown, item))])
+        part = part_of(item, text_of(shown, item), shown.tokens or ())
+        return text_item(done.begun, item, status_of(shown), [part])
     call = shown.calls[item]
     return function_call(call, status_of(shown), call.arguments)
 
@@ -96,9 +98,9 @@ def text_item_id(begun: Begun, item: TextItem) -> str:
     return f"{'rs' if item == 'reasoning' else 'msg'}_{begun.id.hex}{'r' if item == 'refusal' else ''}"
 
 
-def part_of(item: TextItem, text: str) -> dict[str, Any]:
+def part_of(item: TextItem, text: str, tokens: Sequence[ShownToken] = ()) -> dict[str, Any]:
     if item == "message":
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs(tokens)}
     return (
         {"type": "refusal", "refusal": text}
         if item == "refusal"

@@ -31,6 +31,8 @@ REQUEST_FIELDS: dict[str, str] = of_responses(
             response_input_image_param:ResponseInputImageParam.image_url
         """,
         "ignored": """
+            response_output_text_param:Logprob.token
+            response_output_text_param:LogprobTopLogprob.token
             response_create_params:PromptCacheOptions.comparison_response_id
             response_function_tool_call_param:ResponseFunctionToolCallParam.id
             response_input_param:FunctionCallOutput.id
@@ -110,8 +112,8 @@ REQUEST_FIELDS: dict[str, str] = of_responses(
             response_output_refusal_param:* response_output_text_param:AnnotationContainerFileCitation.*
             response_output_text_param:AnnotationFileCitation.*
             response_output_text_param:AnnotationFilePath.*
-            response_output_text_param:AnnotationURLCitation.* response_output_text_param:Logprob.*
-            response_output_text_param:LogprobTopLogprob.* response_prompt_param:*
+            response_output_text_param:AnnotationURLCitation.*
+            response_prompt_param:*
             response_tool_search_output_item_param_param:* shared_params.comparison_filter:*
             shared_params.compound_filter:* shared_params.custom_tool_input_format:*
             shared_params.reasoning:* skill_reference_param:* tool_choice_allowed_param:*
@@ -172,6 +174,12 @@ ANSWER_FIELDS: dict[str, str] = of_responses(
             response_content_part_done_event:PartReasoningText.text
             response_output_refusal:ResponseOutputRefusal.refusal
             response_output_text:ResponseOutputText.text
+            response_output_text:Logprob.token
+            response_output_text:LogprobTopLogprob.token
+            response_text_delta_event:Logprob.token
+            response_text_delta_event:LogprobTopLogprob.token
+            response_text_done_event:Logprob.token
+            response_text_done_event:LogprobTopLogprob.token
             response_reasoning_item:Content.text
             response_reasoning_text_delta_event:ResponseReasoningTextDeltaEvent.delta
             response_reasoning_text_done_event:ResponseReasoningTextDoneEvent.text
@@ -187,12 +195,6 @@ ANSWER_FIELDS: dict[str, str] = of_responses(
             response_reasoning_item:Summary.text
             response_function_tool_call:CallerProgram.caller_id
             response_function_tool_call:ResponseFunctionToolCall.namespace
-            response_output_text:Logprob.token
-            response_output_text:LogprobTopLogprob.token
-            response_text_delta_event:Logprob.token
-            response_text_delta_event:LogprobTopLogprob.token
-            response_text_done_event:Logprob.token
-            response_text_done_event:LogprobTopLogprob.token
             computer_action:* container_auto:* container_network_policy_allowlist:*
             container_network_policy_domain_secret:* container_reference:* custom_tool:*
             easy_input_message:* file_search_tool:* inline_skill:* inline_skill_source:* local_skill:*
