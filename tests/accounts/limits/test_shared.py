@@ -146,6 +146,9 @@ def test_the_scripts_refuse_what_the_ledger_refuses_and_nothing_before(
 def compare(till, client, monkeypatch, quotas, steps):
     """Takes the same steps in Redis and in Python, each with the same outcome; how each that reserved was
     refused."""
+    monkeypatch.setattr(till, "_renewals", list)  # the thread's own, every ten seconds
+    nothing = Wanted("", requests=0, with_lease=False)
+    till.reserve([Bound(SUBJECTS[0], quotas[0])], nothing, {}).result(5)  # behind what was settled before
     for subject in SUBJECTS:
         client.delete(*(name_of(subject) + kind for kind in (":r", ":t", ":l", ":h", ":m")))
     december_ms = 1_796_083_200_000
@@ -184,7 +187,7 @@ def renew_oldest(till, sides, running, now):
     for _, account in sides:
         account.renew(id, now, lease_ms=30_000)
     till._leases = {id: tuple(name_of(subject) for subject in SUBJECTS)}
-    till._send(till._renewals()[0]).result(5)
+    till._send(SharedTill._renewals(till)[0]).result(5)
 
 
 def ask_both(till, sides, wanted, now, used):
