@@ -29,6 +29,7 @@ from uuid import UUID
 from django.db import Error, connection
 from django.db.utils import InterfaceError, OperationalError
 
+from accounts.inbox import gather
 from prompts import finals, statements
 from prompts.errors import JournalUnavailable
 from prompts.journal import Entry, Outcome, Result, rules_of
@@ -134,20 +135,9 @@ class DatabaseJournal:
         connection.close()
 
     def _gather(self) -> tuple[list[Change], bool]:
-        """The next group: waits for a first change, then takes what else is there. True: asked to end."""
-        group: list[Change] = []
+        """The next group; True: asked to end."""
         most, patience = (GROUP_ROWS, 0.0) if self._is_strict else (BATCH_ROWS, BATCH_SECONDS)
-        try:
-            change = self._inbox.get(timeout=RENEW_SECONDS / 2)
-            until = time.monotonic() + patience
-            while change is not None:
-                group.append(change)
-                if len(group) == most:
-                    return group, False
-                change = self._inbox.get(timeout=max(0.0, until - time.monotonic()))
-        except queue.Empty:
-            return group, False
-        return group, True
+        return gather(self._inbox, most=most, timeout_seconds=RENEW_SECONDS / 2, patience_seconds=patience)
 
     def _commit(self, group: list[Change]) -> None:
         try:

@@ -1,32 +1,27 @@
 """
 The counts of all processes, in Redis.
 
-    callers ──► inbox ──► one thread, one connection: all that waits in one round trip ──► callers wake up
-
-Each call is one script, which runs alone in Redis, on its clock. Callers of a busy process share round trips.
-The same thread renews the leases of this process's answers in progress; if the process dies, they run out.
+Each call is one script, which runs alone in Redis, on its clock. Callers of a busy process share round trips
+(`accounts.redis_line`). The same thread renews the leases of this process's answers in progress; if the
+process dies, they run out.
 
 Redis holds ids and numbers, nothing else.
 """
 
 import hashlib
 import logging
-import os
-import queue
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import redis
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
-from redis.retry import Retry
 
+from accounts import redis_line
 from accounts.limits.ledger import LEASE_MS, Reason, Refusal, Standing, Wanted
 from accounts.limits.quotas import Bound
 from accounts.limits.reservations import Reservation
@@ -34,10 +29,8 @@ from accounts.limits.tills import Learned, Reply, TillAway
 
 logger = logging.getLogger("accounts.limits")
 
-SOCKET_SECONDS = 0.3
 # After a failure nothing is asked for this long, so that no request waits for a Redis that hangs.
 REST_SECONDS = 5.0
-MOST_AT_ONCE = 64
 NAMES = "gateway:limits:"
 _FOLDER = Path(__file__).parent
 _COMMON = (_FOLDER / "common.lua").read_text(encoding="utf-8")
@@ -56,14 +49,13 @@ RESERVE, SETTLE, RENEW = Script("reserve.lua"), Script("settle.lua"), Script("re
 
 
 @dataclass(slots=True)
-class Call:
-    """A script to run, and who waits for what it answers."""
+class Call(redis_line.Call):
+    """A script to run."""
 
     script: Script
     names: tuple[str, ...]
     arguments: tuple[Any, ...]
     read: Callable[[bytes], Any] = lambda raw: None
-    answer: Future[Any] = field(default_factory=Future)
 
 
 def name_of(subject: UUID) -> str:
@@ -75,18 +67,19 @@ def given_time() -> str:
     return ""
 
 
-class SharedTill:
-    """`tills.Till` in Redis. The thread starts with the first call, in the process that makes it."""
+class SharedTill(redis_line.RedisLine[Call]):
+    """`tills.Till` in Redis."""
+
+    topic = "limits"
+    away = TillAway
+    logger = logger
 
     def __init__(self, url: str, *, lease_ms: int = LEASE_MS) -> None:
-        self._url = url
+        super().__init__(url)
         self._lease_ms = lease_ms
-        self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._leases: dict[str, tuple[str, ...]] = {}
         self._rests_until = float("-inf")
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._pid = 0
+        self._renewed_at = float("-inf")
 
     @property
     def works(self) -> bool:
@@ -124,79 +117,23 @@ class SharedTill:
         names = tuple(name_of(bound.subject) for bound in reservation.bounds)
         self._send(Call(SETTLE, names, tuple(arguments)))
 
-    def ping(self) -> None:
-        client = self._client()
-        try:
-            client.ping()
-        except redis.RedisError as error:
-            raise TillAway from error
-        finally:
-            client.close()
-
-    def close(self, timeout_seconds: float = 2) -> None:
-        """Sends what waits and ends the thread."""
-        if self._thread is not None and self._pid == os.getpid():
-            self._inbox.put(None)
-            self._thread.join(timeout_seconds)
-        self._thread = None
-
-    def _send(self, call: Call) -> "Future[Any]":
-        # "Running" from the start: a caller that is cancelled must not cancel what may be on its way.
-        call.answer.set_running_or_notify_cancel()
-        if self._thread is None or self._pid != os.getpid():
-            self._start()
-        self._inbox.put(call)
-        return call.answer
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None or self._pid != os.getpid():
-                self._pid, self._leases, self._inbox = os.getpid(), {}, queue.SimpleQueue()
-                self._thread = threading.Thread(target=self._run, name="limits", daemon=True)
-                self._thread.start()
+    def _begin(self) -> None:
+        self._leases, self._renewed_at = {}, time.monotonic()
 
     # -- the thread --
 
-    def _client(self) -> redis.Redis:
-        # Once more on a new connection, where the old one was broken by a restart of Redis.
-        again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-        return redis.Redis.from_url(
-            self._url,
-            socket_timeout=SOCKET_SECONDS,
-            socket_connect_timeout=SOCKET_SECONDS,
-            retry=again,
-        )
+    @property
+    def _renew_seconds(self) -> float:
+        return self._lease_ms / 3000
 
-    def _run(self) -> None:
-        client, is_closing = self._client(), False
-        renew_seconds = self._lease_ms / 3000
-        renewed_at = time.monotonic()
-        while not is_closing:
-            try:
-                calls, is_closing = self._gather(renewed_at + renew_seconds - time.monotonic())
-                self._ask(client, calls)
-                if time.monotonic() - renewed_at >= renew_seconds:
-                    renewed_at = time.monotonic()
-                    self._ask(client, self._renewals())
-            except Exception:
-                # The thread must live on; whoever waits has been told by `_ask`.
-                logger.exception("limits")
-                time.sleep(0.1)
-        client.close()
+    def _timeout_seconds(self) -> float:
+        return max(self._renewed_at + self._renew_seconds - time.monotonic(), 0.001)
 
-    def _gather(self, timeout_seconds: float) -> tuple[list[Call], bool]:
-        """What waits, as soon as anything does. True: asked to end."""
-        calls: list[Call] = []
-        try:
-            call = self._inbox.get(timeout=max(timeout_seconds, 0.001))
-            while call is not None:
-                calls.append(call)
-                if len(calls) == MOST_AT_ONCE:
-                    return calls, False
-                call = self._inbox.get_nowait()
-        except queue.Empty:
-            return calls, False
-        return calls, True
+    def _take(self, client: redis.Redis, calls: list[Call]) -> None:
+        self._ask(client, calls)
+        if time.monotonic() - self._renewed_at >= self._renew_seconds:
+            self._renewed_at = time.monotonic()
+            self._ask(client, self._renewals())
 
     def _renewals(self) -> list[Call]:
         """One call for all leases and subjects of this process."""
@@ -213,29 +150,15 @@ class SharedTill:
             for cut in cuts
         ]
 
-    def _ask(self, client: redis.Redis, calls: list[Call]) -> None:
-        """Runs the scripts and wakes who waits."""
-        if not calls:
-            return
-        try:
-            answers = self._round_trip(client, calls)
-            missing = [n for n, raw in enumerate(answers) if isinstance(raw, NoScriptError)]
-            if missing:  # a Redis that was started since
-                for script in (RESERVE, SETTLE, RENEW):
-                    client.script_load(script.text)
-                for n, raw in zip(
-                    missing, self._round_trip(client, [calls[n] for n in missing]), strict=True
-                ):
-                    answers[n] = raw
-        except Exception as error:
-            self._rest(error)
-            for call in calls:
-                call.answer.set_exception(TillAway())
-            if not isinstance(error, redis.RedisError):
-                raise
-            return
-        for call, raw in zip(calls, answers, strict=True):
-            self._wake(call, raw)
+    def _answers(self, client: redis.Redis, calls: list[Call]) -> list[Any]:
+        answers = self._round_trip(client, calls)
+        missing = [n for n, raw in enumerate(answers) if isinstance(raw, NoScriptError)]
+        if missing:  # a Redis that was started since
+            for script in (RESERVE, SETTLE, RENEW):
+                client.script_load(script.text)
+            for n, raw in zip(missing, self._round_trip(client, [calls[n] for n in missing]), strict=True):
+                answers[n] = raw
+        return answers
 
     def _rest(self, error: Exception) -> None:
         logger.warning("limits away", extra={"kind": type(error).__name__})

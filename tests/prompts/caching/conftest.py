@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from prompts.caching import redis_store
+from accounts import redis_line
 
-SOCKET_SECONDS = redis_store.SOCKET_SECONDS
+SOCKET_SECONDS = redis_line.SOCKET_SECONDS
 ROOT = Path(__file__).parents[3]
 
 
@@ -79,12 +79,12 @@ class OwnRedis:
 def patience_with_a_busy_machine(monkeypatch):
     """Redis answers late where many tests run at once; whether one that hangs is noticed soon is for the
     tests that want to know, by `hasty`."""
-    monkeypatch.setattr(redis_store, "SOCKET_SECONDS", 10.0)
+    monkeypatch.setattr(redis_line, "SOCKET_SECONDS", 10.0)
 
 
 @pytest.fixture
 def hasty(patience_with_a_busy_machine, monkeypatch):
-    monkeypatch.setattr(redis_store, "SOCKET_SECONDS", SOCKET_SECONDS)
+    monkeypatch.setattr(redis_line, "SOCKET_SECONDS", SOCKET_SECONDS)
 
 
 @pytest.fixture

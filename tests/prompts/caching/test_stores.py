@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from prompts.caching.redis_store import SOCKET_SECONDS, RedisStore
+from accounts.redis_line import SOCKET_SECONDS
+from prompts.caching.redis_store import RedisStore
 from prompts.caching.stores import MemoryStore, StoreAway
 
 
