@@ -11,6 +11,8 @@ import pytest
 import redis
 
 from accounts import redis_line
+from prompts.caching.redis_store import RedisStore
+from prompts.caching.stores import MemoryStore
 
 SOCKET_SECONDS = redis_line.SOCKET_SECONDS
 ROOT = Path(__file__).parents[3]
@@ -94,3 +96,15 @@ def own_redis(tmp_path):
     server = OwnRedis(tmp_path)
     yield server
     server.stop()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store(request):
+    """Either of the two places where answers are kept."""
+    made = (
+        MemoryStore(max_bytes=1_000_000)
+        if request.param == "memory"
+        else RedisStore(request.getfixturevalue("own_redis").url)
+    )
+    yield made
+    made.close()

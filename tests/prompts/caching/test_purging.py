@@ -25,17 +25,6 @@ from tests.prompts.test_pipeline import ask, collect
 STRICT = Policy.build(slug="strict", block=("iban",))
 
 
-@pytest.fixture(params=["memory", "redis"])
-def store(request):
-    made = (
-        MemoryStore(max_bytes=1_000_000)
-        if request.param == "memory"
-        else RedisStore(request.getfixturevalue("own_redis").url)
-    )
-    yield made
-    made.close()
-
-
 def house_in(store, backend=None, **more):
     return house_of(
         backend or Parrot(),

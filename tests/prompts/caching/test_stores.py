@@ -10,17 +10,6 @@ from prompts.caching.redis_store import RedisStore
 from prompts.caching.stores import MemoryStore, StoreAway
 
 
-@pytest.fixture(params=["memory", "redis"])
-def store(request):
-    made = (
-        MemoryStore(max_bytes=1_000)
-        if request.param == "memory"
-        else RedisStore(request.getfixturevalue("own_redis").url)
-    )
-    yield made
-    made.close()
-
-
 async def test_a_value_is_there_for_its_time(store):
     assert await store.get("a:b") is None
     await store.put("a:b", b"\x00 value", 60)
