@@ -16,3 +16,4 @@ class GatewayConfig(AppConfig):
 
         services.listeners.append(audit.record)
         prompts.listeners.append(counting.count_prompt)
+        prompts.watches.append(counting.BookWatch())

@@ -29,6 +29,7 @@ from prompts.conversations import Conversations
 from prompts.house import House
 from prompts.leases import Lease
 from prompts.outcomes import Conclusion
+from prompts.watch import Watch
 from prompts.writer import DatabaseJournal
 from sanitization import composition as sanitization
 from sanitization.policies import Policy
@@ -43,6 +44,8 @@ _roles: dict[UUID, tuple[float, tuple[str, ...]]] = {}
 
 # They hear how each prompt ended, on the event loop.
 listeners: list[Callable[[Conclusion], None]] = []
+# They are told how the writer of the book fares, in its thread.
+watches: list[Watch] = []
 _installed: House | None = None
 
 
@@ -144,6 +147,7 @@ def journal() -> DatabaseJournal:
         spool=settings.DATA_DIR / "spool",
         keeps_text=settings.PROMPT_LOG_TEXT == "all",
         is_strict=settings.JOURNAL_MODE == "strict",
+        watches=watches,
     )
 
 

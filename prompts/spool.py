@@ -13,8 +13,9 @@ import fcntl
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,17 @@ from sanitization.chain import Sanitized
 
 logger = logging.getLogger("prompts.spool")
 
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """What lies in the folder. `rows` are this process's; the bytes are of all of them: ends that wait for
+    the database, and rows that it takes from nobody."""
+
+    rows: int = 0
+    waiting_bytes: int = 0
+    rejected_bytes: int = 0
+
+
 Final = tuple[UUID, Result]
 # Writes rows and commits; raises what the database raises.
 Write = Callable[[Sequence[Final]], None]
@@ -34,14 +46,25 @@ REJECTED = "rejected.jsonl"
 
 class Spool:
     """One process's file, named by `id`. Used by one thread; the folder may be shared. `away` are the errors
-    of a database that cannot be reached."""
+    of a database that cannot be reached; `reject` hears of each row that is put aside.
 
-    def __init__(self, folder: Path, id: UUID, *, away: tuple[type[Exception], ...]) -> None:
+    `since` is when the oldest of its rows came (`time.monotonic`), None where there are none."""
+
+    def __init__(
+        self,
+        folder: Path,
+        id: UUID,
+        *,
+        away: tuple[type[Exception], ...],
+        reject: Callable[[], None] = lambda: None,
+    ) -> None:
         self._folder = folder
         self._path = folder / f"{id}.jsonl"
         self._away = away
+        self._tell_rejected = reject
         self._file: int | None = None
         self.rows = 0
+        self.since: float | None = None
 
     def keep(self, finals: Sequence[Final]) -> None:
         """Returns once they are on the disk. Raises OSError; then none of them is."""
@@ -55,6 +78,7 @@ class Spool:
             os.ftruncate(file, size)
             raise
         self.rows += len(finals)
+        self.since = self.since or time.monotonic()
 
     def replay(self, write: Write) -> int:
         """Writes what is kept into the database, in order, and lets go of it; how many rows. Raises what
@@ -64,13 +88,18 @@ class Spool:
         count = self._replay(self._file, write)
         os.ftruncate(self._file, 0)
         os.fsync(self._file)
-        self.rows = 0
+        self.rows, self.since = 0, None
         logger.info("spool replayed", extra={"rows": count})
         return count
 
     def claim(self, write: Write) -> int:
         """The same with what processes left that are gone."""
         return sum(self._claim(path, write) for path in sorted(self._folder.glob("*-*.jsonl")))
+
+    def size(self) -> Spooled:
+        """Safe from any thread."""
+        waiting = sum(map(_bytes_of, self._folder.glob("*-*.jsonl")))
+        return Spooled(self.rows, waiting, _bytes_of(self._folder / REJECTED))
 
     def close(self) -> None:
         """Lets go of the file; an empty one is removed, what is in another waits to be claimed."""
@@ -147,6 +176,7 @@ class Spool:
         try:
             _write_all(file, line.rstrip(b"\n") + b"\n")
             os.fsync(file)
+            self._tell_rejected()
         finally:
             os.close(file)
 
@@ -168,6 +198,13 @@ def _write_all(file: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
+
+
+def _bytes_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # there is none, or it has just been claimed
 
 
 def _sync_folder(folder: Path) -> None:

@@ -19,9 +19,9 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,8 @@ from prompts import finals, statements
 from prompts.errors import JournalUnavailable
 from prompts.journal import Entry, Outcome, Result, rules_of
 from prompts.leases import RENEW_SECONDS, Lease
-from prompts.spool import Spool
+from prompts.spool import Spool, Spooled
+from prompts.watch import Trouble, Watch
 
 logger = logging.getLogger("prompts.writer")
 
@@ -54,21 +55,33 @@ class Change:
     entry: Entry | None = None
     result: Result | None = None
     waiter: asyncio.Future[None] | None = None
+    sent_at: float = field(default_factory=time.monotonic)
 
 
 class DatabaseJournal:
     """`prompts.journal.Journal` over Django's ORM. `open()` starts the thread, `close()` drains it."""
 
-    def __init__(self, lease: Lease, *, spool: Path, keeps_text: bool = True, is_strict: bool = True) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        *,
+        spool: Path,
+        keeps_text: bool = True,
+        is_strict: bool = True,
+        watches: Sequence[Watch] = (),
+    ) -> None:
         """`spool` is the folder where finals wait for a database that is away. Without `keeps_text`, rows
-        have numbers and findings, and no text is written anywhere."""
+        have numbers and findings, and no text is written anywhere. `watches` are told how it fares."""
         self.lease = lease
         self._is_strict = is_strict
         self._is_away = False
         self._inbox: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._keeps_text = keeps_text
         self._backlog: deque[Change] = deque()
-        self._spool = Spool(spool, lease.id, away=AWAY)
+        self._spool = Spool(spool, lease.id, away=AWAY, reject=lambda: self._trouble("rejected"))
+        self._watches = watches
+        self._turned_at = time.monotonic()  # when the writer last looked for rows
+        self._writing_since: float | None = None  # the oldest row in its hands
         self._thread: threading.Thread | None = None
         self._renewed_at = 0.0
 
@@ -80,6 +93,19 @@ class DatabaseJournal:
     def waiting(self) -> int:
         """Rows that are not in the database yet."""
         return self._inbox.qsize() + len(self._backlog) + self._spool.rows
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long the oldest row has waited that is not in the database yet, to about a second; 0 where all
+        are."""
+        since = [self._writing_since, self._spool.since, self._turned_at if self._inbox.qsize() else None]
+        with suppress(IndexError):  # another thread's
+            since.append(self._backlog[0].sent_at)
+        return max((time.monotonic() - at for at in since if at is not None), default=0.0)
+
+    @property
+    def spooled(self) -> Spooled:
+        return self._spool.size()
 
     def open(self) -> None:
         """Starts the writer. Returns at once; the database may still be away."""
@@ -118,6 +144,7 @@ class DatabaseJournal:
         is_closing = False
         while not is_closing:
             try:
+                self._writing_since, self._turned_at = None, time.monotonic()
                 self._renew()
                 group, is_closing = self._gather()
                 if group:
@@ -140,6 +167,7 @@ class DatabaseJournal:
         return gather(self._inbox, most=most, timeout_seconds=RENEW_SECONDS / 2, patience_seconds=patience)
 
     def _commit(self, group: list[Change]) -> None:
+        self._writing_since, began_at = group[0].sent_at, time.monotonic()
         try:
             try:
                 self._write(group)
@@ -155,12 +183,22 @@ class DatabaseJournal:
             if len(group) == 1:
                 logger.exception("row not written", extra={"prompt_id": str(group[0].id)})
                 tell(group, is_written=False)
+                self._trouble("rejected")
                 return
             for change in group:  # one row must not take the others down
                 self._commit([change])
         else:
             self._is_away = False
             tell(group)
+            now = time.monotonic()
+            for watch in self._watches:
+                watch.committed(
+                    len(group), took_seconds=now - began_at, waited_seconds=now - group[0].sent_at
+                )
+
+    def _trouble(self, trouble: Trouble, rows: int = 1) -> None:
+        for watch in self._watches:
+            watch.troubled(trouble, rows=rows)
 
     def _set_aside(self, group: list[Change]) -> None:
         """The database is away: prompts are refused, and how others ended goes to this machine's disk."""
@@ -168,6 +206,7 @@ class DatabaseJournal:
         try:
             if ended:
                 self._spool.keep(ended)
+                self._trouble("spooled", len(ended))
         except OSError as error:
             logger.error("spool away", extra={"rows": len(ended), "errno": error.errno})
             self._fail(group)
@@ -180,10 +219,13 @@ class DatabaseJournal:
         tell(group, is_written=False)
         for change in group:
             if change.result is None and change.waiter is not None:
+                self._trouble("refused")
                 continue
+            self._trouble("failed")
             self._backlog.append(change)
             if len(self._backlog) > BACKLOG_ROWS:
                 lost = self._backlog.popleft()
+                self._trouble("lost")
                 logger.error("row lost", extra={"prompt_id": str(lost.id)})
 
     def _write(self, group: Iterable[Change]) -> None:
@@ -242,6 +284,7 @@ class DatabaseJournal:
                 raise
             except Exception:
                 logger.exception("row lost", extra={"prompt_id": str(change.id)})
+                self._trouble("lost")
             self._backlog.popleft()
         try:
             self._spool.replay(finals.write)

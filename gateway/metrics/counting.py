@@ -1,4 +1,5 @@
-"""Counts what happens. Called on the event loop, for every request: nothing here waits or raises."""
+"""Counts what happens. Called on the event loop for every request, and by the writer of the book: nothing
+here waits or raises."""
 
 from gateway.metrics.instruments import (
     CACHE,
@@ -6,12 +7,17 @@ from gateway.metrics.instruments import (
     FINDINGS,
     FIRST_TOKEN,
     HTTP_SECONDS,
+    JOURNAL_COMMIT_SECONDS,
+    JOURNAL_GROUP_ROWS,
+    JOURNAL_TROUBLED,
+    JOURNAL_WAIT_SECONDS,
     PROBLEMS,
     REQUEST_SECONDS,
     STAGE,
     TOKEN_USAGE,
 )
 from prompts.outcomes import Conclusion
+from prompts.watch import Trouble
 
 
 def count_request(*, route: str | None, method: str, status: int, seconds: float) -> None:
@@ -50,3 +56,15 @@ def count_prompt(ended: Conclusion) -> None:
     CACHE.labels(ended.cache).inc()
     for finding in result.findings:
         FINDINGS.labels(finding["rule"], finding["direction"], finding["action"]).inc()
+
+
+class BookWatch:
+    """Counts what the writer of the book does: `prompts.watch.Watch`."""
+
+    def committed(self, rows: int, *, took_seconds: float, waited_seconds: float) -> None:
+        JOURNAL_COMMIT_SECONDS.observe(took_seconds)
+        JOURNAL_WAIT_SECONDS.observe(waited_seconds)
+        JOURNAL_GROUP_ROWS.observe(rows)
+
+    def troubled(self, trouble: Trouble, *, rows: int) -> None:
+        JOURNAL_TROUBLED.labels(trouble).inc(rows)

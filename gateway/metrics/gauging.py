@@ -14,12 +14,16 @@ from gateway.metrics.instruments import (
     CACHE_UP,
     ENGINE_COUNTERS,
     ENGINE_GAUGES,
+    JOURNAL_LAG,
     JOURNAL_OPEN,
     JOURNAL_WAITING,
     MODEL_LOADED,
+    REJECTED_BYTES,
     SERVER_OWED,
     SERVER_RUNNING,
     SERVER_UP,
+    SPOOL_BYTES,
+    SPOOL_ROWS,
     STEP_PARTS,
     STEP_SECONDS,
 )
@@ -79,6 +83,11 @@ def _look_at_journal() -> None:
     journal = prompts.journal()
     JOURNAL_OPEN.set(journal.is_open)
     JOURNAL_WAITING.set(journal.waiting)
+    JOURNAL_LAG.set(journal.lag_seconds)
+    spooled = journal.spooled
+    SPOOL_ROWS.set(spooled.rows)
+    SPOOL_BYTES.set(spooled.waiting_bytes)
+    REJECTED_BYTES.set(spooled.rejected_bytes)
     CACHE_UP.set(prompts.answers_store().works)
 
 

@@ -7,7 +7,11 @@ Under several workers each writes to files of its own (PROMETHEUS_MULTIPROC_DIR,
 and the page of any worker is about all of them.
 """
 
+from typing import get_args
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from prompts.watch import Trouble
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST_TOKEN_SECONDS = (
@@ -29,6 +33,7 @@ FIRST_TOKEN_SECONDS = (
     10.0,
 )
 TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
+GROUP_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 # Of stages that take less than a millisecond, and of some that take minutes.
 STAGE_SECONDS = (
     0.0005,
@@ -98,6 +103,31 @@ FINDINGS = Counter(
 )
 CACHE = Counter("gateway_cache_lookups", "Prompts by where their answers came from.", ("state",))
 
+# -- the book --
+
+JOURNAL_COMMIT_SECONDS = Histogram(
+    "gateway_journal_commit_seconds",
+    "Transactions of the book: how long each took, from its first statement to its commit.",
+    buckets=STAGE_SECONDS,
+)
+JOURNAL_WAIT_SECONDS = Histogram(
+    "gateway_journal_wait_seconds",
+    "Of each transaction, the row that waited longest: from when it was handed over until it was committed.",
+    buckets=STAGE_SECONDS,
+)
+JOURNAL_GROUP_ROWS = Histogram(
+    "gateway_journal_commit_rows",
+    "Rows that were committed together, accepted and ended ones.",
+    buckets=GROUP_ROWS,
+)
+JOURNAL_TROUBLED = Counter(
+    "gateway_journal_troubled_rows",
+    "Rows that could not simply be committed: refused, spooled, failed, lost, rejected.",
+    ("trouble",),
+)
+for _trouble in get_args(Trouble):
+    JOURNAL_TROUBLED.labels(_trouble)  # an alert needs the 0 that came before the 1
+
 # -- how things stand --
 
 JOURNAL_OPEN = Gauge(
@@ -105,6 +135,26 @@ JOURNAL_OPEN = Gauge(
 )
 JOURNAL_WAITING = Gauge(
     "gateway_journal_waiting_rows", "Rows that wait for the database.", multiprocess_mode="livesum"
+)
+JOURNAL_LAG = Gauge(
+    "gateway_journal_lag_seconds",
+    "For how long the oldest row waits that is not in the database yet.",
+    multiprocess_mode="livemax",
+)
+SPOOL_ROWS = Gauge(
+    "gateway_journal_spool_rows",
+    "Ends of prompts that wait on this machine's disk, of processes that live.",
+    multiprocess_mode="livesum",
+)
+SPOOL_BYTES = Gauge(
+    "gateway_journal_spool_bytes",
+    "Size of all that waits on this machine's disk, also of processes that are gone.",
+    multiprocess_mode="livemax",
+)
+REJECTED_BYTES = Gauge(
+    "gateway_journal_rejected_bytes",
+    "Size of rejected.jsonl: ends of prompts that the database takes from nobody.",
+    multiprocess_mode="livemax",
 )
 CACHE_UP = Gauge(
     "gateway_cache_up", "1 while kept answers can be read and kept.", multiprocess_mode="livemin"

@@ -181,6 +181,76 @@ def full(finals):
     raise OSError(errno.ENOSPC, "full")
 
 
+class Witness:
+    """What the writer tells: `prompts.watch.Watch`."""
+
+    def __init__(self):
+        self.groups, self.troubles = [], []
+
+    def committed(self, rows, *, took_seconds, waited_seconds):
+        assert 0 <= took_seconds <= waited_seconds
+        self.groups.append(rows)
+
+    def troubled(self, trouble, *, rows):
+        self.troubles.append((trouble, rows))
+
+
+@pytest.fixture
+def witness(journal):
+    journal._watches = [Witness()]
+    return journal._watches[0]
+
+
+async def test_the_writer_tells_of_each_transaction_and_of_rows_that_the_database_refuses(journal, witness):
+    await journal.accept(entry())
+    with pytest.raises(JournalUnavailable):
+        await journal.accept(entry(request_id=None))
+    await journal.accept(entry())  # when this is written, the others have been told of
+    await asyncio.to_thread(journal.close)
+    assert witness.groups == [1, 1]
+    assert witness.troubles == [("rejected", 1)]
+    assert journal.lag_seconds == 0
+
+
+async def test_the_writer_tells_what_becomes_of_rows_while_the_database_is_away(
+    journal, witness, monkeypatch, tmp_path
+):
+    made = [entry() for _ in range(2)]
+    for one in made:
+        await journal.accept(one)
+    monkeypatch.setattr("prompts.writer.BACKLOG_ROWS", 0)
+    write, keep = journal._write, journal._spool.keep
+    monkeypatch.setattr(journal, "_write", away)
+    with pytest.raises(JournalUnavailable):
+        await journal.accept(entry())
+    await journal.finish(made[0].id, Result(Outcome.ANSWERED))
+    assert journal.spooled.rows == 1
+    assert journal.spooled.waiting_bytes > 100
+    assert journal.lag_seconds > 0
+    monkeypatch.setattr(journal._spool, "keep", full)
+    with pytest.raises(JournalUnavailable):
+        await journal.finish(made[1].id, Result(Outcome.ANSWERED))
+    monkeypatch.setattr(journal, "_write", write)
+    monkeypatch.setattr(journal._spool, "keep", keep)
+    await until_answered(made[0].id)
+    await asyncio.to_thread(journal.close)
+    assert witness.troubles == [("refused", 1), ("spooled", 1), ("failed", 1), ("lost", 1)]
+    assert (journal.spooled.rows, journal.spooled.waiting_bytes, journal.lag_seconds) == (0, 0, 0)
+
+
+async def test_the_lag_is_the_age_of_the_row_in_the_writers_hands(journal, monkeypatch):
+    write, lags = journal._write, []
+
+    def slow(group):
+        time.sleep(0.05)
+        lags.append(journal.lag_seconds)
+        write(group)
+
+    monkeypatch.setattr(journal, "_write", slow)
+    await journal.accept(entry())
+    assert lags[0] >= 0.05
+
+
 @pytest.fixture
 def batched(transactional_db, tmp_path):
     """A journal whose callers do not wait for it."""

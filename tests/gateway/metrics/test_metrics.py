@@ -154,7 +154,39 @@ async def test_a_listener_that_fails_stops_no_prompt(counted, monkeypatch):
     assert (await counted.chat("hello")).status_code == 200
 
 
+def test_what_the_writer_of_the_book_tells_is_counted():
+    names = [
+        "gateway_journal_commit_seconds_sum",
+        "gateway_journal_wait_seconds_sum",
+        "gateway_journal_commit_rows_sum",
+    ]
+    before = [value(name) for name in names]
+    spooled = value("gateway_journal_troubled_rows_total", trouble="spooled")
+    (watch,) = composition.watches
+    watch.committed(7, took_seconds=0.5, waited_seconds=2)
+    watch.troubled("spooled", rows=3)
+    assert [value(name) - was for name, was in zip(names, before, strict=True)] == [0.5, 2, 7]
+    assert value("gateway_journal_troubled_rows_total", trouble="spooled") == spooled + 3
+
+
+def test_trouble_that_never_was_is_on_the_page_as_0():
+    for trouble in ("refused", "spooled", "failed", "lost", "rejected"):
+        assert (
+            REGISTRY.get_sample_value("gateway_journal_troubled_rows_total", {"trouble": trouble}) is not None
+        )
+
+
 # -- how things stand --
+
+
+async def test_the_page_says_what_waits_for_the_database_and_where(monkeypatch):
+    spooled = SimpleNamespace(rows=2, waiting_bytes=3000, rejected_bytes=50)
+    journal = SimpleNamespace(is_open=True, waiting=5, lag_seconds=7.5, spooled=spooled)
+    monkeypatch.setattr("prompts.composition.journal", lambda: journal)
+    text = await page()
+    for line in ("waiting_rows 5.0", "lag_seconds 7.5", "spool_rows 2.0", "spool_bytes 3000.0"):
+        assert f"gateway_journal_{line}" in text
+    assert "gateway_journal_rejected_bytes 50.0" in text
 
 
 def test_numbers_that_engines_count_become_what_was_added():
