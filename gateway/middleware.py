@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from corsheaders.middleware import CorsMiddleware
@@ -33,6 +33,7 @@ from accounts import browser, origin
 from gateway.logs import request_id
 from gateway.metrics.counting import count_request
 from gateway.proxies import believe
+from prompts.ids import uuid7
 
 logger = logging.getLogger("gateway.requests")
 
@@ -75,14 +76,15 @@ class PageOnly(MiddlewareMixin):
 class RequestId(Inline):
     """Gives each request an id (`X-Request-ID`, answered too), its origin, and one log line without its text.
 
-    A caller's own id is taken only if it is a UUID: anything freer could carry a secret into the log.
+    A caller's own id is taken only if it is a UUID: anything freer could carry a secret into the log. Ours
+    grow with time, so that the book's index of them grows at its end.
     """
 
     def process_request(self, request: HttpRequest) -> None:
         try:
             own = str(UUID(request.headers.get("X-Request-ID", "")))
         except ValueError:
-            own = str(uuid4())
+            own = str(uuid7())
         request.META["REQUEST_ID"] = own
         request.META["REQUEST_STARTED"] = time.perf_counter()
         request_id.set(own)

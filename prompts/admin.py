@@ -15,7 +15,7 @@ from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -31,6 +31,7 @@ from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS, dry_run
 from prompts.ids import floor
 from prompts.models import Prompt
 from prompts.review import files
+from prompts.review.panel import Panel
 from prompts.statistics import admin as statistics_admin  # noqa: F401  (registers its page)
 from sanitization.admin import VIEW, holds
 from sanitization.composition import chain
@@ -46,19 +47,22 @@ PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*(?:_[0-9]+|#[a-p]{12})\]")
 
 
 class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
-    """Takes the database's estimate where it has one; counts only what is small or narrowed, and at most
-    `MOST` of it."""
+    """Takes the database's estimate where it has one. What is narrowed is counted as far as the page that is
+    looked at and `AHEAD` more: it says how the list goes on, not how long it is."""
 
-    MOST = 10_000
+    MOST, AHEAD = 10_000, 3
+    page_number = 1
 
     @cached_property
     def count(self) -> int:
         rows = self.object_list
         if not isinstance(rows, QuerySet):
             return len(rows)
-        if not rows.query.where and (estimate := estimated_rows(rows.model._meta.db_table)) > self.MOST:
-            return estimate
-        return int(rows.order_by()[: self.MOST].count())
+        if not rows.query.where:
+            estimate = estimated_rows(rows.model._meta.db_table)
+            return estimate if estimate > self.MOST else int(rows[: self.MOST].count())
+        seen = min(max(1, self.page_number), self.MOST // self.per_page) + self.AHEAD
+        return int(rows[: seen * self.per_page].count())
 
 
 def estimated_rows(table: str) -> int:
@@ -87,21 +91,6 @@ class When(admin.SimpleListFilter):
             return queryset
         since: datetime = timezone.now() - timedelta(days=days)
         return queryset.filter(id__gte=floor(since))
-
-
-class Rule(admin.SimpleListFilter):
-    """By a rule that matched."""
-
-    title = "rule"
-    parameter_name = "rule"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        from prompts.composition import house
-
-        return [(rule, rule) for rule in sorted(house().chain.rules)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> QuerySet[Prompt]:
-        return book.narrow(queryset, rule=self.value())
 
 
 class DryRunForm(forms.Form):
@@ -145,7 +134,7 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     list_display = ("created_at", "user", "outcome", "preview", "rule_names", "model", "cached", "total_ms")
     list_display_links = ("created_at",)
     list_select_related = ("user",)
-    list_filter = (When, "outcome", Rule, "cached")
+    list_filter = (When, Panel)
     list_per_page = 50
     ordering = ("-id",)
     sortable_by = ()
@@ -154,7 +143,8 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     show_facets = admin.ShowFacets.NEVER  # each would count the table
     search_fields = ("prompt", "response")
     search_help_text = (
-        f"Searches the sanitized text of the newest {SEARCH_ROWS:,} rows, a fingerprint or a request id."
+        f"Searches the sanitized text of the newest {SEARCH_ROWS:,} rows, or a fingerprint. The id of a "
+        "request (X-Request-ID) or of an answer leads to its row."
     )
     actions = ("export_csv",)
     text_fields = ("sanitized_prompt", "sanitized_system", "sanitized_answer")
@@ -166,6 +156,21 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
         *("queue_ms", "first_token_ms", "total_ms", "request_id", "instance_id", "erased_at"),
     )
     readonly_fields = fields
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The list; or the one row that is meant, where its id or that of its request is searched for."""
+        if request.method == "GET" and self.has_view_permission(request):
+            ids = book.named(request.GET.get("q", ""))
+            if len(ids) == 1:
+                return HttpResponseRedirect(reverse("admin:prompts_prompt_change", args=ids))
+        return super().changelist_view(request, extra_context)
+
+    def get_paginator(self, request: HttpRequest, *arguments: Any, **more: Any) -> Paginator[Prompt]:
+        paginator = super().get_paginator(request, *arguments, **more)
+        number = request.GET.get("p", "")
+        if isinstance(paginator, EstimatingPaginator) and number.isdecimal() and len(number) < 9:
+            paginator.page_number = int(number)
+        return paginator
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -218,6 +223,8 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
         term = search_term.strip()
         if not term:
             return queryset, False
+        if ids := book.named(term):
+            return queryset.filter(id__in=ids), False
         wanted = Q(request_id=term)
         if FINGERPRINT.fullmatch(term):
             queryset = queryset.alias(findings_text=Cast("findings", TextField()))

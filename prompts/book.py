@@ -4,6 +4,7 @@ Reading the book, and erasing from it.
 Every query here goes by id: time filters become id ranges, paging is by position (keyset), nothing counts.
 """
 
+import re
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +13,11 @@ from django.db.models.functions import Now
 
 from prompts.ids import floor
 from prompts.models import Prompt
+
+QUOTED = re.compile(
+    r"(?:[a-z]{2,12}-)?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})", re.IGNORECASE
+)
+MOST_NAMED = 1_000  # a caller may give one id to many requests
 
 
 def of_user(user_id: UUID) -> QuerySet[Prompt]:
@@ -32,8 +38,16 @@ def narrow(
     cached: bool | None = None,
     slower_than_ms: float | None = None,
     faster_than_ms: float | None = None,
+    first_token_slower_than_ms: float | None = None,
+    first_token_faster_than_ms: float | None = None,
+    action: str | None = None,
+    direction: str | None = None,
+    request_id: UUID | None = None,
+    erased: bool | None = None,
 ) -> QuerySet[Prompt]:
-    """The rows that match all that is given; `since` is inclusive, `until` is not."""
+    """The rows that match all that is given; `since` is inclusive, `until` is not. `action` and `direction`
+    are of a finding of `rule`."""
+    found = {"rule": rule, "action": action, "direction": direction}
     wanted = {
         "id__gte": floor(since) if since is not None else None,
         "id__lt": floor(until) if until is not None else None,
@@ -45,8 +59,25 @@ def narrow(
         "cached": cached,
         "total_ms__gte": slower_than_ms,
         "total_ms__lte": faster_than_ms,
+        "first_token_ms__gte": first_token_slower_than_ms,
+        "first_token_ms__lte": first_token_faster_than_ms,
+        "findings__some": {name: value for name, value in found.items() if value}
+        if action or direction
+        else None,
+        "request_id": str(request_id) if request_id is not None else None,
+        "erased_at__isnull": not erased if erased is not None else None,
     }
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def named(quoted: str) -> list[UUID]:
+    """The ids of the rows that a caller means who quotes the id of a request (`X-Request-ID`, `requestId` of
+    an error) or of an answer (`chatcmpl-…` too), newest first. Two queries, each by an index."""
+    if (found := QUOTED.fullmatch(quoted.strip())) is None:
+        return []
+    id = UUID(found[1])
+    rows = Prompt.objects.order_by("-id").values_list("id", flat=True)
+    return list(rows.filter(id=id)) or list(rows.filter(request_id=str(id))[:MOST_NAMED])
 
 
 def erase(row: Prompt) -> None:

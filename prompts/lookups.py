@@ -1,7 +1,10 @@
 """
-`rules__has="email"`: whether the array of rules holds one, on both databases.
+Questions to JSON columns, answered by both databases.
 
-PostgreSQL answers from a GIN index (migration 0002); SQLite looks through the text.
+    rules__has="email"                                    the array of rules holds one
+    findings__some={"rule": "email", "action": "mask"}    an object of the array has all these fields
+
+PostgreSQL answers the first from a GIN index (migration 0002); SQLite looks through the text.
 """
 
 import json
@@ -34,3 +37,24 @@ class Has(models.Lookup[str]):
         # In the stored text each rule stands in quotes, and no rule id holds one; several times faster than
         # unfolding the JSON.
         return f"INSTR({column}, %s) > 0", (*parameters, json.dumps(str(self.rhs)))
+
+
+@models.JSONField.register_lookup
+class Some(models.Lookup[dict[str, str]]):
+    """Takes fields with their values; the column is an array of objects."""
+
+    lookup_name = "some"
+    prepare_rhs = False
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"{column} @> %s::jsonb", (*parameters, json.dumps([self.rhs]))
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        fields = dict(self.rhs)
+        each = " AND ".join(["json_extract(value, %s) = %s"] * len(fields)) or "1"
+        wanted = [part for name, value in fields.items() for part in (f'$."{name}"', value)]
+        return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE {each})", (*parameters, *wanted)  # noqa: S608  # nosec B608

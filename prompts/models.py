@@ -77,6 +77,10 @@ class Prompt(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="prompts_by_user"),
             models.Index(fields=["outcome", "-id"], name="prompts_by_outcome"),
+            models.Index(fields=["request_id"], name="prompts_by_request"),
+            models.Index(
+                fields=["key_id", "-id"], condition=models.Q(key_id__isnull=False), name="prompts_by_key"
+            ),
             models.Index(
                 fields=["instance_id"],
                 condition=models.Q(outcome=Outcome.ACCEPTED),

@@ -1,5 +1,6 @@
 """The shapes of `/api/journal` on the wire."""
 
+import math
 from typing import Any
 
 from rest_framework import serializers
@@ -13,6 +14,34 @@ from prompts.serializers import (
     PartSerializer,
     UsageSerializer,
 )
+from sanitization.spans import Action
+
+RANGES = (
+    ("slowerThan", "slower_than_ms", "faster_than_ms"),
+    ("firstTokenSlowerThan", "first_token_slower_than_ms", "first_token_faster_than_ms"),
+)
+
+
+def a_number(value: float) -> None:
+    """`nan` and `inf` are floats too."""
+    if not math.isfinite(value):
+        raise serializers.ValidationError("A valid number is required.")
+
+
+def milliseconds(source: str, help_text: str) -> serializers.FloatField:
+    return serializers.FloatField(
+        source=source, required=False, min_value=0, validators=[a_number], help_text=help_text
+    )
+
+
+class YesOrNo(serializers.ChoiceField):
+    """true or false, as a query string has them."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(choices=["true", "false"], **more)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data) == "true"
 
 
 class JournalFilterSerializer(FilterSerializer):
@@ -21,16 +50,40 @@ class JournalFilterSerializer(FilterSerializer):
     user = serializers.UUIDField(required=False, help_text="Whose prompts.")
     key = serializers.UUIDField(required=False, help_text="The API key that they came by.")
     model = serializers.CharField(required=False, max_length=200, help_text="The model that answered.")
-    cached = serializers.ChoiceField(choices=["true", "false"], required=False)
-    slowerThan = serializers.FloatField(
-        source="slower_than_ms", required=False, min_value=0, help_text="Milliseconds that it took at least."
+    action = serializers.ChoiceField(
+        choices=[action.value for action in Action if action is not Action.OFF],
+        required=False,
+        help_text="What was done about a finding of `rule`.",
     )
-    fasterThan = serializers.FloatField(
-        source="faster_than_ms", required=False, min_value=0, help_text="Milliseconds that it took at most."
+    direction = serializers.ChoiceField(
+        choices=["prompt", "answer"], required=False, help_text="Where a finding of `rule` was."
     )
+    cached = YesOrNo(required=False, help_text="Whether the answer came from the cache.")
+    slowerThan = milliseconds("slower_than_ms", "Milliseconds that it took at least.")
+    fasterThan = milliseconds("faster_than_ms", "Milliseconds that it took at most.")
+    firstTokenSlowerThan = milliseconds(
+        "first_token_slower_than_ms", "Milliseconds until the first token, at least."
+    )
+    firstTokenFasterThan = milliseconds(
+        "first_token_faster_than_ms", "Milliseconds until the first token, at most."
+    )
+    requestId = serializers.UUIDField(
+        source="request_id", required=False, help_text="The `X-Request-ID` that the caller got."
+    )
+    erased = YesOrNo(required=False, help_text="Whether its texts and findings were erased.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return {**attrs, "cached": attrs["cached"] == "true"} if "cached" in attrs else attrs
+        wrong: dict[str, list[str]] = {}
+        if "since" in attrs and "until" in attrs and attrs["since"] >= attrs["until"]:
+            wrong["since"] = ["It is not before `until`."]
+        for name, least, most in RANGES:
+            if least in attrs and most in attrs and attrs[least] > attrs[most]:
+                wrong[name] = ["Nothing is that slow and that fast at once."]
+        if "rule" not in attrs:
+            wrong |= {name: ["Name the `rule` too."] for name in ("action", "direction") if name in attrs}
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return attrs
 
 
 class JournalQuerySerializer(JournalFilterSerializer):

@@ -14,6 +14,8 @@ from django.utils import timezone
 from prompts import admin as office
 from prompts.ids import floor, uuid7
 from prompts.models import Prompt
+from prompts.review import panel
+from prompts.review.serializers import JournalFilterSerializer
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db
@@ -119,12 +121,26 @@ def test_search_looks_into_the_sanitized_text(root, alice):
     assert "about cats" not in page
 
 
-def test_search_finds_a_request_id(root, alice):
+@pytest.mark.parametrize("quoted", ["{request}", " {request}\n", "{id}", "chatcmpl-{hex}", "cmpl-{hex}"])
+def test_what_a_caller_quotes_leads_to_his_row_in_one_step(root, alice, quoted):
     wanted = make_row(alice, request_id="22222222-2222-4222-8222-222222222222")
     make_row(alice)
-    page = client_of(root).get(LIST, {"q": wanted.request_id}).content.decode()
-    assert str(wanted.pk) in page
-    assert page.count("field-outcome") == 1
+    told = quoted.format(request=wanted.request_id, id=wanted.pk, hex=wanted.pk.hex)
+    answer = client_of(root).get(LIST, {"q": told})
+    assert (answer.status_code, answer["Location"]) == (302, f"{LIST}{wanted.pk}/change/")
+
+
+def test_a_request_id_that_was_given_to_several_lists_them(root, alice):
+    wanted = [make_row(alice, request_id="22222222-2222-4222-8222-222222222222") for _ in range(2)]
+    other = make_row(alice)
+    page = client_of(root).get(LIST, {"q": wanted[0].request_id}).content.decode()
+    assert all(str(row.pk) in page for row in wanted)
+    assert str(other.pk) not in page
+
+
+def test_a_request_id_leads_nobody_to_a_row_who_may_not_see_it(alice):
+    row = make_row(alice, request_id="22222222-2222-4222-8222-222222222222")
+    assert reviewer().get(LIST, {"q": row.request_id}).status_code == 403
 
 
 def test_search_finds_the_rows_with_the_same_value_which_nobody_can_read(root, alice):
@@ -164,8 +180,116 @@ def test_rows_are_filtered_by_time_rule_and_outcome(root, alice):
     assert shown(when="week") == [today]
     assert shown(when="month") == [today, old]
     assert shown(rule="iban") == [old]
-    assert shown(outcome__exact="blocked") == [old]
+    assert shown(outcome="blocked") == [old]
     assert shown(when="nonsense") == [today, old]
+
+
+# -- the panel of filters --
+
+
+def shown(client, rows, **query):
+    """The numbers of the rows that a list shows."""
+    page = client.get(LIST, query).content.decode()
+    return [number for number, row in enumerate(rows) if str(row.pk) in page]
+
+
+@pytest.fixture
+def three(alice, bob):
+    return [
+        make_row(alice, first_token_ms=5.0, total_ms=10.0),
+        make_row(bob, outcome="blocked", model="owl", cached=True, total_ms=20.0, key_id=KEY, rules=[]),
+        make_row(None, rules=["iban"], findings=[IBAN], erased_at=timezone.now(), total_ms=30.0),
+    ]
+
+
+KEY = uuid7()
+IBAN = {**FINDING, "rule": "iban", "action": "block", "direction": "answer"}
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ({"user": "BOB@example.org "}, [1]),
+        ({"key": str(KEY)}, [1]),
+        ({"outcome": "blocked"}, [1]),
+        ({"rule": "iban"}, [2]),
+        ({"rule": "iban", "action": "block", "direction": "answer"}, [2]),
+        ({"rule": "iban", "action": "mask"}, []),
+        ({"model": "owl"}, [1]),
+        ({"cached": "true"}, [1]),
+        ({"slowerThan": "15", "fasterThan": "25"}, [1]),
+        ({"firstTokenFasterThan": "5"}, [0]),
+        ({"erased": "true"}, [2]),
+        ({"requestId": "11111111-1111-4111-8111-111111111111"}, [0, 1, 2]),
+        ({"since": "2020-01-01T00:00"}, [0, 1, 2]),
+        ({"until": "2020-01-01T00:00"}, []),
+        ({"user": "", "rule": " ", "when": "week"}, [0, 1, 2]),  # a form sends its empty fields too
+    ],
+)
+def test_the_list_takes_every_filter_of_the_api(root, three, query, wanted):
+    assert shown(client_of(root), three, **query) == wanted
+
+
+def test_the_admin_and_the_api_have_the_same_filters():
+    assert {*panel.LABELS} == {*JournalFilterSerializer().fields} == {*panel.PanelSerializer().fields}
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"user": "carol@example.org"}, "User: e-mail or id: Nobody has this e-mail."),
+        ({"user": "carol"}, "Must be a valid UUID."),
+        ({"slowerThan": "nan"}, "A valid number is required."),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "Datetime value out of range."),
+        ({"action": "mask"}, "Name the `rule` too."),
+        ({"rule": "No Rule"}, "Rule: "),
+        ({"model": "\0"}, "Model: Null characters are not allowed."),
+    ],
+)
+def test_a_filter_that_cannot_be_read_shows_nothing_and_says_why(root, three, query, sentence):
+    client = client_of(root)
+    assert shown(client, three, **query) == []
+    page = client.get(LIST, query).content.decode()
+    assert sentence in page
+    assert 'aria-invalid="true"' in page
+
+
+def test_the_form_keeps_what_was_asked_and_what_else_the_list_shows(root, alice):
+    make_row(alice)
+    query = {"rule": 'a"><b>', "q": "go", "when": "day", "since": "2026-03-01T00:00:00Z"}
+    page = client_of(root).get(LIST, query).content.decode()
+    for piece in (
+        'value="a&quot;&gt;&lt;b&gt;"',
+        '<input type="hidden" name="when" value="day">',
+        '<input type="hidden" name="q" value="go">',
+        'value="2026-03-01T00:00:00"',
+        '<option value="iban">',
+    ):
+        assert piece in page
+    assert "<b>" not in page
+
+
+def test_what_no_index_knows_is_looked_for_among_the_newest_rows(root, alice, bob, monkeypatch):
+    rows = [make_row(user, model="owl") for user in (bob, alice, alice, alice)]
+    monkeypatch.setattr(panel, "LOOKED_THROUGH", 2)
+    client = client_of(root)
+    assert shown(client, rows, model="owl") == [2, 3]
+    assert shown(client, rows, model="owl", user="bob@example.org") == [0]
+    assert shown(client, rows, user="alice@example.org") == [1, 2, 3]
+    assert shown(client, rows, rule="email", model="owl") == [0, 1, 2, 3]
+    assert "the newest 2 prompts" in client.get(LIST).content.decode()
+
+
+def test_a_narrowed_list_is_counted_only_a_little_further_than_it_is_read(alice, rf, root):
+    for _ in range(9):
+        make_row(alice)
+    request = rf.get(LIST, {"p": "2"})
+    pages = office.admin.site.get_model_admin(Prompt).get_paginator(
+        request, Prompt.objects.filter(outcome="answered").order_by("-id"), 1
+    )
+    assert pages.count == 2 + pages.AHEAD
+    page = client_of(root).get(LIST, {"outcome": "answered", "p": "%00"})
+    assert page.status_code == 200
 
 
 def test_the_list_costs_the_same_queries_whatever_its_length(root, alice, django_assert_max_num_queries):

@@ -113,16 +113,47 @@ def test_everybodys_prompts_are_there_newest_first_page_by_page(get, alice):
         ({"slowerThan": "15"}, [2, 1]),
         ({"fasterThan": "20", "slowerThan": "11"}, [1]),
         ({"rule": "email", "model": "parrot"}, [0]),
+        ({"firstTokenSlowerThan": "6"}, [2]),
+        ({"firstTokenFasterThan": "6"}, [0]),
+        ({"firstTokenSlowerThan": "5", "firstTokenFasterThan": "7"}, [2, 0]),
+        ({"rule": "email", "action": "mask"}, [0]),
+        ({"rule": "email", "direction": "answer"}, []),
+        ({"rule": "iban", "action": "block", "direction": "answer"}, [2]),
+        ({"rule": "iban", "action": "mask", "direction": "answer"}, []),  # each of it is true of another one
+        ({"requestId": "0192F0A0-0000-7000-8000-000000000001"}, [1]),
+        ({"requestId": "0192f0a0000070008000000000000001"}, [1]),
+        ({"erased": "true"}, [1]),
+        ({"erased": "false"}, [2, 0]),
         ({}, [2, 1, 0]),
     ],
 )
-def test_rows_are_filtered_by(get, alice, query, wanted):
+def test_rows_are_filtered_by(get, read, alice, query, wanted):
+    blocked = {**FINDING, "rule": "iban", "action": "block", "direction": "answer"}
     made = [
-        row(alice),
-        row(alice, outcome="blocked", model="other", total_ms=20.0, rules=[]),
-        row(None, rules=["iban"], cached=True, total_ms=30.0),
+        row(alice, first_token_ms=5.0),
+        row(
+            alice,
+            outcome="blocked",
+            model="other",
+            total_ms=20.0,
+            rules=[],
+            findings=[],
+            request_id="0192f0a0-0000-7000-8000-000000000001",
+            erased_at=timezone.now(),
+        ),
+        row(
+            None,
+            rules=["iban"],
+            findings=[{**FINDING, "rule": "iban"}, blocked],
+            cached=True,
+            total_ms=30.0,
+            first_token_ms=7.0,
+        ),
     ]
-    assert ids(get(**query)) == [str(made[number].id) for number in wanted]
+    found = [str(made[number].id) for number in wanted]
+    assert ids(get(**query)) == found
+    lines = b"".join(read(".jsonl", **query)[1]).splitlines()
+    assert [json.loads(line)["id"] for line in lines] == found
 
 
 def test_rows_are_filtered_by_user_key_and_time(get, alice):
@@ -141,6 +172,18 @@ def test_rows_are_filtered_by_user_key_and_time(get, alice):
         {"cached": "maybe"},
         {"cached": ""},
         {"slowerThan": "-1"},
+        {"slowerThan": "nan"},
+        {"firstTokenFasterThan": "inf"},
+        {"slowerThan": "20", "fasterThan": "10"},
+        {"firstTokenSlowerThan": "20", "firstTokenFasterThan": "10"},
+        {"since": "2026-03-02T00:00:00Z", "until": "2026-03-02T00:00:00Z"},
+        {"since": "yesterday"},
+        {"action": "mask"},
+        {"direction": "answer"},
+        {"rule": "email", "action": "off"},
+        {"rule": "email", "direction": "up"},
+        {"requestId": "r"},
+        {"erased": "1"},
         {"limit": "0"},
         {"unknown": "1"},
     ],

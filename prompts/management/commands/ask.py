@@ -67,7 +67,7 @@ class Command(BaseCommand):
             ) from None
         ask = Ask(
             user_id=user_id,
-            request_id=uuid4().hex,
+            request_id=str(uuid4()),
             messages=plain(checked["prompt"], checked["system"]),
             model=checked.get("model"),
             max_tokens=checked["max_tokens"],
