@@ -4,4 +4,5 @@ The book for those whose work it is to read it: `/api/journal`, filtered and pag
     serializers   the filters, and a row
     files         rows as CSV and as JSON lines
     views         the addresses
+    panel         the same filters beside the admin's list
 """

@@ -5,5 +5,6 @@ What was asked and answered, counted by the hour.
     latency    counts between bounds, and the percentiles that they tell
     reading    a span of time, from the tallies alone
     views, serializers        /api/statistics
-    admin, charts             the page for reviewers, drawn on the server
+    admin, page, charts       the page for reviewers, drawn on the server
+    health                    how models, servers and the book are, for that page
 """

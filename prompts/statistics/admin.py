@@ -1,56 +1,31 @@
 """The statistics in the admin, for reviewers and administrators: a page without scripts, from the tallies."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
-from django.contrib.auth import get_user_model
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.safestring import SafeString
+from rest_framework import serializers
 
-from prompts.journal import Outcome
-from prompts.models import NOBODY, HourlyTally
-from prompts.statistics.charts import Bar, columns, rows
-from prompts.statistics.reading import Counts, Span, Statistics, Step, read
+from prompts.models import HourlyTally
+from prompts.statistics import health, page
+from prompts.statistics.reading import LONGEST, Span, Step, read
+from prompts.statistics.serializers import StatisticsQuerySerializer
 from prompts.statistics.views import sees_all
 
 SPANS = {
     "day": (timedelta(days=1), Step.HOUR),
     "week": (timedelta(days=7), Step.HOUR),
     "month": (timedelta(days=30), Step.DAY),
-    "year": (timedelta(days=365), Step.DAY),
+    "year": (timedelta(days=365), Step.WEEK),
 }
-MOST_RULES = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """Outcomes that are drawn in one colour."""
-
-    name: str
-    colour: str
-    outcomes: tuple[Outcome, ...]
-
-
-KINDS = (
-    Kind("answered", "#3b8a5a", (Outcome.ANSWERED,)),
-    Kind(
-        "refused or cut off by the policy",
-        "#d08a1d",
-        (Outcome.BLOCKED, Outcome.TRUNCATED, Outcome.NOT_SCANNED),
-    ),
-    Kind("left by the caller", "#7a8fb5", (Outcome.CANCELLED,)),
-    Kind(
-        "failed",
-        "#b5403a",
-        (Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.FAILED, Outcome.INTERRUPTED),
-    ),
-)
+# Steps of a span that is asked for: the first that keeps a chart readable.
+READABLE = {Step.HOUR: timedelta(days=8), Step.DAY: timedelta(days=93), Step.WEEK: LONGEST[Step.WEEK]}
+SEE_ROWS = "prompts.view_prompt"
 
 
 @admin.register(HourlyTally)
@@ -78,84 +53,49 @@ class StatisticsAdmin(admin.ModelAdmin[HourlyTally]):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if not sees_all(request.user):
             raise PermissionDenied
-        name = request.GET.get("span", "day")
-        length, step = SPANS.get(name, SPANS["day"])
-        now = timezone.now()
+        span, chosen = span_of(request)
         user_id = _uuid(request.GET.get("user", ""))
-        found = read(Span.around(now - length, now, step), user_id=user_id)
+        found = read(span, user_id=user_id)
         context = {
             **self.admin_site.each_context(request),
-            **_shown(found),
+            **page.shown(found, user_id=user_id, may_see=request.user.has_perm(SEE_ROWS)),
+            "health": health.look(),
             "opts": self.opts,
             "title": "Statistics",
             "spans": SPANS,
-            "chosen": name if name in SPANS else "day",
+            "chosen": chosen,
+            "asked": {name: request.GET.get(name, "") for name in ("since", "until")},
             "user_id": user_id,
-            "person": _names([user_id]).get(user_id, "") if user_id else "",
+            "person": page.names_of([user_id]).get(user_id, "") if user_id else "",
         }
         return TemplateResponse(request, "admin/prompts/statistics.html", context)
 
 
-def _shown(found: Statistics) -> dict[str, Any]:
-    """What the page needs of it."""
-    names, counts = _names(found.users), found.counts
-    return {
-        "found": found,
-        "counts": counts,
-        "outcomes": sorted(counts.outcomes.items(), key=lambda one: -one[1]),
-        "cache_share": round(100 * counts.cached / counts.prompts, 1) if counts.prompts else 0,
-        "kinds": KINDS,
-        "prompts_chart": _over_time(found),
-        "tokens_chart": _tokens(found),
-        "rules_chart": rows(_by_rule(found), "#d08a1d", title="Findings by rule"),
-        "askers": [
-            {"id": id, "name": "(erased)" if id == NOBODY else names.get(id, str(id)), "prompts": prompts}
-            for id, prompts in found.users.items()
-        ],
-    }
+def span_of(request: HttpRequest) -> tuple[Span, str]:
+    """The span that is asked for, and its name, `custom` for one with `since` and `until`. One that cannot be
+    read is told, and the past day shown."""
+    given = {name: value for name in ("since", "until") if (value := request.GET.get(name, "").strip())}
+    if given:
+        try:
+            return _custom(given), "custom"
+        except serializers.ValidationError as error:
+            wrong: Any = error.detail
+            for name, told in wrong.items():
+                messages.error(request, f"{name}: {told[0]}")
+    name = request.GET.get("span", "day")
+    name = name if name in SPANS else "day"
+    length, step = SPANS[name]
+    now = timezone.now()
+    return Span.around(now - length, now, step), name
 
 
-def _over_time(found: Statistics) -> SafeString:
-    bars = [
-        Bar(
-            _label(at, found.span),
-            [sum(counts.outcomes.get(one, 0) for one in kind.outcomes) for kind in KINDS],
-            f"{at:%Y-%m-%d %H:%M}: {_told(counts)}",
-        )
-        for at, counts in found.series.items()
-    ]
-    return columns(bars, [kind.colour for kind in KINDS], title="Prompts over time, by outcome")
-
-
-def _tokens(found: Statistics) -> SafeString:
-    bars = [
-        Bar(
-            _label(at, found.span),
-            [counts.prompt_tokens, counts.completion_tokens],
-            f"{at:%Y-%m-%d %H:%M}: {counts.prompt_tokens:,} read, {counts.completion_tokens:,} written",
-        )
-        for at, counts in found.series.items()
-    ]
-    return columns(bars, ["#7a8fb5", "#3b8a5a"], title="Tokens over time, read and written")
-
-
-def _by_rule(found: Statistics) -> list[tuple[str, int]]:
-    names = [(f"{one.rule} ({one.direction}, {one.action})", one.findings) for one in found.findings]
-    return names[:MOST_RULES]
-
-
-def _told(counts: Counts) -> str:
-    return ", ".join(f"{number:,} {outcome}" for outcome, number in counts.outcomes.items()) or "nothing"
-
-
-def _label(at: datetime, span: Span) -> str:
-    is_short = span.step is Step.HOUR and span.until - span.since <= timedelta(days=2)
-    return f"{at:%H:%M}" if is_short else f"{at:%m-%d}"
-
-
-def _names(ids: Any) -> dict[UUID, str]:
-    users = get_user_model()._default_manager.filter(pk__in=list(ids))
-    return {user.pk: user.get_username() for user in users}
+def _custom(given: dict[str, str]) -> Span:
+    """By the hour as long as that can be read, else by the day or the week. Raises ValidationError."""
+    query = StatisticsQuerySerializer(data={**given, "step": Step.WEEK.value})
+    query.is_valid(raise_exception=True)
+    since, until = query.validated_data["since"], query.validated_data["until"]
+    step = next(step for step, most in READABLE.items() if until - since <= most)
+    return Span.around(since, until, step)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -5,6 +5,7 @@ Hours are UTC's, and whole: a span begins and ends where its hours do. Percentil
 models made; those of the cache are counted apart.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
-from django.db.models.functions import TruncDay
+from django.db.models import F, QuerySet, Sum
+from django.db.models.functions import TruncDay, TruncWeek
 
 from prompts.journal import Outcome
 from prompts.models import HourlyFindings, HourlyTally
@@ -22,7 +23,9 @@ from prompts.statistics.tallies import hour_of
 
 TOP = 10
 SUMS = ("prompts", "cached", "prompt_tokens", "completion_tokens", "cached_tokens")
-SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+PLACED = tuple(f"{kind}_{place}" for kind in ("total", "first") for place in PLACES)
+FOUND_BY = ("rule", "direction", "action")
 ANSWERS = (Outcome.ANSWERED, Outcome.TRUNCATED)
 
 
@@ -31,11 +34,21 @@ class Step(StrEnum):
 
     HOUR = "hour"
     DAY = "day"
+    WEEK = "week"  # from Monday
 
 
-LENGTHS = {Step.HOUR: timedelta(hours=1), Step.DAY: timedelta(days=1)}
+LENGTHS = {Step.HOUR: timedelta(hours=1), Step.DAY: timedelta(days=1), Step.WEEK: timedelta(days=7)}
 # So that a series has at most some hundred points.
-LONGEST = {Step.HOUR: timedelta(days=31), Step.DAY: timedelta(days=732)}
+LONGEST = {
+    Step.HOUR: timedelta(days=31),
+    Step.DAY: timedelta(days=732),
+    Step.WEEK: timedelta(days=3660),
+}
+POINTS: dict[Step, Any] = {
+    Step.HOUR: F("hour"),
+    Step.DAY: TruncDay("hour", tzinfo=UTC),
+    Step.WEEK: TruncWeek("hour", tzinfo=UTC),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +112,19 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """`users` are those who asked most, the most first."""
+    """Series have every point of the span. `findings_series` counts findings by rule; `latency_series` is of
+    all models together. `users`, `keys` and `models` are those of the most prompts, the most first."""
 
     span: Span
     counts: Counts
     series: dict[datetime, Counts]
     findings: tuple[Found, ...]
+    findings_series: dict[datetime, Counter[str]]
     latencies: tuple[Latency, ...]
+    latency_series: dict[datetime, Latency]
     users: dict[UUID, int]
+    keys: dict[UUID, int]
+    models: dict[str, int]
 
 
 def read(span: Span, *, user_id: UUID | None = None) -> Statistics:
@@ -115,53 +133,107 @@ def read(span: Span, *, user_id: UUID | None = None) -> Statistics:
     found = HourlyFindings.objects.filter(hour__gte=span.since, hour__lt=span.until)
     if user_id is not None:
         tallies, found = tallies.filter(user_id=user_id), found.filter(user_id=user_id)
-    series, counts = _series(tallies, span)
-    return Statistics(span, counts, series, _findings(found), _latencies(tallies), _users(tallies))
+    asked, met = _Asked(span), _Met(span)
+    for row in _summed(tallies, span, ("model", "outcome"), (*SUMS, *PLACED)):
+        asked.add(row)
+    for row in _summed(found, span, FOUND_BY, ("prompts", "findings")):
+        met.add(row)
+    return Statistics(
+        span=span,
+        counts=asked.counts,
+        series=asked.series,
+        findings=met.found(),
+        findings_series=met.series,
+        latencies=asked.latencies(),
+        latency_series=asked.latency_series(),
+        users=_most(tallies, "user_id"),
+        keys=_most(tallies, "key_id"),
+        models=asked.models(),
+    )
 
 
-def _series(tallies: QuerySet[HourlyTally], span: Span) -> tuple[dict[datetime, Counts], Counts]:
-    """The counts of each point, and of all together."""
-    if span.step is Step.DAY:
-        tallies = tallies.annotate(at=TruncDay("hour", tzinfo=UTC))
-    name = "at" if span.step is Step.DAY else "hour"
-    sums: dict[str, Any] = {one: Sum(one) for one in SUMS}
-    series, counts = {at: Counts() for at in span.points()}, Counts()
-    for row in tallies.values(name, "outcome").order_by().annotate(**sums):
-        series[row[name]].add(row["outcome"], row)
-        counts.add(row["outcome"], row)
-    return series, counts
-
-
-def _findings(found: QuerySet[HourlyFindings]) -> tuple[Found, ...]:
-    names = ("rule", "direction", "action")
-    rows = found.values_list(*names).order_by().annotate(with_it=Sum("prompts"), times=Sum("findings"))
-    made = [Found(*row) for row in rows]
-    shown = [one for one in made if one.findings > 0]
-    return tuple(sorted(shown, key=lambda one: (-one.findings, one.rule, one.direction, one.action)))
-
-
-def _latencies(tallies: QuerySet[HourlyTally]) -> tuple[Latency, ...]:
-    columns = [f"{kind}_{place}" for kind in ("total", "first") for place in PLACES]
+def _summed(
+    rows: QuerySet[Any], span: Span, names: tuple[str, ...], columns: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    """The sums of these columns, for each point (`at`) and each of these names."""
     sums: dict[str, Any] = {f"sum_{column}": Sum(column) for column in columns}
-    answers = tallies.filter(outcome__in=ANSWERS).values_list("model").order_by().annotate(**sums)
-    made = []
-    for row in answers:
-        counts = [max(0, number) for number in row[1:]]
-        total, first = counts[: len(PLACES)], counts[len(PLACES) :]
-        if any(total):
-            made.append(Latency(row[0], sum(total), _percentiles(total), _percentiles(first)))
-    return tuple(sorted(made, key=lambda one: (-one.answers, one.model)))
+    told = ("at", *names, *columns)
+    summed = rows.annotate(at=POINTS[span.step]).values_list("at", *names).order_by().annotate(**sums)
+    for row in summed.iterator():
+        yield dict(zip(told, row, strict=True))
+
+
+class _Asked:
+    """Adds up tallies."""
+
+    def __init__(self, span: Span) -> None:
+        self.counts = Counts()
+        self.series = {at: Counts() for at in span.points()}
+        self._models: Counter[str] = Counter()
+        self._by_model: dict[str, list[int]] = {}
+        self._by_point: dict[datetime, list[int]] = {}
+
+    def add(self, row: dict[str, Any]) -> None:
+        for counts in (self.counts, self.series[row["at"]]):
+            counts.add(row["outcome"], row)
+        self._models[row["model"]] += row["prompts"]
+        if row["outcome"] in ANSWERS:
+            for places in (
+                self._by_model.setdefault(row["model"], [0] * len(PLACED)),
+                self._by_point.setdefault(row["at"], [0] * len(PLACED)),
+            ):
+                for number, name in enumerate(PLACED):
+                    places[number] += row[name]
+
+    def latencies(self) -> tuple[Latency, ...]:
+        made = [_latency(model, places) for model, places in self._by_model.items()]
+        return tuple(sorted((one for one in made if one.answers), key=lambda one: (-one.answers, one.model)))
+
+    def latency_series(self) -> dict[datetime, Latency]:
+        return {at: _latency("", self._by_point.get(at, [0] * len(PLACED))) for at in self.series}
+
+    def models(self) -> dict[str, int]:
+        return {model: asked for model, asked in self._models.most_common(TOP) if asked > 0}
+
+
+class _Met:
+    """Adds up findings."""
+
+    def __init__(self, span: Span) -> None:
+        self.series: dict[datetime, Counter[str]] = {at: Counter() for at in span.points()}
+        self._found: dict[tuple[str, str, str], tuple[int, int]] = {}
+
+    def add(self, row: dict[str, Any]) -> None:
+        self.series[row["at"]][row["rule"]] += row["findings"]
+        what = (row["rule"], row["direction"], row["action"])
+        prompts, findings = self._found.get(what, (0, 0))
+        self._found[what] = (prompts + row["prompts"], findings + row["findings"])
+
+    def found(self) -> tuple[Found, ...]:
+        made = [Found(*what, *counts) for what, counts in self._found.items()]
+        shown = [one for one in made if one.findings > 0]
+        return tuple(sorted(shown, key=lambda one: (-one.findings, one.rule, one.direction, one.action)))
+
+
+def _latency(model: str, places: list[int]) -> Latency:
+    counts = [max(0, number) for number in places]  # what was taken back may be of another span
+    total, first = counts[: len(PLACES)], counts[len(PLACES) :]
+    return Latency(model, sum(total), _percentiles(total), _percentiles(first))
 
 
 def _percentiles(counts: list[int]) -> dict[str, float | None]:
     return {name: percentile(counts, share) for name, share in SHARES.items()}
 
 
-def _users(tallies: QuerySet[HourlyTally]) -> dict[UUID, int]:
-    sums = tallies.values_list("user_id").order_by().annotate(asked=Sum("prompts"))
-    return {user_id: asked for user_id, asked in sums.order_by("-asked", "user_id")[:TOP] if asked > 0}
+def _most(tallies: QuerySet[HourlyTally], name: str) -> dict[UUID, int]:
+    """Those who asked most, the most first."""
+    sums = tallies.values_list(name).order_by().annotate(asked=Sum("prompts"))
+    return {id: asked for id, asked in sums.order_by("-asked", name)[:TOP] if asked > 0}
 
 
 def _floor(instant: datetime, step: Step) -> datetime:
     hour = hour_of(instant.astimezone(UTC))
-    return hour if step is Step.HOUR else hour.replace(hour=0)
+    if step is Step.HOUR:
+        return hour
+    day = hour.replace(hour=0)
+    return day - timedelta(days=day.weekday()) if step is Step.WEEK else day

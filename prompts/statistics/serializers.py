@@ -39,7 +39,8 @@ class StatisticsQuerySerializer(StrictSerializer):
             raise serializers.ValidationError(
                 {"since": [f"By {step}, at most {LONGEST[step].days} days at once."]}
             )
-        return {"span": Span.around(since, until, step), "user_id": attrs.get("user")}
+        span = Span.around(since, until, step)
+        return {"since": since, "until": until, "span": span, "user_id": attrs.get("user")}
 
 
 class CountsSerializer(serializers.Serializer[Any]):
@@ -56,7 +57,7 @@ class CountsSerializer(serializers.Serializer[Any]):
 
 
 class PointSerializer(CountsSerializer):
-    """One hour or day, by its beginning."""
+    """One hour, day or week, by its beginning."""
 
     at = serializers.DateTimeField()
 
@@ -76,6 +77,7 @@ class PercentilesSerializer(serializers.Serializer[Any]):
 
     p50 = serializers.FloatField(allow_null=True)
     p90 = serializers.FloatField(allow_null=True)
+    p95 = serializers.FloatField(allow_null=True)
     p99 = serializers.FloatField(allow_null=True)
 
 
@@ -95,8 +97,22 @@ class AskerSerializer(serializers.Serializer[Any]):
     prompts = serializers.IntegerField()
 
 
+class KeySerializer(serializers.Serializer[Any]):
+    """By which key how much was asked; null is without one."""
+
+    keyId = serializers.UUIDField(allow_null=True)
+    prompts = serializers.IntegerField()
+
+
+class ModelSerializer(serializers.Serializer[Any]):
+    """Of which model how much was asked."""
+
+    model = serializers.CharField()
+    prompts = serializers.IntegerField()
+
+
 class StatisticsSerializer(serializers.Serializer[Any]):
-    """What was asked and answered in whole hours or days (UTC)."""
+    """What was asked and answered in whole hours, days or weeks (UTC)."""
 
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
@@ -106,6 +122,8 @@ class StatisticsSerializer(serializers.Serializer[Any]):
     findings = FoundSerializer(many=True)
     latencies = LatencySerializer(many=True)
     users = AskerSerializer(many=True, help_text="Those who asked most.")
+    keys = KeySerializer(many=True, help_text="Those by which most was asked.")
+    models = ModelSerializer(many=True, help_text="Those that were asked most.")
 
 
 def fields_of(found: Statistics) -> dict[str, Any]:
@@ -122,6 +140,10 @@ def fields_of(found: Statistics) -> dict[str, Any]:
             {"userId": None if id == NOBODY else id, "prompts": prompts}
             for id, prompts in found.users.items()
         ],
+        "keys": [
+            {"keyId": None if id == NOBODY else id, "prompts": prompts} for id, prompts in found.keys.items()
+        ],
+        "models": [{"model": model, "prompts": prompts} for model, prompts in found.models.items()],
     }
 
 

@@ -4,11 +4,13 @@ import json
 
 import pytest
 from django.test import AsyncClient
+from django.utils import timezone
 
 from prompts import composition
 from prompts.caching.replies import Replies
 from prompts.caching.stores import MemoryStore
 from prompts.leases import Lease
+from prompts.models import HourlyTally
 from prompts.writer import DatabaseJournal
 from tests.fakes import Parrot, Shelf, house_of
 
@@ -70,3 +72,13 @@ def as_bob(served, bob, token_of):
 @pytest.fixture
 def as_nobody(served):
     return Caller(None)
+
+
+@pytest.fixture
+def asking(alice, bob):
+    """Alice asked once, Bob twice, in this hour."""
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    shared = {"hour": hour, "model": "parrot", "outcome": "answered"}
+    HourlyTally.objects.create(**shared, user_id=alice.pk, prompts=1, total_le_500=1, prompt_tokens=7)
+    HourlyTally.objects.create(**shared, user_id=bob.pk, prompts=2, total_le_500=2, prompt_tokens=10)
+    return alice, bob
