@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import lru_cache
 from typing import Any
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 
 
 def add(
@@ -20,19 +21,41 @@ def add(
     for each other's."""
     if not counts:
         return
-    fields = [model._meta.get_field(name) for name in key]
-    quote, table = connection.ops.quote_name, connection.ops.quote_name(model._meta.db_table)
-    columns = ", ".join(quote(name) for name in (*key, *names))
-    marks = "(" + ", ".join(["%s"] * (len(key) + len(names))) + ")"
-    sums = ", ".join(f"{quote(name)} = {table}.{quote(name)} + EXCLUDED.{quote(name)}" for name in names)
-    values: list[Any] = []
-    for place in sorted(counts, key=lambda one: tuple(map(str, one))):
-        for field, value in zip(fields, place, strict=True):
-            values.append(field.get_db_prep_save(value, connection))  # type: ignore[union-attr]
-        values.extend(counts[place][name] for name in names)
-    with nullcontext(cursor) if cursor else connection.cursor() as line:
-        line.execute(  # names come from our models, values travel apart
-            f"INSERT INTO {table} ({columns}) VALUES {', '.join([marks] * len(counts))} "  # noqa: S608  # nosec B608
-            f"ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {sums}",
-            values,
+    connection = connections[DEFAULT_DB_ALIAS]
+    places = sorted(counts, key=lambda one: tuple(map(str, one)))
+    rows = [(*place, *(counts[place][name] for name in names)) for place in places]
+    if connection.vendor == "postgresql":
+        # A list for each column, so that the statement is always the same: one that grows with its rows takes
+        # psycopg longer to read than all others of a prompt. Values go as they are: it knows their types.
+        statement, values = (
+            _statement(model, tuple(key), tuple(names), 0),
+            [*map(list, zip(*rows, strict=True))],
         )
+    else:
+        statement = _statement(model, tuple(key), tuple(names), len(rows))
+        fields: list[Any] = [model._meta.get_field(name) for name in (*key, *names)]
+        values = [
+            field.get_db_prep_save(value, connection)
+            for row in rows
+            for field, value in zip(fields, row, strict=True)
+        ]
+    with nullcontext(cursor) if cursor else connection.cursor() as line:
+        line.execute(statement, values)
+
+
+@lru_cache(maxsize=256)
+def _statement(model: type[models.Model], key: tuple[str, ...], names: tuple[str, ...], rows: int) -> str:
+    """For so many rows; 0 is for lists of any length. Names come from our models, values travel apart."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    quote, table = connection.ops.quote_name, connection.ops.quote_name(model._meta.db_table)
+    columns = (*key, *names)
+    marks = "(" + ", ".join(["%s"] * len(columns)) + ")"
+    source = f"VALUES {', '.join([marks] * rows)}"
+    if not rows:
+        kinds = [model._meta.get_field(name).db_type(connection) for name in columns]
+        source = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"  # noqa: S608  # nosec B608
+    sums = ", ".join(f"{quote(name)} = {table}.{quote(name)} + EXCLUDED.{quote(name)}" for name in names)
+    return (
+        f"INSERT INTO {table} ({', '.join(map(quote, columns))}) {source} "  # nosec B608
+        f"ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {sums}"
+    )
