@@ -1,13 +1,15 @@
 """
 The book in the admin: evidence, so read-only, and fast on a million rows.
 
-Nothing here counts or scans the table: the list pages by id, the total is the database's own estimate, and
-search looks through the newest `SEARCH_ROWS` rows and says so.
+Nothing here counts or scans the table: the list pages by id, and the total is the database's own estimate.
+Search goes by `prompts.search` on PostgreSQL; on SQLite, and for request ids and fingerprints, it looks
+through the newest `SEARCH_ROWS` rows. It says how far it looked.
 """
 
 import re
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -26,12 +28,13 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts import audit
-from prompts import book
+from prompts import book, partitions
 from prompts.dry_run import DEFAULT_ROWS, MAX_ROWS, dry_run
 from prompts.ids import floor
 from prompts.models import Prompt
 from prompts.review import files
 from prompts.review.panel import Panel
+from prompts.search import SearchUnreadable, search
 from prompts.statistics import admin as statistics_admin  # noqa: F401  (registers its page)
 from sanitization.admin import VIEW, holds
 from sanitization.composition import chain
@@ -40,6 +43,7 @@ from sanitization.services import validated
 from sanitization.views import revision_of
 
 SEARCH_ROWS = 50_000
+SEARCH_RESULTS = 200
 EXPORT_ROWS = 10_000
 PREVIEW_CHARS = 80
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
@@ -67,11 +71,10 @@ class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
 
 def estimated_rows(table: str) -> int:
     """PostgreSQL's own estimate, or on SQLite the highest row number; 0 where there is none."""
+    if connection.vendor == "postgresql":
+        return partitions.estimated_rows(table)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE relname = %s", [table])
-        else:
-            cursor.execute(f"SELECT max(rowid) FROM {connection.ops.quote_name(table)}")  # noqa: S608  # nosec B608
+        cursor.execute(f"SELECT max(rowid) FROM {connection.ops.quote_name(table)}")  # noqa: S608  # nosec B608
         found = cursor.fetchone()
     return max(0, (found[0] if found else 0) or 0)
 
@@ -143,7 +146,8 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
     show_facets = admin.ShowFacets.NEVER  # each would count the table
     search_fields = ("prompt", "response")
     search_help_text = (
-        f"Searches the sanitized text of the newest {SEARCH_ROWS:,} rows, or a fingerprint. The id of a "
+        'Words of the sanitized texts ("a phrase", or, -not on PostgreSQL; the newest '
+        f"{SEARCH_ROWS:,} rows on SQLite), or a fingerprint (the newest {SEARCH_ROWS:,} rows). The id of a "
         "request (X-Request-ID) or of an answer leads to its row."
     )
     actions = ("export_csv",)
@@ -229,12 +233,32 @@ class PromptAdmin(admin.ModelAdmin[Prompt]):
         if FINGERPRINT.fullmatch(term):
             queryset = queryset.alias(findings_text=Cast("findings", TextField()))
             wanted |= Q(findings_text__contains=term)
-        if self.may_read(request):
+        if self.may_read(request) and connection.vendor != "postgresql":
             wanted |= Q(prompt__icontains=term) | Q(response__icontains=term)
         oldest = Prompt.objects.order_by("-id").values_list("id", flat=True)[SEARCH_ROWS : SEARCH_ROWS + 1]
+        newest = queryset
         if (bound := next(iter(oldest), None)) is not None:
-            queryset = queryset.filter(id__gt=bound)
-        return queryset.filter(wanted), False
+            newest = queryset.filter(id__gt=bound)
+        if not self.may_read(request) or connection.vendor != "postgresql":
+            return newest.filter(wanted), False
+        ids = self._found(request, queryset, term)
+        if FINGERPRINT.fullmatch(term):
+            ids += newest.filter(wanted).values_list("id", flat=True)[:SEARCH_RESULTS]
+        return queryset.filter(id__in=ids), False
+
+    def _found(self, request: HttpRequest, queryset: QuerySet[Prompt], term: str) -> list[UUID]:
+        """The newest rows that the index finds. Says so where it did not look at all of them."""
+        try:
+            found = search(queryset.select_related(None).only("id"), term, limit=SEARCH_RESULTS)
+        except SearchUnreadable as error:
+            self.message_user(request, str(error), messages.WARNING)
+            return []
+        if found.since is not None:
+            reason = f"the newest {SEARCH_RESULTS}" if found.is_complete else "what was found in time"
+            since = f"{found.since:%Y-%m-%d %H:%M} UTC"
+            said = f"Searched back to {since}: {reason}. Filter by time to look further back."
+            self.message_user(request, said, messages.WARNING)
+        return [row.id for row in found.rows]
 
     # -- columns --
 

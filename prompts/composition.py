@@ -27,6 +27,7 @@ from prompts.caching.replies import Replies
 from prompts.caching.stores import MemoryStore, Store
 from prompts.conversations import Conversations
 from prompts.house import House
+from prompts.indexing import Indexer
 from prompts.leases import Lease
 from prompts.outcomes import Conclusion
 from prompts.watch import Watch
@@ -151,16 +152,24 @@ def journal() -> DatabaseJournal:
     )
 
 
+@cache
+def indexer() -> Indexer:
+    """What makes the book searchable."""
+    return Indexer()
+
+
 def open_house() -> None:
     """Opens the book. Local models have been loading since `InferenceConfig.ready`."""
     house()
     journal().open()
+    indexer().open()
 
 
 async def close_house() -> None:
     """What answers first, so that its last answers still get into the book."""
     await fleet.close_fleet()
     await asyncio.to_thread(inference.close)
+    await asyncio.to_thread(indexer().close)
     await asyncio.to_thread(journal().close)
     await asyncio.to_thread(limiter().close)
     await asyncio.to_thread(answers_store().close)

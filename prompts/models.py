@@ -1,8 +1,8 @@
 """
 The journal's tables.
 
-No foreign key points at a prompt and its only unique column is the id, so that PostgreSQL can partition the
-table by id range. Findings live in the row; times come from the id.
+No foreign key points at a prompt and its only unique column is the id: on PostgreSQL the table is partitioned
+by id range, a month each (`prompts.partitions`). Findings live in the row; times come from the id.
 """
 
 from uuid import UUID
@@ -72,12 +72,15 @@ class Prompt(models.Model):
     total_ms = models.FloatField(null=True)
     erased_at = models.DateTimeField(null=True)
     is_tallied = models.BooleanField(default=False, db_default=False)
+    # Whether the search index has its texts. Until then it is searched without one: `prompts.indexing`.
+    is_searchable = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [
             models.Index(fields=["user", "-id"], name="prompts_by_user"),
             models.Index(fields=["outcome", "-id"], name="prompts_by_outcome"),
             models.Index(fields=["request_id"], name="prompts_by_request"),
+            models.Index(fields=["model", "-id"], name="prompts_by_model"),
             models.Index(
                 fields=["key_id", "-id"], condition=models.Q(key_id__isnull=False), name="prompts_by_key"
             ),

@@ -1,6 +1,7 @@
 """
 How long the book keeps prompts: whole rows, by how they ended, and before that their texts. Nothing goes
-unless a setting says so, and then `manage.py purge` takes it.
+unless a setting says so, and then `manage.py purge` takes it, or `manage.py journal_maintenance`, which on
+PostgreSQL takes whole months at once.
 
 Statistics stay: they are counted when a prompt ends, not from its row.
 """
@@ -26,13 +27,26 @@ def _older(days: int) -> Q:
     return Q(id__lt=floor(timezone.now() - timedelta(days=days)))
 
 
+def kept_days() -> dict[str, int]:
+    """How many days the rows of each outcome are kept; 0 is for ever."""
+    return {
+        outcome.value: settings.RETAIN_OUTCOMES_DAYS.get(outcome.value, settings.RETAIN_PROMPTS_DAYS)
+        for outcome in ENDED
+    }
+
+
+def longest_days() -> int:
+    """After how many days no row is kept, however it ended; 0 where some are for ever."""
+    days = kept_days().values()
+    return max(days) if all(days) else 0
+
+
 def _prompts() -> QuerySet[Prompt]:
     """RETAIN_OUTCOMES_DAYS says it for some outcomes, RETAIN_PROMPTS_DAYS for all others."""
     due = Q(pk__in=[])
-    for outcome in ENDED:
-        days = settings.RETAIN_OUTCOMES_DAYS.get(outcome.value, settings.RETAIN_PROMPTS_DAYS)
+    for outcome, days in kept_days().items():
         if days:
-            due |= Q(outcome=outcome.value) & _older(days)
+            due |= Q(outcome=outcome) & _older(days)
     return Prompt.objects.filter(due)
 
 

@@ -94,9 +94,9 @@ OPEN = {
 }
 # What fits the shape and is refused all the same: a password that is common, a policy of rules that do not
 # exist, an assignment of a policy that does not, a slug that is taken, an end in the past, a span of time or
-# of milliseconds that is none, what was done about no rule, a role that does not exist, tokens, codes and
-# passwords that are somebody's, `stream_options` without a stream, a JSON schema or a grammar that cannot be
-# used or holds a NUL.
+# of milliseconds that is none, what was done about no rule, a search without a word, a role that does not
+# exist, tokens, codes and passwords that are somebody's, `stream_options` without a stream, a JSON schema or
+# a grammar that cannot be used or holds a NUL.
 REFUSED_BY_CONTENT = {
     "/user/register",
     "/auth/confirm",

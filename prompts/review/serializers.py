@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from prompts.journal import Outcome
+from prompts.search import MAX_CHARS
 from prompts.serializers import (
     PAGE_ROWS,
     ChoiceSerializer,
@@ -90,6 +91,11 @@ class JournalQuerySerializer(JournalFilterSerializer):
     """The filters of `GET /api/journal`."""
 
     limit = serializers.IntegerField(min_value=1, max_value=100, default=PAGE_ROWS, help_text="Rows a page.")
+    search = serializers.CharField(
+        required=False,
+        max_length=MAX_CHARS,
+        help_text='Words in the sanitized texts, for who may read them; on PostgreSQL. "A phrase", or, -not.',
+    )
 
 
 class JournalRowSerializer(serializers.Serializer[Any]):

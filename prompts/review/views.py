@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import GenericAPIView
+from rest_framework.pagination import Cursor
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +20,7 @@ from prompts import book
 from prompts.models import Prompt
 from prompts.review import files
 from prompts.review.serializers import JournalFilterSerializer, JournalQuerySerializer, JournalRowSerializer
+from prompts.search import SearchUnavailable, SearchUnreadable, search
 from prompts.views import NewestFirst
 
 SEE, READ = "prompts.view_prompt", "prompts.read_text"
@@ -42,8 +46,42 @@ class Reviewing(GenericAPIView[Prompt]):
         return dict(query.validated_data)
 
 
+class JournalPages(NewestFirst):
+    """With how far a search looked."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        page: dict[str, Any] = super().get_paginated_response_schema(schema)
+        page["properties"] |= {
+            "searchedSince": {
+                "type": "string",
+                "format": "date-time",
+                "nullable": True,
+                "description": "Of a search: all rows from then on were looked at. Null: the whole book was.",
+            },
+            "isComplete": {
+                "type": "boolean",
+                "description": "Of a search: false where time ran out before the page was full.",
+            },
+        }
+        return page
+
+    def before(self, request: Request) -> UUID | None:
+        """The id that a page of a search begins behind. Raises NotFound for a cursor that is none of ours."""
+        self.base_url = request.build_absolute_uri()
+        cursor = self.decode_cursor(request)
+        try:
+            return UUID(str(cursor.position)) if cursor and cursor.position else None
+        except ValueError:
+            raise NotFound(self.invalid_cursor_message) from None
+
+    def after(self, id: UUID) -> str:
+        """The address of the page that goes on behind an id."""
+        position: Any = str(id)  # DRF's own positions are texts, too; its stubs say numbers
+        return self.encode_cursor(Cursor(offset=0, reverse=False, position=position))
+
+
 class JournalView(Reviewing):
-    pagination_class = NewestFirst
+    pagination_class = JournalPages
 
     @extend_schema(
         operation_id="journal",
@@ -53,11 +91,35 @@ class JournalView(Reviewing):
     def get(self, request: Request) -> Response:
         """Everybody's prompts, newest first, for reviewers. No API key reaches this."""
         wanted = self.wanted(request, JournalQuerySerializer)
-        assert isinstance(self.paginator, NewestFirst)
+        assert isinstance(self.paginator, JournalPages)
         self.paginator.page_size = wanted.pop("limit")
+        if (words := wanted.pop("search", None)) is not None:
+            return self._search(request, words, self.rows(wanted))
         page = self.paginate_queryset(self.rows(wanted))
         shown = {"with_text": request.user.has_perm(READ)}
         return self.get_paginated_response(JournalRowSerializer(page, many=True, context=shown).data)
+
+    def _search(self, request: Request, words: str, rows: QuerySet[Prompt]) -> Response:
+        """What a word finds tells what a text says, so it is for who may read them."""
+        if not request.user.has_perm(READ):
+            raise PermissionDenied
+        pages = self.paginator
+        assert isinstance(pages, JournalPages)
+        try:
+            found = search(rows, words, limit=pages.page_size, before=pages.before(request))
+        except SearchUnavailable:
+            raise ValidationError({"search": "Search needs PostgreSQL: set DATABASE_URL."}) from None
+        except SearchUnreadable as error:
+            raise ValidationError({"search": str(error)}) from None
+        return Response(
+            {
+                "next": pages.after(found.looked_to) if found.looked_to is not None else None,
+                "previous": None,
+                "searchedSince": found.since,
+                "isComplete": found.is_complete,
+                "results": JournalRowSerializer(found.rows, many=True).data,
+            }
+        )
 
 
 class ExportView(Reviewing):

@@ -102,3 +102,14 @@ async def test_a_book_without_texts_has_numbers_and_findings(parrot, tmp_path, a
     assert (one.prompt, one.system, one.parts, one.response, one.choices) == ("", "", [], "", [])
     assert (one.outcome, one.completion_tokens, one.rules) == ("answered", 6, ["email"])
     assert len(one.findings) == 1
+
+
+def test_maintenance_on_sqlite_is_retention(settings):
+    settings.RETAIN_PROMPTS_DAYS = 10
+    row(11), row(9)
+    out = StringIO()
+    call_command("journal_maintenance", "--dry-run", stdout=out)
+    assert "prompts: 1 would go" in out.getvalue()
+    call_command("journal_maintenance", stdout=out)
+    assert "prompts: 1 gone" in out.getvalue()
+    assert Prompt.objects.count() == 1
