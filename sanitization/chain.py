@@ -26,7 +26,8 @@ from sanitization.policies import Policy
 from sanitization.rules import version_of
 from sanitization.rulings import Ruling
 from sanitization.spans import Action, Direction, Finding
-from sanitization.stream import NamedScan, Stage, StreamSanitizer
+from sanitization.stages import NamedScan, Stage
+from sanitization.stream import StreamSanitizer
 from sanitization.structured import StructuredSanitizer
 from sanitization.text import EMPTY, Sanitized, join
 

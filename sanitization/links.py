@@ -14,7 +14,6 @@ stands, if it does, is not known while the text arrives. In code nothing is chan
 """
 
 import re
-from dataclasses import replace
 
 from sanitization.detectors.base import PatternDetector
 from sanitization.filters import Backlog, Stage
@@ -240,7 +239,7 @@ class AddressScan:
 
     def feed(self, piece: str, *, last: bool) -> list[Span]:
         found = self._scan.feed(piece, last=last)
-        return [replace(span, replacement=REMOVED) for span in found]
+        return [span._replace(replacement=REMOVED) for span in found]
 
 
 class AddressFilter:

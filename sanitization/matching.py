@@ -69,16 +69,17 @@ class Cursor:
         self._text = text
         self._ascii = text.isascii()
         self._data = text.encode()
+        self._size = len(self._data)
         self._char = self._byte = 0  # the same place, counted in both
 
     def spans(self, start: int) -> Spans | None:
         """As `Searcher.spans`."""
         if self._ascii:
-            spans: Spans = self._match(_UNANCHORED, self._data, start, len(self._data))
+            spans: Spans = self._match(_UNANCHORED, self._data, start, self._size)
             return None if spans[0] == _NOWHERE else spans
         self._byte += len(self._text[self._char : start].encode())
         self._char = start
-        found: Spans = self._match(_UNANCHORED, self._data, self._byte, len(self._data))
+        found: Spans = self._match(_UNANCHORED, self._data, self._byte, self._size)
         if found[0] == _NOWHERE:
             return None
         return [span if span == _NOWHERE else self._chars(*span) for span in found]

@@ -41,6 +41,7 @@ _SIGNS = {
 _PLAIN = bytes([*range(0x20, 0x7F), 9, 10, 13])
 # Stands for a character that does not become exactly one; a private one that no text needs.
 _IRREGULAR = "\uf8fe"
+_IRREGULAR_RUN = re.compile(f"{_IRREGULAR}+")
 _MOST_PARTS = 6
 
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)")
@@ -111,14 +112,17 @@ def _runs(text: str) -> Iterator[tuple[int, str]]:
     if text.isascii() and not text.encode().translate(None, _PLAIN):
         yield 0, text
         return
-    folded = _translated(text)
-    done, at = 0, folded.find(_IRREGULAR)
-    while at >= 0:
+    folded, done = _translated(text), 0
+    for odd in _IRREGULAR_RUN.finditer(folded):
+        at, end = odd.span()
         if at > done:
             yield done, folded[done:at]
-        for char in _IRREGULARS[text[at]]:
-            yield at, char
-        done, at = at + 1, folded.find(_IRREGULAR, at + 1)
+        read = [_IRREGULARS[char] for char in text[at:end]]
+        if any(read):
+            for place, chars in enumerate(read, start=at):
+                for char in chars:
+                    yield place, char
+        done = end
     if done < len(folded) or not folded:
         yield done, folded[done:]
 
@@ -233,6 +237,11 @@ class Normalized:
         """Where what text[index] stands for ended in the original."""
         place = self.place(index)
         return place + self._long.get(place, 1)
+
+    @property
+    def shift(self) -> int | None:
+        """By how much a place is more than its index, where that is the same in all of the text."""
+        return None if self._long or len(self._at) > 1 else self._place[0] - self._at[0] + self._dropped
 
     def is_parted(self, begin: int, end: int, parts: Sequence[int]) -> bool:
         """Whether text[begin:end] is in groups of these lengths, with something that nobody sees between them

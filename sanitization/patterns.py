@@ -203,20 +203,24 @@ class DetectorScan:
 
     def _find(self, number: int, limit: int) -> list[Span]:
         """What one detector finds that begins before `limit`."""
-        copy, detector = self._copy, self._plan.detectors[number]
+        copy, detector, told = self._copy, self._plan.detectors[number], number in self._plan.told
+        text, shift = copy.text, copy.shift
         spans: list[Span] = []
         start = max(self._decided, self._behind.get(number, 0))
-        find = detector.finder(copy.text)
+        find, rate, rule = detector.finder(text), detector.rate, detector.rule
         while found := find(start, limit):
             begin, start = found
-            score = detector.rate(copy.text, begin)
+            score = rate(text, begin)
             if detector.parts and score < detector.alone and copy.is_parted(begin, start, detector.parts):
                 score = detector.alone
-            if number in self._plan.told and score < detector.score:
+            if told and score < detector.score:
                 start = begin + 1  # nothing: where no such word is near, nobody has even looked
                 continue
-            spans.append(Span(copy.place(begin), copy.end(start - 1), detector.rule, score))
             self._behind[number] = start
+            if shift is None:
+                spans.append(Span(copy.place(begin), copy.end(start - 1), rule, score))
+            else:
+                spans.append(Span(begin + shift, start + shift, rule, score))
         return spans
 
 

@@ -80,8 +80,9 @@ class Placeholders:
 
     def mint(self, rule: str, value: str) -> str:
         """The placeholder of this value under this rule, a new one if it has none."""
-        self._named[rule, value] = None
-        known = self._by_value.get((rule, value))
+        key = rule, value
+        self._named.setdefault(key)
+        known = self._by_value.get(key)
         if known is not None:
             return known
         label = rule.upper()
@@ -91,7 +92,7 @@ class Placeholders:
             number += 1
         self._following[label] = number + 1
         placeholder = f"[{label}_{number}]"
-        self._by_value[rule, value] = placeholder
+        self._by_value[key] = placeholder
         self._entries[placeholder] = value
         return placeholder
 

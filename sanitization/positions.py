@@ -15,7 +15,10 @@ class Edits:
         self._out_starts: list[int] = []
         self._out_ends: list[int] = []
 
-    def add(self, start: int, end: int, *, out_start: int, out_end: int) -> None:
+    def __bool__(self) -> bool:
+        return bool(self._in_starts)
+
+    def add(self, start: int, end: int, out_start: int, out_end: int) -> None:
         self._in_starts.append(start)
         self._in_ends.append(end)
         self._out_starts.append(out_start)
@@ -50,7 +53,7 @@ class Trace:
         """The next characters stay as they are (None), or this is in their place."""
         if new is not None and size:
             out = self._written
-            self._edits.add(self._done, self._done + size, out_start=out, out_end=out + len(new))
+            self._edits.add(self._done, self._done + size, out, out + len(new))
         self._done += size
         self._written += size if new is None else len(new)
 

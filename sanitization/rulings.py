@@ -6,40 +6,47 @@ says of a rule, and the fingerprint of a value, is worked out once for a text.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sanitization.fingerprints import Fingerprints
 from sanitization.normalize import fold
 from sanitization.placeholders import Placeholders
 from sanitization.policies import EVERY_RULE, Policy
 from sanitization.rules import is_cleaned, version_of
-from sanitization.spans import Action, Direction, Span
+from sanitization.spans import Action, Direction
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A span that counted, what was done about it, and the fingerprint of its value."""
 
-    span: Span
+    start: int
+    end: int
+    rule: str
+    score: float
     action: Action
+    replacement: str
     fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
     """What the policy says of one rule. `is_value`: not something to clean away, such as markup. `allowed`:
-    entries whose values are no findings, as they read.
+    entries whose values are no findings, as they read. `marks` are the fingerprints of the values without any
+    quoting that have turned up.
     """
 
+    rule: str
     action: Action
     threshold: float
     is_value: bool
     allowed: tuple[str, ...]
     version: int
+    marks: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
-    def counts(self, span: Span, value: str) -> bool:
-        """Whether this span is a finding: sure enough, and not a value that the policy allows."""
-        if span.score < self.threshold:
+    def counts(self, score: float, value: str) -> bool:
+        """Whether a span is a finding: sure enough, and not a value that the policy allows."""
+        if score < self.threshold:
             return False
         if not self.allowed:
             return True
@@ -73,6 +80,7 @@ class Ruling:
             policy = self.policy
             listed = policy.allow.get(rule, ()) + policy.allow.get(EVERY_RULE, ())
             known = self._treatments[rule] = Treatment(
+                rule=rule,
                 action=policy.action(self.direction, rule),
                 threshold=policy.threshold(rule),
                 is_value=not is_cleaned(rule),
@@ -90,15 +98,12 @@ class Ruling:
     def rewrite(self, group: Sequence[Found], original: str) -> str:
         """What stands in the place of a group of overlapping spans; `original` is their union."""
         best = group[0] if len(group) == 1 else max(group, key=_weight)
-        strongest = best.span
-        if best.action is Action.REMOVE and (
-            len(group) == 1 or not any(one.span.replacement for one in group)
-        ):
-            return strongest.replacement
+        if best.action is Action.REMOVE and (len(group) == 1 or not any(one.replacement for one in group)):
+            return best.replacement
         if best.action is Action.HASH:
-            return self._fingerprints.name(strongest.rule, original)
+            return self._fingerprints.name(best.rule, original)
         # One span's replacement does not speak for the union: it may repeat what another one hides.
-        return self._placeholders.mint(strongest.rule, original)
+        return self._placeholders.mint(best.rule, original)
 
 
 def _allows(entry: str, value: str) -> bool:
@@ -112,5 +117,4 @@ def _weight(one: Found) -> tuple[int, float, int, str]:
     """The strongest action counts; then the better evidence, then the longer span, names the placeholder; the
     rest is only for order.
     """
-    span = one.span
-    return one.action.strength, span.score, span.end - span.start, span.rule
+    return one.action.strength, one.score, one.end - one.start, one.rule

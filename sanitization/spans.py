@@ -5,9 +5,8 @@ All positions are code points. A `Span` counts in the text that its filter was g
 the original and in the sanitized text, and may be logged and stored.
 """
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Direction = Literal["prompt", "answer"]
 
@@ -36,8 +35,7 @@ class Action(Enum):
 _STRENGTH = {action: strength for strength, action in enumerate(Action)}
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """One thing a filter points at. `score` is its confidence, 0 to 1.
 
     `action` overrides the policy's for this span; None, the usual, leaves it to the policy. `replacement`
@@ -52,8 +50,7 @@ class Span:
     replacement: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What was found and what was done. `part` is a JSON pointer to the field the text came from.
 
     `version` is the rule's. `fingerprint` is a keyed hash of rule and value (16 hexadecimal digits), equal

@@ -18,7 +18,7 @@ a blocked finding, and the token with it, does not leave.
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sanitization.errors import ScreeningFailed
 from sanitization.json_text import JsonReader, Kind, Token, escaped, units
@@ -239,8 +239,7 @@ class StructuredSanitizer:
             if pieces[last].new is None:
                 output_end -= places[pieces[last].end] - places[finding.end]
             self._findings.append(
-                replace(
-                    finding,
+                finding._replace(
                     start=self._given + places[finding.start],
                     end=self._given + places[finding.end],
                     output_start=output_start,
@@ -260,8 +259,7 @@ class StructuredSanitizer:
         if stream.ended:
             self._closed = True
             self._findings += [
-                replace(
-                    f,
+                f._replace(
                     start=self._given,
                     end=self._given + max(len(value), 1),
                     output_start=self._sent,
@@ -272,7 +270,7 @@ class StructuredSanitizer:
             return None
         start, end = len(before), len(before) + len(value)
         inside = [f for f in stream.findings if f.start < end and f.end > start]
-        clipped = [replace(f, start=max(f.start, start) - start, end=min(f.end, end) - start) for f in inside]
+        clipped = [f._replace(start=max(f.start, start) - start, end=min(f.end, end) - start) for f in inside]
         return _pieces(value, out, inside, start), clipped
 
 
@@ -327,8 +325,7 @@ def _regions(out: str, findings: Sequence[Finding]) -> list[tuple[int, int, str]
 def _moved(findings: Sequence[Finding], given: int, sent: int) -> list[Finding]:
     """The findings of a text that begins at these places of the document, as it came and as it left."""
     return [
-        replace(
-            f,
+        f._replace(
             start=f.start + given,
             end=f.end + given,
             output_start=f.output_start + sent,

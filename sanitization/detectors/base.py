@@ -103,6 +103,7 @@ class PatternDetector(Detector):
         longest = width(self.pattern)
         own = type(self)
         self.judged = own.accept is not PatternDetector.accept or own.judge is not PatternDetector.judge
+        self.narrows = own.narrowed is not PatternDetector.narrowed
         if self.judged and (longest is None or longest > MAX_CANDIDATE):
             raise TypeError(f"{self.rule}: a pattern whose matches are judged needs an end")
         if longest is not None:
@@ -171,7 +172,7 @@ class _Reader:
         self._base = self._sure = 0
         self._window = ""
         self._cursor: Cursor | None = None
-        self._known: dict[str, tuple[str, int]] = {}
+        self._known: dict[tuple[str, str], int] = {}  # group and candidate to what the detector said
 
     def _over(self, start: int) -> Cursor:
         """The cursor of a window in which a search can begin here."""
@@ -188,31 +189,33 @@ class _Reader:
         return self._cursor
 
     def find(self, start: int, limit: int) -> tuple[int, int] | None:
-        detector, cursor = self._detector, self._cursor
+        detector, cursor, known = self._detector, self._cursor, self._known
+        judged, narrows, place = detector.judged, detector.narrows, detector.place
         while start < limit:
             if cursor is None or start >= self._sure:
                 cursor = self._over(start)
-            base = self._base
+            base, window, sure = self._base, self._window, min(self._sure, limit)
             spans = cursor.spans(start - base)
-            if spans is None or base + spans[0][0] >= min(self._sure, limit):
-                start = min(self._sure, limit)
+            if spans is None or base + spans[0][0] >= sure:
+                start = sure
                 continue
-            group, begin, end = detector.place(spans)
-            length = self._accepted(group, self._window[begin:end]) if detector.judged else end - begin
-            if not length:
-                start = base + spans[0][0] + 1
-                continue
-            start = base + begin + length
-            if (found := detector.narrowed(self._text, base + begin, start)) is not None:
+            group, begin, end = place(spans)
+            length = end - begin
+            if judged:
+                key = group, window[begin:end]
+                if (length := known.get(key, -1)) < 0:
+                    # Once for each candidate: hostile texts repeat the same one in every few characters.
+                    length = known[key] = detector.judge(*key)
+                if not length:
+                    start = base + spans[0][0] + 1
+                    continue
+            begin += base
+            start = begin + length
+            if not narrows:
+                return begin, start
+            if (found := detector.narrowed(self._text, begin, start)) is not None:
                 return found
         return None
-
-    def _accepted(self, group: str, candidate: str) -> int:
-        """`judge`, once for each candidate: hostile texts repeat the same one in every few characters."""
-        known = self._known.get(candidate)
-        if known is None or known[0] != group:
-            known = self._known[candidate] = group, self._detector.judge(group, candidate)
-        return known[1]
 
 
 # A placeholder says what was there, not what stands behind it; its beginning may lie before LOOKBACK.

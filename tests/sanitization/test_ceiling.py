@@ -90,3 +90,44 @@ def test_a_long_text_in_slices_is_what_it_is_at_once():
     text = ("x" * (SLICE - 8) + " ann@example.com ") * 3
     sanitized = Chain([PatternFilter()]).screen_prompt({"/prompt": text}, Policy()).texts["/prompt"]
     assert sanitized == text.replace("ann@example.com", "[EMAIL_1]")
+
+
+class Patient:
+    """A filter that says at the end alone that there was nothing."""
+
+    rules = frozenset({"patient"})
+    stage = Stage.VALUES
+    settled = 0
+
+    def open_prompt(self, policy):
+        return self.__class__()
+
+    open_answer = open_prompt
+
+    def feed(self, piece, *, last):
+        return []
+
+
+class Listener(Patient):
+    """A filter that remembers how long the pieces were that it was given, and whether they were the last."""
+
+    rules = frozenset({"listener"})
+    stage = Stage.MARKUP
+
+    def __init__(self):
+        self.heard = []
+
+    def open_prompt(self, policy):
+        return self
+
+    def feed(self, piece, *, last):
+        self.heard.append((len(piece), last))
+        return []
+
+
+def test_what_one_stage_held_back_reaches_the_next_in_slices():
+    listener = Listener()
+    text = "ab" * (SLICE + 50)
+    screened = Chain([Patient(), listener]).screen_prompt({"/prompt": text}, Policy())
+    assert screened.texts["/prompt"] == text
+    assert listener.heard == [(SLICE, False), (SLICE, False), (100, True)]

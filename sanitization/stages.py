@@ -1,0 +1,239 @@
+"""
+One rewrite of a text that arrives in pieces: scans point at spans, and what is to go is replaced.
+
+A stage knows from its scans up to where every span is final (the least `settled`). It lets text out up to
+there, but never cuts a group of overlapping spans: what will be one placeholder stays together. What it lets
+out therefore depends on the text alone, not on how it was cut, and so does what the next stage is given.
+
+A hostile text is nothing but findings: each costs a few microseconds here, which is most of what it costs.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+from sanitization import edges
+from sanitization.ceiling import Ceiling
+from sanitization.errors import ScreeningFailed
+from sanitization.filters import Scan
+from sanitization.json_values import JsonValues
+from sanitization.positions import Edits
+from sanitization.rulings import Found, Ruling
+from sanitization.spans import Action, Span
+
+BEHIND = edges.LONGEST_RUN + 16  # how far back a stage remembers what it has let out
+_START, _ORDER = itemgetter(0), itemgetter(0, 1, 2)  # of a `Found`
+
+
+@dataclass(frozen=True, slots=True)
+class NamedScan:
+    """A scan, and its filter's name for the error message."""
+
+    name: str
+    scan: Scan
+
+
+class Stage:
+    """One rewrite of one text. Positions count from its start, in what this stage is given.
+
+    `found` are the findings that have left, `places` where in what was let out stands what took the place of
+    each; None where it stays. With `quotes`, a number of JSON that is rewritten becomes a string.
+    """
+
+    def __init__(
+        self, scans: Sequence[NamedScan], ruling: Ruling, ceiling: Ceiling, *, quotes: bool = False
+    ) -> None:
+        self._scans = scans
+        self._ruling = ruling
+        self._ceiling = ceiling
+        self._held: list[str] = []  # what has been given and not let out, from position `consumed` on
+        self._json = JsonValues() if quotes else None  # follows what has been let out, as it was given
+        self._followed = 0  # up to where it has
+        self._behind = ""  # the end of what has been let out, as it was given
+        self._given = 0
+        self._waiting: list[Found] = []
+        self._flagged: list[Found] = []
+        self.consumed = 0
+        self._emitted = 0
+        self.edits = Edits()
+        self.found: list[Found] = []
+        self.places: list[tuple[int, int] | None] = []
+        self.blocked = False
+
+    def feed(self, piece: str, *, last: bool) -> str:
+        """What is final now. After a block that ends the text, nothing more."""
+        self._held.append(piece)
+        self._given += len(piece)
+        frontier = self._given
+        for named in self._scans:
+            frontier = min(frontier, self._ask(named, piece, last=last))
+        if last:
+            frontier = self._given
+        if frontier <= self.consumed:
+            return ""
+        return "".join(self._advance(frontier)) if self._waiting or self._flagged else self._pass(frontier)
+
+    def _ask(self, named: NamedScan, piece: str, *, last: bool) -> int:
+        """Takes a scan's new spans; returns up to where it is done."""
+        try:
+            if spans := named.scan.feed(piece, last=last):
+                self._take(spans)
+            self._ceiling.check()
+            return named.scan.settled
+        except Exception:  # noqa: BLE001  # whatever a filter raises may carry the text
+            failure = ScreeningFailed(named.name)
+        raise failure
+
+    def _take(self, spans: Sequence[Span]) -> None:
+        """Keeps those of a scan's spans that are findings."""
+        ruling, consumed, given, text = self._ruling, self.consumed, self._given, self._joined()
+        treatment, before = ruling.treatment(spans[0].rule), self._behind[-1:]
+        waiting: list[Found] = []
+        for start, end, rule, score, own, replacement in spans:
+            if not consumed <= start < end <= given:
+                raise ValueError("a span outside of what is open")
+            if rule != treatment.rule:
+                treatment = ruling.treatment(rule)
+            action = own or treatment.action
+            if action is Action.OFF:
+                continue
+            value, mark = text[start - consumed : end - consumed], ""
+            if treatment.is_value:
+                left = text[start - consumed - 1] if start > consumed else before
+                mark = treatment.marks.get(value, "") if left != "\\" else ""
+                if not mark and edges.may_trim(left, value):
+                    start, value = self._trimmed(start, value)
+                    end, mark = start + len(value), ruling.fingerprint(rule, value)
+                elif not mark:
+                    mark = treatment.marks[value] = ruling.fingerprint(rule, value)
+            if treatment.counts(score, value):
+                found = Found(start, end, rule, score, action, replacement, mark)
+                (self._flagged if action is Action.FLAG else waiting).append(found)
+        if waiting:
+            self._wait(waiting)
+
+    def _wait(self, found: list[Found]) -> None:
+        """Puts findings among those that wait, in order. A scan's new ones belong to the end of them."""
+        found.sort(key=_ORDER)
+        waiting = self._waiting
+        if waiting and found[0].start <= waiting[-1].start:
+            first = bisect_left(waiting, found[0].start, key=_START)
+            waiting[first:] = sorted((*waiting[first:], *found), key=_ORDER)
+        else:
+            waiting += found
+
+    def _joined(self) -> str:
+        if len(self._held) > 1:
+            self._held = ["".join(self._held)]
+        return self._held[0] if self._held else ""
+
+    def _trimmed(self, start: int, value: str) -> tuple[int, str]:
+        """Where a value, which has not been let out, begins without the quoting at its ends; and it."""
+        before = self._before(start - self.consumed)
+        first, end = edges.trimmed(value, backslashes=edges.run_before(before, len(before)))
+        return start + first, value[first:end]
+
+    def _before(self, at: int) -> str:
+        """The last BEHIND characters before a place in what is held."""
+        held = self._joined()[max(0, at - BEHIND) : at]
+        missing = BEHIND - len(held)
+        return self._behind[-missing:] + held if missing else held
+
+    def _pass(self, frontier: int) -> str:
+        """Lets out what lies before `frontier`, where nothing has been found."""
+        text, size = self._joined(), frontier - self.consumed
+        self._held = [text[size:]]
+        self._follow(text, self.consumed, frontier)
+        self._behind = (self._behind + text[:size])[-BEHIND:]
+        return self._copied(text, self.consumed, frontier)
+
+    def _advance(self, frontier: int) -> Iterator[str]:
+        """Lets out what lies before `frontier` and belongs to no group that reaches across it."""
+        text, base, done = self._joined(), self.consumed, 0
+        for after, group, start, end in _groups(self._waiting):
+            if end > frontier:
+                frontier = min(start, frontier)
+                break
+            if start > self.consumed:
+                yield self._copied(text, base, start)
+            if (group[0].action is Action.BLOCK or len(group) > 1) and self._blocks(group):
+                self._close(group, start)
+                return
+            yield self._rewrite(group, text, base, start, end)
+            done = after
+        yield self._copied(text, base, frontier)
+        self._follow(text, base, frontier)
+        del self._waiting[:done]
+        self._behind = self._before(frontier - base)
+        self._held = [text[frontier - base :]]
+        self._keep_flags(frontier)
+
+    def _copied(self, text: str, base: int, to: int) -> str:
+        """Lets out what comes before this place as it is; `text`, which is held, begins at `base`."""
+        start, self.consumed = self.consumed, to
+        self._emitted += to - start
+        return text[start - base : to - base]
+
+    def _follow(self, text: str, base: int, to: int) -> None:
+        """Lets the reader of JSON know of what comes before this place."""
+        if self._json is not None and to > self._followed:
+            self._json.feed(text[self._followed - base : to - base])
+            self._followed = to
+
+    def _rewrite(self, group: Sequence[Found], text: str, base: int, start: int, end: int) -> str:
+        """What takes the place of a group. A number that is a value of JSON becomes a string."""
+        original = text[start - base : end - base]
+        new = self._ruling.rewrite(group, original)
+        if self._json is not None and new and edges.is_number(original):
+            self._follow(text, base, start)
+            quote = self._quote(start - base)
+            new = f"{quote}{new}{quote}"
+        out_start = self._emitted
+        self.consumed = end
+        self._emitted = out_end = out_start + len(new)
+        self.edits.add(start, end, out_start, out_end)
+        self.found += group
+        place = out_start, out_end
+        self.places += (place,) if len(group) == 1 else [place] * len(group)
+        return new
+
+    def _quote(self, at: int) -> str:
+        """What a string of JSON begins with here, empty where none can."""
+        at_element = self._json is not None and self._json.at_element
+        return edges.quote_behind_key(self._before(at)) or ('"' if at_element else "")
+
+    def _blocks(self, group: Sequence[Found]) -> bool:
+        for one in group:
+            if one.action is Action.BLOCK:
+                self.blocked = True
+                return self._ruling.ends_at_block
+        return False
+
+    def _close(self, group: Sequence[Found], start: int) -> None:
+        """The text ends before this group."""
+        self.found += group
+        self.places += [(self._emitted, self._emitted)] * len(group)
+        end = max(one.end for one in group)
+        self.edits.add(start, end, self._emitted, self._emitted)
+        self._keep_flags(start)
+        self._scans, self._waiting, self._held = (), [], []
+
+    def _keep_flags(self, frontier: int) -> None:
+        if self._flagged:
+            kept = [one for one in self._flagged if one.start < frontier]
+            self.found += kept
+            self.places += [None] * len(kept)
+            self._flagged = [one for one in self._flagged if one.start >= frontier]
+
+
+def _groups(found: Sequence[Found]) -> Iterator[tuple[int, Sequence[Found], int, int]]:
+    """Runs of overlapping spans in a sorted list: index behind the run, the run, both ends of its union."""
+    first, count = 0, len(found)
+    while first < count:
+        after, start, end = first + 1, found[first].start, found[first].end
+        while after < count and found[after].start < end:
+            end = max(end, found[after].end)
+            after += 1
+        yield after, found[first:after], start, end
+        first = after
