@@ -60,7 +60,10 @@ _BLACK_FLAG = _TAGS[0]
 _ANY = re.compile(f"[{_CONTROLS}{_HIDDEN}{_BLACK_FLAG}]")
 _SEQUENCE = re.compile(
     rf"{_CSI}[@-~]|{_STRING}(?:\x07|\x1b\\|\x9c)|{_SHORT}[0-~]|\x1b[0-Z\\^-~]|[{_CONTROLS}]|(?P<hidden>[{_HIDDEN}])"
+    rf"|(?P<flag>{'|'.join(_FLAGS)})"
 )
+_RULES = {None: CONTROL, "hidden": HIDDEN, "flag": ""}
+_LONGEST_OPEN = 1100
 # What more text could make a longer sequence.
 _UNFINISHED = re.compile(rf"(?:{_CSI}|{_STRING}\x1b?|{_SHORT}|\x1b)\Z")
 _PLAIN = bytes([9, 10, 13, *range(0x20, 0x7F)])
@@ -96,26 +99,34 @@ class ControlScan:
 
     def _read(self, *, last: bool) -> list[Span]:
         """Everything that is certain; keeps what more text could change."""
-        text, spans = self._text, []
-        at = 0
-        while (here := _next(text, at)) >= 0:
-            spans += self._joiner.keep(text[at:here])
-            if not last and _open(text, here):
-                at = here
-                break
-            end, rule = _judge(text, here)
-            if rule in self._rules:
-                spans += self._joiner.add(self._start + here, self._start + end, rule)
-            else:
-                spans += self._joiner.keep(text[here:end])
-            at = end
-        else:
-            spans += self._joiner.keep(text[at:])
-            at = len(text)
+        text, start = self._text, self._start
+        units, at = self._units(text, last=last)
+        spans = self._joiner.take(units, text, start, start + at, base=start)
         self._text = text[at:]
         self._start += at
         self.settled = self._joiner.settled(self._start)
         return spans
+
+    def _units(self, text: str, *, last: bool) -> tuple[list[tuple[int, int, str, str]], int]:
+        """What is to go, and up to where it is certain that this is all."""
+        units, at, start, rules = [], 0, self._start, self._rules
+        # Nothing is open that begins so far before the end.
+        far = len(text) if last else len(text) - _LONGEST_OPEN
+        for found in _SEQUENCE.finditer(text) if _next(text, 0) >= 0 else ():
+            here, end = found.span()
+            if here >= far:
+                break
+            at = end
+            if (rule := _RULES[found.lastgroup]) in rules:
+                units.append((start + here, start + end, rule, ""))
+        at = max(at, far)
+        while (here := _next(text, at)) >= 0:
+            if not last and _open(text, here):
+                return units, here
+            at, rule = _judge(text, here)
+            if rule in rules:
+                units.append((start + here, start + at, rule, ""))
+        return units, len(text)
 
 
 def _next(text: str, at: int) -> int:
@@ -136,12 +147,8 @@ def _open(text: str, at: int) -> bool:
 
 def _judge(text: str, at: int) -> tuple[int, str]:
     """What begins here: where it ends, and the rule it falls under, empty where it stays."""
-    if text[at] == _BLACK_FLAG:
-        flag = text.startswith(_FLAGS, at)
-        return at + (len(_FLAGS[0]) if flag else 1), ""
     found = _SEQUENCE.match(text, at)
-    assert found is not None  # every character of interest is matched by itself
-    return found.end(), HIDDEN if found["hidden"] else CONTROL
+    return (at + 1, "") if found is None else (found.end(), _RULES[found.lastgroup])  # a flag that is black
 
 
 class ControlFilter:

@@ -95,21 +95,17 @@ class LinkScan:
 
     def _read(self, *, last: bool) -> list[Span]:
         """Judges all that is certain; keeps what is not for later."""
-        spans: list[Span] = []
-        text, at = self._text, 0
+        text, start, at = self._text, self._start, 0
+        units: list[tuple[int, int, str, str]] = []
         while True:
-            here, there = self._code.skip(text, at, last=last) if self._code else (len(text), False)
-            spans += self._joiner.keep(text[at:here])
-            at = here
+            at, there = self._code.skip(text, at, last=last) if self._code else (len(text), False)
             if not there or (judged := self._judge(text, at, last=last)) is None:
                 break
             length, span = judged
-            if span is None:
-                spans += self._joiner.keep(text[at : at + length])
-            else:
-                spans += self._joiner.keep(text[at : span.start - self._start])
-                spans += self._joiner.add(span.start, span.end, span.rule, span.replacement)
+            if span is not None:
+                units.append((span.start, span.end, span.rule, span.replacement))
             at += length
+        spans = self._joiner.take(units, text, start, start + at, base=start)
         if self._code is not None and at:
             self._code.previous = text[at - 1]
         self._start += at

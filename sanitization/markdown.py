@@ -97,7 +97,7 @@ class CodeReader:
     def __init__(self, stops: str = "<", stops_in_tags: str | None = None) -> None:
         self.previous = "\n"
         self._usual, self._in_tags = _events(stops), _events(stops_in_tags or stops)
-        self._stop, self._event = self._usual
+        self._event = self._usual
         self._state = _State.PLAIN
         self._open = _Fence(0, "`", 3, "")  # what FENCE and MAYBE are about
         self._at_line_start = True
@@ -113,13 +113,13 @@ class CodeReader:
     def tag_kept(self) -> None:
         """A tag that stays markup has been read: an HTML block may have begun."""
         self._tags = True
-        self._stop, self._event = self._in_tags
+        self._event = self._in_tags
 
     def _new_paragraph(self) -> None:
         self._unpaired = False
         if self._tags:
             self._tags = False
-            self._stop, self._event = self._usual
+            self._event = self._usual
 
     def goes_on(self, piece: str) -> bool:
         """Whether this piece is nothing but more of its line: it has been read then. Else `skip` reads it."""
@@ -142,10 +142,10 @@ class CodeReader:
             elif self._state is _State.FENCE:
                 end = _LINE_END.search(text, at)
                 here = self._line_end(text, end.start(), last=last) if end else len(text)
-            elif self._stop.match(text, at):
-                self._blank = False
-                return at, True
             else:
+                at, there = self._event_from(text, at)
+                if there or at == len(text):
+                    return at, there
                 here = self._inline(text, at, last=last)
             if here is None:
                 break
@@ -221,13 +221,19 @@ class CodeReader:
             self._open = replace(known, indent=None)
             self._state = _State.MAYBE if both else _State.LOST
 
-    def _inline(self, text: str, at: int, *, last: bool) -> int | None:
-        """Goes to the next stop, or over the next backticks or line end; None where more text must decide."""
+    def _event_from(self, text: str, at: int) -> tuple[int, bool]:
+        """Where the next stop, backticks or line end is, or the end; and whether it is a stop."""
         event = self._event.search(text, at)
         to = event.start() if event else len(text)
-        if to > at:
-            self._blank = self._blank and not text[at:to].strip(" \t")
-            return to
+        if self._blank and to > at:
+            self._blank = not text[at:to].strip(" \t")
+        if event is None or text[to] in "`\r\n":
+            return to, False
+        self._blank = False
+        return to, True
+
+    def _inline(self, text: str, at: int, *, last: bool) -> int | None:
+        """Over the backticks or the line end that stand here; None where more text must decide."""
         if text[at] in "\r\n":
             return self._line_end(text, at, last=last)
         self._blank = False
@@ -266,9 +272,9 @@ class CodeReader:
 
 
 @lru_cache
-def _events(stops: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What a reader stops at, and that or what else it has to look at."""
-    return re.compile(stops), re.compile(rf"{stops}|[`\r\n]")
+def _events(stops: str) -> re.Pattern[str]:
+    """What a reader looks at: what it stops at, backticks and line ends."""
+    return re.compile(rf"{stops}|[`\r\n]")
 
 
 def _spaces(line: str) -> int:

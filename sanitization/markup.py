@@ -110,21 +110,17 @@ class MarkupScan:
 
     def _read(self, *, last: bool) -> list[Span]:
         """Judges every tag that is certain to be one; keeps what is not for later."""
-        spans: list[Span] = []
-        text, at = self._text, 0
+        text, start, at = self._text, self._start, 0
+        units: list[tuple[int, int, str, str]] = []
         while True:
-            here, there = self._next(text, at, last=last)
-            spans += self._joiner.keep(text[at:here])
-            at = here
+            at, there = self._next(text, at, last=last)
             if not there or (judged := self._judge(text, at, last=last)) is None:
                 break
             length, replacement = judged
-            if replacement is None:
-                spans += self._joiner.keep(text[at : at + length])
-            else:
-                place = self._start + at
-                spans += self._joiner.add(place, place + length, RULE, replacement)
+            if replacement is not None:
+                units.append((start + at, start + at + length, RULE, replacement))
             at += length
+        spans = self._joiner.take(units, text, start, start + at, base=start)
         self._start += at
         self._text = text[at:]
         if self._code is not None and at:

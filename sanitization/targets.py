@@ -21,6 +21,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 MAX_ODD = 24
 MAX_SCHEME = 40
 MAX_ADDRESS = 4_096
+_PLAIN_SCHEME = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]{{0,{MAX_SCHEME - 1}}}+):")
 
 
 class MoreNeeded(Exception):  # no error: the answer goes on
@@ -68,6 +69,9 @@ class Address:
         """The scheme, `//` for an address of another host under the same one, empty for a relative address;
         None where so many odd characters stand in the way that nobody could mean well.
         """
+        if plain := _PLAIN_SCHEME.match(self._text, self.at):
+            self.at = plain.end()
+            return plain[1].lower()
         letters, odd = "", 0
         while char := self.next():
             if char <= " " or not char.isprintable():
@@ -127,7 +131,7 @@ class Origins:
 
     def has(self, address: str) -> bool:
         """Whether this plainly written address is of a listed origin. In doubt it is not."""
-        if not address.isascii() or "\\" in address or any(char <= " " for char in address):
+        if not self or not address.isascii() or "\\" in address or any(char <= " " for char in address):
             return False
         try:
             parts = urlsplit(address)

@@ -8,7 +8,7 @@ flagged: a policy may remove or block it.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sanitization.filters import Stage
 from sanitization.joining import Joiner
@@ -39,6 +39,7 @@ declare(
         "Bidi overrides, which show a text in another order than it is read (CVE-2021-42574).",
         prompt=Action.FLAG,
         answer=Action.OFF,
+        version=2,
     ),
     Rule(
         TOKEN,
@@ -60,7 +61,7 @@ _HIDDEN = re.compile(
     rf"(?P<invisible_text>(?<=[{_LATIN}])[{_ZERO}]{{1,{_RUN}}}+(?=[{_LATIN}])|[{_ZERO}]{{3,{_RUN}}}+)"
     rf"|(?P<flag>\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{{3,6}}+\U000e007f)"
     rf"|(?P<tag_characters>[\U000e0000-\U000e007f]{{1,{_RUN}}}+)"
-    r"|(?P<bidi_override>[\u202d\u202e])"
+    rf"|(?P<bidi_override>[\u202d\u202e]{{1,{_RUN}}}+)"
 )
 _MAY_HIDE = re.compile(rf"[{_ZERO}\u202d\u202e\U000e0000-\U000e007f]")
 
@@ -117,9 +118,10 @@ class EdgeScan:
         self._text += piece
         end = self._base + len(self._text)
         sure = end if last else max(self._read, end - LONGEST)
-        spans = self._spans(sure) if self._may_match(self._text) else []
-        if self._read < sure:
-            spans += self._keep(sure)
+        start = self._read
+        units = list(self._units(sure)) if self._may_match(self._text) else []
+        self._read = max(self._read, sure)
+        spans = self._joiner.take(units, self._text, start, self._read, base=self._base)
         if last:
             spans += self._joiner.close()
         self.settled = self._joiner.settled(self._read)
@@ -127,28 +129,18 @@ class EdgeScan:
         self._text, self._base = self._text[kept:], self._base + kept
         return spans
 
-    def _spans(self, sure: int) -> list[Span]:
-        """Every match that begins before `sure`."""
-        spans = []
-        while found := self._pattern.search(self._text, self._read - self._base):
-            start, end = self._base + found.start(), self._base + found.end()
-            if start >= sure:
+    def _units(self, sure: int) -> Iterator[tuple[int, int, str, str]]:
+        """Every match that begins before `sure`: where it is, its rule, and what takes its place."""
+        base, rules = self._base, self._rules
+        for found in self._pattern.finditer(self._text, self._read - base):
+            start, end = found.span()
+            if start + base >= sure:
                 break
+            self._read = end + base
             rule = found.lastgroup or TOKEN
-            if rule not in self._rules:
-                spans += self._keep(end)
-                continue
-            spans += self._keep(start)
-            taken_apart = f"{found[0][0]} {found[0][1:]}" if rule == TOKEN else ""
-            spans += self._joiner.add(start, end, rule, taken_apart)
-            self._read = end
-        return spans
-
-    def _keep(self, end: int) -> list[Span]:
-        """Nothing is to be found from where it has been read to here."""
-        spans = self._joiner.keep(self._text[self._read - self._base : end - self._base])
-        self._read = end
-        return spans
+            if rule in rules:
+                apart = f"{found[0][0]} {found[0][1:]}" if rule == TOKEN else ""
+                yield start + base, end + base, rule, apart
 
 
 class HiddenTextFilter:

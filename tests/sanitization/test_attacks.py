@@ -268,3 +268,8 @@ def test_how_a_prompt_is_cut_changes_nothing(parts, seed):
             assert all(span.start >= before for span in new)
             spans += new
         assert [*spans, *scan.feed("", last=True)] == whole
+
+
+def test_bidi_overrides_in_a_row_are_one_finding():
+    found = prompt(f"a{RLO * 3}b{RLO}c{RLO * 65}").findings
+    assert [(one.start, one.end) for one in found] == [(1, 4), (5, 6), (7, 71), (71, 72)]
