@@ -16,6 +16,7 @@ Needs no Django. The other tools are installed by the first run; without a netwo
 """
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -258,6 +259,9 @@ def _accuracy(files: Sequence[Path], chain: Chain, peers: Peers | None) -> dict[
 
 def _hostile(chain: Chain, size: int) -> list[dict[str, object]]:
     cases = []
+    # As the server does when it has started: what stays for good is not looked through again and again.
+    gc.collect()
+    gc.freeze()
     for name in hostile.NAMES:
         for direction in ("prompt", "answer"):
             _progress(f"hostile: {name}, {direction}")

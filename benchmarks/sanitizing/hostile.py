@@ -64,11 +64,25 @@ PIECES = {
     "bidi": "\u202e",
     "bidi and text": "\u202ea",
     "encoded": "%41%42",
+    "addresses without blanks": "a@b.co,",
+    "values in turn": "a@b.co 4111111111111111 +14155550132 ",
+    "values at the borders of windows": "x " * 2044 + "a@b.co ",
+    "placeholders": "[EMAIL_1]",
+    "encoded blanks": "%20",
+    "base64": "QUJD",
+    "combining marks": "e\u0301\u0302",
+    "words": "word ",
+    "newlines": "\n",
+    "fences of JSON": '```json\n{"a":1}\n```\n',
+    "objects": '{"a":1,',
+    "closing brackets": "](",
 }
 NUMBERED = {
     "different addresses": "a{:x}@b.co ",
     "different calls": "call {:07d} ",
     "different digits": "{0}-{0} ",
+    "different links": "[a](http://x{0}?y={0})",
+    "different tags": "<a href='http://x{0}'>",
 }
 # Encoded texts of which none is like another.
 ENCODED = {"different base64": "base64", "different hexadecimal": "hex"}
