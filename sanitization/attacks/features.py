@@ -70,7 +70,8 @@ class Reading:
         edges = self.edges.ravel()
         found = np.add.reduceat(values, edges, axis=1)
         empty = edges[1:] == edges[:-1]
-        found[:, :-1][:, empty] = 0  # numpy takes the next one where there is none
+        if empty.any():
+            found[:, :-1][:, empty] = 0  # numpy takes the next one where there is none
         return found.reshape(len(values), *self.edges.shape)
 
 

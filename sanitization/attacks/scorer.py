@@ -64,7 +64,9 @@ def damped(counts: Floats, usual: float | Floats) -> Floats:
     return weights
 
 
+# What `damped` makes of the usual numbers, once: of short texts every call of numpy counts.
 _USUAL = np.array([[USUAL_CHARS], [USUAL_WORDS]], dtype=np.float64)
+_USUAL_SCALE, _LEAST = _USUAL ** (DAMPING - 0.5), _USUAL // 8
 
 
 class Scorer:
@@ -128,7 +130,7 @@ class Scorer:
         running = np.zeros((2, 2, of_kinds.shape[2] + 1))
         of_kinds.cumsum(axis=2, out=running[:, :, 1:])
         weights, numbers = running.take(lasts, axis=2) - running.take(firsts, axis=2)
-        weights *= damped(numbers, _USUAL)
+        weights *= _USUAL_SCALE * np.maximum(numbers, _LEAST) ** -DAMPING
         weights *= self._scale / _LEVELS**2
         odds = self._bias - doubt + weights[0] + weights[1]
         scores: Floats = 1 / (1 + np.exp(-np.minimum(np.maximum(odds, -60), 60)))
