@@ -41,7 +41,6 @@ _SIGNS = {
 _PLAIN = bytes([*range(0x20, 0x7F), 9, 10, 13])
 # Stands for a character that does not become exactly one; a private one that no text needs.
 _IRREGULAR = "\uf8fe"
-_IRREGULAR_RUN = re.compile(f"{_IRREGULAR}+")
 _MOST_PARTS = 6
 
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)")
@@ -112,17 +111,14 @@ def _runs(text: str) -> Iterator[tuple[int, str]]:
     if text.isascii() and not text.encode().translate(None, _PLAIN):
         yield 0, text
         return
-    folded, done = _translated(text), 0
-    for odd in _IRREGULAR_RUN.finditer(folded):
-        at, end = odd.span()
+    folded = _translated(text)
+    done, at = 0, folded.find(_IRREGULAR)
+    while at >= 0:
         if at > done:
             yield done, folded[done:at]
-        read = [_IRREGULARS[char] for char in text[at:end]]
-        if any(read):
-            for place, chars in enumerate(read, start=at):
-                for char in chars:
-                    yield place, char
-        done = end
+        for char in _IRREGULARS[text[at]]:
+            yield at, char
+        done, at = at + 1, folded.find(_IRREGULAR, at + 1)
     if done < len(folded) or not folded:
         yield done, folded[done:]
 
