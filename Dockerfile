@@ -7,8 +7,10 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 ENV VENV=/opt/venv
-COPY requirements.txt constraints.txt ./
+COPY requirements.txt requirements-telemetry.txt constraints.txt ./
 COPY scripts/lib.sh scripts/install scripts/
+# requirements-telemetry.txt: with what traces need.
+ARG REQUIREMENTS=requirements.txt
 RUN scripts/install
 COPY . .
 ENV PATH=/opt/venv/bin:$PATH

@@ -34,6 +34,7 @@ from accounts.errors import Busy
 from gateway.metrics import gauging
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
 from gateway.threads import Threads
+from gateway.tracing import switch as tracing
 from inference import fleet
 from inference.routing.file import TableInvalid
 from prompts import composition
@@ -182,6 +183,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             try:
                 fleet.open_fleet()
+                tracing.open_traces("llm-gateway")
                 composition.open_house()
             except Exception as error:  # without this message gunicorn would go on, with a closed book
                 is_known = isinstance(error, TableInvalid)
@@ -196,6 +198,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await composition.close_house()
+            await asyncio.to_thread(tracing.close_traces)
             await send({"type": "lifespan.shutdown.complete"})
             return
 
@@ -218,7 +221,13 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """What gunicorn serves."""
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
-    elif scope["type"] == "http" and scope["path"].startswith(STATIC_PREFIX):
+    else:
+        await tracing.seen(serve)(scope, receive, send)
+
+
+async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    """One request."""
+    if scope["type"] == "http" and scope["path"].startswith(STATIC_PREFIX):
         mounted = {**scope, "root_path": scope.get("root_path", "") + STATIC_PREFIX.rstrip("/")}
         try:
             await static_files(mounted, receive, unsniffed(send))

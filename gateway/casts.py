@@ -5,6 +5,7 @@ variable it was, `env` adds.
 
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import unquote
 
 
 def flag(raw: str) -> bool:
@@ -36,6 +37,13 @@ def temperature(raw: str) -> float:
     return value
 
 
+def share(raw: str) -> float:
+    value = float(raw)
+    if not 0 <= value <= 1:
+        raise ValueError("write a number from 0 to 1")
+    return value
+
+
 def layers(raw: str) -> int:
     value = int(raw)
     if value < -1:
@@ -52,6 +60,17 @@ def choice(*allowed: str) -> Callable[[str], str]:
         return raw
 
     return read
+
+
+def pairs(raw: str) -> tuple[tuple[str, str], ...]:
+    """`name=value`, comma-separated; values may be percent-encoded (W3C Baggage, as OpenTelemetry has it)."""
+    found = []
+    for part in names(raw):
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip():
+            raise ValueError("write name=value, comma-separated")
+        found.append((name.strip(), unquote(value.strip())))
+    return tuple(found)
 
 
 def names(raw: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ What would otherwise fail on somebody's first request, told before the server st
     gateway.E001   several workers would each load the local model
     gateway.E002   several workers would each count limits by themselves
     gateway.E003   RETAIN_OUTCOMES_DAYS names an outcome that does not exist
+    gateway.E004   traces are wanted, and OpenTelemetry is not installed
     gateway.W001   DEBUG is on behind a public HTTPS address
 """
 
@@ -13,8 +14,14 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from gateway import env
+from gateway.tracing import switch as tracing
 from inference import fleet
 from prompts.retention import ENDED
+
+INSTALL = (
+    "Install requirements-telemetry.txt (REQUIREMENTS=requirements-telemetry.txt for scripts/run and for "
+    "building the image), or unset it."
+)
 
 
 @register(Tags.compatibility)
@@ -56,6 +63,19 @@ def outcomes_that_exist(**kwargs: Any) -> list[CheckMessage]:
             f"RETAIN_OUTCOMES_DAYS names what is no outcome: {', '.join(unknown)}.",
             hint=f"Outcomes are {', '.join(known)}.",
             id="gateway.E003",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def traces_that_can_be_made(**kwargs: Any) -> list[CheckMessage]:
+    if not tracing.is_wanted() or tracing.is_installed():
+        return []
+    return [
+        Error(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and OpenTelemetry is not installed.",
+            hint=INSTALL,
+            id="gateway.E004",
         )
     ]
 

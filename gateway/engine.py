@@ -25,8 +25,19 @@ from accounts.strict import parse_strictly
 from gateway.asgi import BoundedBody, Receive, Scope, Send
 from gateway.logs import request_id
 from gateway.problems import INTERNAL, Row, envelope, row_for
+from gateway.tracing import switch as tracing
 from inference import composition
-from inference.backends import CallPiece, Ending, Event, Generation, Message, ModelCard, Piece, ToolUse
+from inference.backends import (
+    Backend,
+    CallPiece,
+    Ending,
+    Event,
+    Generation,
+    Message,
+    ModelCard,
+    Piece,
+    ToolUse,
+)
 from inference.errors import DeadlineExceeded, ModelLoading, QueueFull, UnknownModel
 from prompts.askers import Asker
 from prompts.asks import Ask
@@ -119,11 +130,12 @@ async def respond(call: Call) -> None:
     method, path = call.scope["method"], call.scope["path"].rstrip("/")
     if method == "GET" and path in ("/healthz", "/readyz"):
         await (call.answer({"status": "ok"}) if path == "/healthz" else ready(call))
-    elif not has_token(call):
+    elif not has_token(call.scope):
         await call.refuse(UNKNOWN_TOKEN)
     elif (door := DOORS.get((method, path))) is None:
         await call.refuse(NOT_HERE)
     else:
+        tracing.name_route(method, path)
         try:
             await door(call)
         except Exception as error:
@@ -134,9 +146,9 @@ async def respond(call: Call) -> None:
             await call.refuse(row or INTERNAL, error if row else None)
 
 
-def has_token(call: Call) -> bool:
+def has_token(scope: Scope) -> bool:
     """In the time that it takes for any."""
-    given = call.headers.get("authorization", "").encode("utf-8", "replace")
+    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     return hmac.compare_digest(given, f"Bearer {settings.ENGINE_TOKEN}".encode())
 
 
@@ -158,9 +170,9 @@ async def models(call: Call) -> None:
 async def embeddings(call: Call) -> None:
     body, asker = parse_strictly(call.body), asker_of()
     ask, encoding = others.read_embedding(body, asker, bounds())
-    card = composition.backend().choose(ask.model)
+    card = backend().choose(ask.model)
     texts = [said.content for said in ask.messages]
-    made = await composition.backend().embed(texts, model=card.name, caller=str(body.get("user", "")))
+    made = await backend().embed(texts, model=card.name, caller=str(body.get("user", "")))
     embedded = Embedded(begun_of(card), made.vectors, Usage(prompt_tokens=made.prompt_tokens))
     await call.answer(others.embeddings(embedded, encoding))
 
@@ -183,6 +195,10 @@ DOORS: dict[tuple[str, str], Callable[[Call], Awaitable[None]]] = {
 }
 
 
+def backend() -> Backend[str]:
+    return tracing.seen_backend(composition.backend())
+
+
 def bounds() -> Bounds:
     """The gateway has its own, and the model its context."""
     return Bounds(max_chars=settings.MAX_BODY_BYTES, max_tokens=1 << 20, temperature=settings.LLM_TEMPERATURE)
@@ -198,12 +214,12 @@ def asker_of() -> Asker:
 
 async def answer(call: Call, body: dict[str, Any], ask: Ask, with_usage: bool, *, shape: Shape) -> None:
     """Streamed or whole. The first event decides the status."""
-    backend = composition.backend()
-    card = backend.choose(ask.model)
+    card = backend().choose(ask.model)
     if card.kind != "chat":
-        raise UnknownModel(tuple(each.name for each, _ in backend.models() if each.kind == "chat"))
+        raise UnknownModel(tuple(each.name for each, _ in backend().models() if each.kind == "chat"))
     said = Said(begun_of(card), ask.choices)
-    async with aclosing(backend.answer(generation_of(ask, card, caller=str(body.get("user", ""))))) as events:
+    generation = generation_of(ask, card, caller=str(body.get("user", "")))
+    async with aclosing(backend().answer(generation)) as events:
         if not ask.streamed:
             async for event in events:
                 said.note(event)
@@ -319,10 +335,12 @@ http = BoundedBody(service, limit=settings.MAX_BODY_BYTES)
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """What gunicorn serves. The models have been loading since `InferenceConfig.ready`."""
     if scope["type"] == "http":
-        await http(scope, receive, send)
+        await tracing.seen(http, has_token)(scope, receive, send)
     elif scope["type"] == "lifespan":
         await receive()
+        tracing.open_traces("llm-engine")
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await asyncio.to_thread(composition.close)
+        await asyncio.to_thread(tracing.close_traces)
         await send({"type": "lifespan.shutdown.complete"})

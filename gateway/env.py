@@ -25,7 +25,9 @@ from gateway.casts import (
     names,
     networks,
     number,
+    pairs,
     positive,
+    share,
     temperature,
 )
 from inference.wanted import parse as models
@@ -359,6 +361,15 @@ _S = "Backends"
 # fmt: off
 declare(_S, "BACKENDS_FILE", str, "", "A backends.toml with model servers that answer beside, or instead of, the local models; empty means the local models alone.")
 declare(_S, "ENGINE_TOKEN", str, "", "What gateways send as the key to manage.py serve_engine, at least 32 characters.", secret=True)
+# fmt: on
+
+_S = "Observing"
+# fmt: off
+declare(_S, "OTEL_EXPORTER_OTLP_ENDPOINT", str, "", "Where traces go, over OTLP/HTTP: http://collector:4318. Empty makes none. Needs requirements-telemetry.txt; the SDK reads the other variables of OpenTelemetry's standard, too.")
+declare(_S, "OTEL_EXPORTER_OTLP_HEADERS", pairs, (), "What the collector wants to be sent: name=value, comma-separated.", secret=True)
+declare(_S, "OTEL_SERVICE_NAME", str, "", "What the service is called in traces; empty means llm-gateway, and llm-engine for manage.py serve_engine.")
+declare(_S, "OTEL_TRACES_SAMPLER", choice("always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"), "parentbased_always_on", "Which requests are traced.")
+declare(_S, "OTEL_TRACES_SAMPLER_ARG", share, 1.0, "The part of them that traceidratio takes, from 0 to 1.")
 # fmt: on
 
 

@@ -19,6 +19,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from accounts.limits.limiter import limiter
+from inference import fleet
 from inference.backends import Status
 from inference.fleet import needed_names
 from inference.routing.router import Router
@@ -51,8 +52,8 @@ async def ready(request: HttpRequest) -> JsonResponse:
         components["model"]["models"] = {
             name: {"state": status.state, "reason": status.reason} for name, status in models.items()
         }
-    if (router := house().backend) and isinstance(router, Router):
-        components["backends"] = _backends(router)
+    if settings.BACKENDS_FILE:
+        components["backends"] = _backends(fleet.router())
     needed = (database, journal, model.state, "down" if limits == "down" else "ready")
     is_ready = all(state == "ready" for state in needed)
     status = "ready" if is_ready else next(state for state in needed if state != "ready")

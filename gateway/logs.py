@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)  # where there are traces
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NOISE = frozenset({"request", "status_code", "server_time"})  # what Django and its server add
@@ -38,6 +39,8 @@ class JsonFormatter(logging.Formatter):
         }
         if (current := request_id.get()) is not None:
             line["request_id"] = current
+        if (trace := trace_id.get()) is not None:
+            line["trace_id"] = trace
         for name, value in vars(record).items():
             if name not in _STANDARD and name not in _NOISE:
                 line[name] = value
@@ -88,6 +91,8 @@ def configure(options: dict[str, Any]) -> None:
             # Libraries stay at WARNING: an HTTP client logs addresses, a database client what it sends.
             "root": {"handlers": ["stderr"], "level": "WARNING"},
             "loggers": {
+                # What a collector answers is nobody's to log; `gateway.tracing` says that it failed.
+                "opentelemetry": {"level": "CRITICAL"},
                 # Every request has its line from gateway.requests; of Django's own, what broke.
                 "django.request": {"level": "ERROR", "filters": ["broken"]},
                 **{

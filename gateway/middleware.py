@@ -33,6 +33,7 @@ from accounts import browser, origin
 from gateway.logs import request_id
 from gateway.metrics.counting import count_request
 from gateway.proxies import believe
+from gateway.tracing import switch as tracing
 from prompts.ids import uuid7
 
 logger = logging.getLogger("gateway.requests")
@@ -101,6 +102,7 @@ class RequestId(Inline):
         route = request.resolver_match.route if request.resolver_match else None
         elapsed = time.perf_counter() - request.META["REQUEST_STARTED"]
         method = request.method if request.method in KNOWN_METHODS else "other"
+        tracing.name_route(method, route)
         count_request(route=route, method=method, status=response.status_code, seconds=elapsed)
         logger.info(
             "request",

@@ -283,6 +283,10 @@ BACKENDS_FILE = env.read("BACKENDS_FILE")
 NAMED_SECRET = env.named_secret  # BACKENDS_FILE says which variables hold keys
 ENGINE_TOKEN = env.read("ENGINE_TOKEN")
 METRICS_TOKEN = env.read("METRICS_TOKEN")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.read("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_EXPORTER_OTLP_HEADERS = dict(env.read("OTEL_EXPORTER_OTLP_HEADERS"))
+OTEL_SERVICE_NAME = env.read("OTEL_SERVICE_NAME")
+_sampling = (env.read("OTEL_TRACES_SAMPLER"), env.read("OTEL_TRACES_SAMPLER_ARG"))  # the SDK reads them
 
 LOGGING_CONFIG = "gateway.logs.configure"
 LOGGING = {"level": env.read("LOG_LEVEL")}

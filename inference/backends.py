@@ -130,6 +130,7 @@ class Generation(Generic[Text]):
     made, each with a seed of its own. `logprobs` asks for that many alternatives of each token (0: only the
     token's own). `deadline_seconds` is the caller's own patience, where it is less than the operator's.
     `streamed` says whether anybody reads along; where nobody does, the answer may come in one piece.
+    `traceparent` (W3C Trace Context) says whose trace this is a part of, where there is one.
     """
 
     messages: tuple[Message[Text], ...]
@@ -150,6 +151,7 @@ class Generation(Generic[Text]):
     streamed: bool = True
     reasoning_effort: Effort | None = None
     verbosity: Verbosity | None = None
+    traceparent: str = ""
 
     @property
     def prompt_chars(self) -> int:
@@ -286,9 +288,11 @@ class Backend(Protocol[TextIn]):
         """
         ...
 
-    async def embed(self, texts: Sequence[TextIn], *, model: str, caller: str) -> Embeddings:
+    async def embed(
+        self, texts: Sequence[TextIn], *, model: str, caller: str, request_id: str = "", traceparent: str = ""
+    ) -> Embeddings:
         """A vector for each text, from this embedding model and no other: vectors of two models do not
-        compare. Raises `InferenceError`s."""
+        compare. `request_id` and `traceparent` as in a `Generation`. Raises `InferenceError`s."""
         ...
 
     def choose(self, model: str | None) -> ModelCard:

@@ -126,7 +126,9 @@ class LocalBackend:
             return await asyncio.to_thread(engine.prepare, generation)
         return engine.prepare(generation)
 
-    async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings:
+    async def embed(
+        self, texts: Sequence[str], *, model: str, caller: str, request_id: str = "", traceparent: str = ""
+    ) -> Embeddings:
         if self.choose(model).kind != "embedding":
             raise UnknownModel(
                 tuple(card.name for card, _ in self._engines.models() if card.kind == "embedding")

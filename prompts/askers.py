@@ -1,5 +1,6 @@
 """Who asks, and how: the part of a request to the model that is the same at every address."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,9 @@ from prompts.asks import Ask, CacheUse, Idempotency
 from prompts.caching.replies import idempotency_of
 from prompts.errors import RequestRefused
 from prompts.house import House
+
+# The gateway may put something around it, to see it.
+identify: Callable[..., Awaitable[Caller]] = aidentify
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Asker:
 async def asker_of(request: HttpRequest, *, scope: Scope = Scope.PROMPT) -> Asker:
     """Raises what `aidentify` raises, and RequestRefused for a header that says nothing."""
     headers = request.headers
-    caller = await aidentify(headers.get("Authorization"), scope=scope)
+    caller = await identify(headers.get("Authorization"), scope=scope)
     wish = keep_wish(headers.get("X-Gateway-Cache"))
     again = None
     if (key := headers.get("Idempotency-Key")) is not None:

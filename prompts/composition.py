@@ -47,6 +47,8 @@ _roles: dict[UUID, tuple[float, tuple[str, ...]]] = {}
 listeners: list[Callable[[Conclusion], None]] = []
 # They are told how the writer of the book fares, in its thread.
 watches: list[Watch] = []
+# Put around the house when it is built, to watch it.
+around: Callable[[House], House] | None = None
 _installed: House | None = None
 
 
@@ -79,7 +81,7 @@ def built() -> House:
             keep_seconds=settings.IDEMPOTENCY_SECONDS,
             max_bytes=settings.PROMPT_CACHE_ENTRY_KB << 10,
         )
-    return House(
+    made = House(
         chain=sanitization.chain(),
         policy_of=policy_of,
         backend=fleet.backend(),
@@ -97,6 +99,7 @@ def built() -> House:
         limits=limiter(),
         listener=tell,
     )
+    return made if around is None else around(made)
 
 
 def tell(ended: Conclusion) -> None:

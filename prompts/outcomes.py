@@ -43,6 +43,7 @@ class Conclusion:
     cache: CacheState
     times: Times
     result: Result
+    policy: str
 
 
 def log(ended: Conclusion) -> None:

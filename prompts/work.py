@@ -206,7 +206,12 @@ class Work:
         texts = [self.text_of(said.part) for said in self.ask.messages]
         began = time.perf_counter()
         self.course.pays = True
-        made = await self.house.backend.embed(texts, model=self.asked_card.name, caller=str(self.ask.user_id))
+        made = await self.house.backend.embed(
+            texts,
+            model=self.asked_card.name,
+            caller=str(self.ask.user_id),
+            request_id=self.ask.request_id,
+        )
         self.course.times.backend_ms = ms_since(began)
         self.course.usage = Usage(prompt_tokens=made.prompt_tokens)
         return made.vectors
@@ -301,7 +306,14 @@ class Work:
         if course.card.kind == "embedding":
             kind = "embeddings"
         ended = Conclusion(
-            self.id, self.ask.user_id, course.card.name, kind, course.cache, course.times, result
+            self.id,
+            self.ask.user_id,
+            course.card.name,
+            kind,
+            course.cache,
+            course.times,
+            result,
+            policy=self.policy_name,
         )
         log(ended)
         if self.house.listener is not None:

@@ -113,7 +113,9 @@ class Parrot:
             raise UnknownModel(("parrot",))
         return ModelCard("parrot", "1", 2048)
 
-    async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings:
+    async def embed(
+        self, texts: Sequence[str], *, model: str, caller: str, request_id: str = "", traceparent: str = ""
+    ) -> Embeddings:
         self.heard += texts
         return Embeddings(tuple((float(len(text)), 0.0) for text in texts), sum(map(len, texts)))
 

@@ -7,7 +7,8 @@ import logging
 import math
 import threading
 import time
-from typing import Any
+
+from django.conf import settings
 
 from gateway import env
 from gateway.metrics.instruments import (
@@ -28,6 +29,7 @@ from gateway.metrics.instruments import (
     STEP_SECONDS,
 )
 from inference import composition as inference
+from inference import fleet
 from inference.routing.router import Router
 from prompts import composition as prompts
 
@@ -59,9 +61,8 @@ def look() -> None:
     with _looking:
         _look_at_journal()
         _look_at_models()
-        backend: Any = prompts.house().backend
-        if isinstance(backend, Router):
-            _look_at_servers(backend)
+        if settings.BACKENDS_FILE:
+            _look_at_servers(fleet.router())
 
 
 def look_now_and_then() -> None:

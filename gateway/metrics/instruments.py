@@ -127,6 +127,7 @@ JOURNAL_TROUBLED = Counter(
 )
 for _trouble in get_args(Trouble):
     JOURNAL_TROUBLED.labels(_trouble)  # an alert needs the 0 that came before the 1
+SPANS = Counter("gateway_spans", "Spans of traces that were sent, or dropped.", ("result",))
 
 # -- how things stand --
 

@@ -83,7 +83,8 @@ class RemoteBackend:
         )
         answer = Answer(generation)
         unchecked = [Unchecked(generation.format) for _ in answer.choices]
-        async with self._post(path, body, generation.request_id, deadlines) as response:
+        headers = self._headers(generation.request_id, generation.traceparent)
+        async with self._post(path, body, headers, deadlines) as response:
             async with aclosing(self._pieces(response, answer, deadlines)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Piece):
@@ -131,11 +132,14 @@ class RemoteBackend:
             raise self._broken(Malformed("cut off"))
         yield reading(answer.rest)
 
-    async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings:
+    async def embed(
+        self, texts: Sequence[str], *, model: str, caller: str, request_id: str = "", traceparent: str = ""
+    ) -> Embeddings:
         """A vector for each text. Raises what `answer` raises."""
         deadlines = Deadlines(asyncio.get_running_loop().time(), self.options.patience, None)
         body = wire.embedding_body(texts, model)
-        async with self._post(wire.EMBEDDINGS, body, "", deadlines) as response:
+        headers = self._headers(request_id, traceparent)
+        async with self._post(wire.EMBEDDINGS, body, headers, deadlines) as response:
             raw = await self._whole(response, deadlines, most_bytes=self.options.max_answer_bytes)
             try:
                 return embeddings(raw, texts)
@@ -158,22 +162,24 @@ class RemoteBackend:
 
     # -- HTTP --
 
-    def _headers(self, request_id: str) -> dict[str, str]:
+    def _headers(self, request_id: str = "", traceparent: str = "") -> dict[str, str]:
         headers = {"X-Request-ID": request_id} if request_id else {}
+        if traceparent:
+            headers["traceparent"] = traceparent
         if self.options.api_key:
             headers["Authorization"] = f"Bearer {self.options.api_key}"
         return headers
 
     @asynccontextmanager
     async def _post(
-        self, path: str, body: dict[str, Any], request_id: str, deadlines: Deadlines
+        self, path: str, body: dict[str, Any], headers: dict[str, str], deadlines: Deadlines
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The response, if it is 200. Leaving the block before its end closes the connection."""
         connect = self.options.patience.connect_seconds
         sending = self._client.session().post(
             self.options.url(path),
             json=body,
-            headers=self._headers(request_id),
+            headers=headers,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(connect=connect, sock_connect=connect),
         )
@@ -191,7 +197,7 @@ class RemoteBackend:
         patience = Patience(PROBE_SECONDS, PROBE_SECONDS, PROBE_SECONDS, PROBE_SECONDS)
         deadlines = Deadlines(asyncio.get_running_loop().time(), patience, None)
         sending = self._client.session().get(
-            self.options.url(path), headers=self._headers(""), allow_redirects=False
+            self.options.url(path), headers=self._headers(), allow_redirects=False
         )
         response = await self._in_time(sending, deadlines)
         try:

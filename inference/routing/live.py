@@ -17,7 +17,9 @@ class Answers(Protocol):
 
     def answer(self, generation: Generation[str]) -> AsyncGenerator[Event, None]: ...
 
-    async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings: ...
+    async def embed(
+        self, texts: Sequence[str], *, model: str, caller: str, request_id: str = "", traceparent: str = ""
+    ) -> Embeddings: ...
 
 
 @dataclass(slots=True, eq=False)

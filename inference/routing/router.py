@@ -13,7 +13,7 @@ Knows no HTTP. Everything runs on one event loop.
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -58,6 +58,15 @@ FREE = (ParameterUnsupported, NotThere)
 NOBODY = "No server of this model can be reached at this moment."
 
 
+# Around one server that is asked: the `traceparent` of the request, and that which the server gets.
+Attempt = Callable[[Server, str], AbstractContextManager[str]]
+
+
+def unseen(server: Server, traceparent: str) -> AbstractContextManager[str]:
+    """Where nobody looks."""
+    return nullcontext(traceparent)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
     """A target, with a place at its server."""
@@ -81,7 +90,7 @@ class Attempts:
 
 class Router:
     """`answers` makes what stands behind a server of the table. `places` requests wait for `queue_seconds`
-    for a server that has no room."""
+    for a server that has no room. `attempt` may be put around each server that is asked, to see it."""
 
     def __init__(
         self,
@@ -102,6 +111,7 @@ class Router:
         self._queue_seconds = queue_seconds
         self._budget = RetryBudget()
         self._lives: dict[str, Live] = {}
+        self.attempt: Attempt = unseen
         self.use(table)
 
     def use(self, table: Table) -> None:
@@ -210,7 +220,9 @@ class Router:
                     raise
                 self._next(attempts, place, error)
 
-    async def embed(self, texts: Sequence[str], *, model: str, caller: str) -> Embeddings:
+    async def embed(
+        self, texts: Sequence[str], *, model: str, caller: str, request_id: str = "", traceparent: str = ""
+    ) -> Embeddings:
         found = self._model(model)
         if found.kind != "embedding":
             raise UnknownModel(tuple(each.name for each in self.table.models if each.kind == "embedding"))
@@ -220,8 +232,14 @@ class Router:
             place = await self._place(attempts)
             debt = Debt.of(place.live, prompt=tokens_in(sum(map(len, texts))), answer=0)
             try:
-                with Watched(self, place) as watched:
-                    made = await place.live.answers.embed(texts, model=place.target.model, caller=caller)
+                with Watched(self, place) as watched, self.attempt(place.live.server, traceparent) as trace:
+                    made = await place.live.answers.embed(
+                        texts,
+                        model=place.target.model,
+                        caller=caller,
+                        request_id=request_id,
+                        traceparent=trace,
+                    )
                     watched.begun()
                     return made
             except ELSEWHERE as error:
@@ -234,11 +252,16 @@ class Router:
     ) -> AsyncGenerator[Piece | CallPiece | AsidePiece | Ending, None]:
         """The answer of one target. Whatever happens, its place is free afterwards."""
         left = None if attempts.ends_at is None else max(0.001, attempts.ends_at - self._clock())
-        asked = replace(generation, model=place.target.model, deadline_seconds=left)
         answer = generation.max_tokens * generation.choices
         debt = Debt.of(place.live, prompt=tokens_in(generation.prompt_chars), answer=answer)
         try:
-            with Watched(self, place) as watched:
+            with (
+                Watched(self, place) as watched,
+                self.attempt(place.live.server, generation.traceparent) as trace,
+            ):
+                asked = replace(
+                    generation, model=place.target.model, deadline_seconds=left, traceparent=trace
+                )
                 async with aclosing(place.live.answers.answer(asked)) as events:
                     async for event in events:
                         assert not isinstance(event, Answering)  # no server here has fallbacks of its own

@@ -47,9 +47,10 @@ def test_the_readmes_api_table_names_every_call():
 
 
 def test_the_readme_says_why_each_dependency_is_there():
-    for line in (ROOT / "requirements.txt").read_text().splitlines():
-        if found := re.match(r"([A-Za-z0-9-]+)(?:\[.*\])?==", line):
-            assert f"`{found.group(1)}`" in README, found.group(1)
+    for name in ("requirements.txt", "requirements-telemetry.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            if found := re.match(r"([A-Za-z0-9-]+)(?:\[.*\])?==", line):
+                assert f"`{found.group(1)}`" in README, found.group(1)
 
 
 def test_every_requirement_is_pinned_and_constrained():
@@ -57,7 +58,7 @@ def test_every_requirement_is_pinned_and_constrained():
         line.split("==")[0].lower().replace("_", "-")
         for line in (ROOT / "constraints.txt").read_text().split()
     }
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-telemetry.txt", "requirements-dev.txt"):
         for line in (ROOT / name).read_text().splitlines():
             if found := re.match(r"([A-Za-z0-9]\S*?)(?:\[|==| )", line):
                 assert "==" in line, line

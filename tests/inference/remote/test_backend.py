@@ -35,7 +35,14 @@ async def test_an_answer_comes_in_pieces_and_ends_with_what_it_cost(served):
     assert heard.body["messages"] == [{"role": "user", "content": "hi"}]
     assert heard.body["stream"] is True
     assert heard.headers["x-request-id"] == "r-1"
+    assert "traceparent" not in heard.headers
     assert "authorization" not in heard.headers
+
+
+async def test_a_server_is_told_whose_trace_it_is_part_of(served):
+    upstream, backend = await served()
+    await collect(backend.answer(generation(traceparent="00-1-2-01")))
+    assert upstream.heard[0].headers["traceparent"] == "00-1-2-01"
 
 
 async def test_a_key_goes_where_it_belongs_and_into_no_repr(served):
@@ -315,7 +322,10 @@ async def test_texts_become_vectors_in_their_order(served):
         )
 
     upstream, backend = await served(script)
-    made = await backend.embed(["a", "b"], model="e5", caller="alice")
+    told = {"request_id": "r-2", "traceparent": "00-1-2-01"}
+    made = await backend.embed(["a", "b"], model="e5", caller="alice", **told)
+    headers = upstream.heard[0].headers
+    assert (headers["x-request-id"], headers["traceparent"]) == ("r-2", "00-1-2-01")
     assert made.vectors == ((1.0, 0.0), (0.0, 1.0))
     assert made.prompt_tokens == 4
     assert upstream.heard[0].path == "/v1/embeddings"

@@ -55,7 +55,7 @@ class Scripted:
         finally:
             self.running -= 1
 
-    async def embed(self, texts, *, model, caller):
+    async def embed(self, texts, *, model, caller, request_id="", traceparent=""):
         self.heard.append(texts)
         if self.errors:
             raise self.errors.pop(0)
