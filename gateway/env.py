@@ -120,6 +120,13 @@ declare(
 )
 declare(
     _S,
+    "DISK_RESERVE_MB",
+    number,
+    256,
+    "Free space of DATA_DIR, in MiB, below which /readyz says degraded.",
+)
+declare(
+    _S,
     "STATIC_ROOT",
     str,
     str(BASE_DIR / "static"),

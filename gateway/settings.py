@@ -21,7 +21,7 @@ django_stubs_ext.monkeypatch()  # so that `ModelAdmin[User]` is an expression at
 env.load_dotenv()
 
 BASE_DIR = env.BASE_DIR
-DATA_DIR = Path(env.read("DATA_DIR"))
+DATA_DIR, DISK_RESERVE_MB = Path(env.read("DATA_DIR")), env.read("DISK_RESERVE_MB")
 DEBUG = env.read("DEBUG")
 
 # -- The address people type --

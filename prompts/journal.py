@@ -210,11 +210,23 @@ def rules_of(findings: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
     return tuple(sorted({finding["rule"] for finding in findings}))
 
 
+@dataclass(frozen=True, slots=True)
+class JournalState:
+    """How far it is behind: rows that wait for the database, for how long those at hand have been waiting,
+    and how many of them are in the spool."""
+
+    waiting_rows: int = 0
+    lag_seconds: float = 0.0
+    spooled_rows: int = 0
+
+
 class Journal(Protocol):
     """The book. Both calls raise `prompts.errors.JournalUnavailable` when the row cannot be committed."""
 
     @property
     def is_open(self) -> bool: ...
+
+    def state(self) -> JournalState: ...
 
     def accept(self, entry: Entry) -> Awaitable[None]:
         """Returns once the row is committed as in progress."""

@@ -32,7 +32,7 @@ from django.db.utils import InterfaceError, OperationalError
 from accounts.inbox import gather
 from prompts import finals, statements
 from prompts.errors import JournalUnavailable
-from prompts.journal import Entry, Outcome, Result, rules_of
+from prompts.journal import Entry, JournalState, Outcome, Result, rules_of
 from prompts.leases import RENEW_SECONDS, Lease
 from prompts.spool import Spool, Spooled
 from prompts.watch import Trouble, Watch
@@ -93,6 +93,9 @@ class DatabaseJournal:
     def waiting(self) -> int:
         """Rows that are not in the database yet."""
         return self._inbox.qsize() + len(self._backlog) + self._spool.rows
+
+    def state(self) -> JournalState:
+        return JournalState(self.waiting, self.lag_seconds, self._spool.rows)
 
     @property
     def lag_seconds(self) -> float:

@@ -45,7 +45,7 @@ from prompts.caching.answers import AnswerCache, CachedAnswer, NoCache
 from prompts.conversations import Conversations
 from prompts.errors import JournalUnavailable
 from prompts.house import House
-from prompts.journal import Entry, Outcome, Result
+from prompts.journal import Entry, JournalState, Outcome, Result
 from sanitization.chain import Chain
 from sanitization.policies import Policy
 
@@ -300,6 +300,10 @@ class Notebook:
         self.results: dict[UUID, list[Result]] = {}
         self.is_away = False
         self.is_open = True
+        self.standing = JournalState()
+
+    def state(self) -> JournalState:
+        return self.standing
 
     async def accept(self, entry: Entry) -> None:
         if self.is_away:

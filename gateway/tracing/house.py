@@ -19,7 +19,7 @@ from gateway.tracing.spans import StageName, Tracer
 from prompts.caching.answers import AnswerCache, CachedAnswer, NoCache
 from prompts.caching.replies import Replies, Reply
 from prompts.house import House
-from prompts.journal import Entry, Journal, Result
+from prompts.journal import Entry, Journal, JournalState, Result
 from prompts.outcomes import Conclusion
 from sanitization.chain import Chain, Screened
 
@@ -119,6 +119,9 @@ class SeenJournal:
     @property
     def is_open(self) -> bool:
         return self._journal.is_open
+
+    def state(self) -> JournalState:
+        return self._journal.state()
 
     async def accept(self, entry: Entry) -> None:
         with self._tracer.stage("journal accept"):

@@ -1,20 +1,31 @@
 """Alive, and ready or why not."""
 
+import asyncio
+import threading
+
 import pytest
 from django.test import AsyncClient
 
 from accounts.limits.limiter import Limiter
 from accounts.limits.shared import SharedTill
-from gateway import checks, health
+from gateway import checks, health, probes
 from inference import fleet
 from inference.backends import ModelCard, Status
 from inference.routing.health import LIMIT
 from inference.wanted import parse
 from prompts import composition
 from prompts.caching.stores import StoreAway
+from prompts.journal import JournalState
 from tests.fakes import Notebook, Parrot, house_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_believed(monkeypatch):
+    """Each look is a new one."""
+    monkeypatch.setattr(probes, "FRESH_SECONDS", 0)
+    health.forget()
 
 
 @pytest.fixture
@@ -89,7 +100,7 @@ def broken():
 
 
 async def test_a_cache_that_is_away_is_reported_and_costs_no_readiness(house, monkeypatch):
-    monkeypatch.setattr(health, "_cache", broken)
+    monkeypatch.setattr(health, "_look_at_cache", broken)
     status, body = await ready()
     assert (status, body["status"]) == (200, "degraded")
     assert "secret" not in str(body)
@@ -116,10 +127,75 @@ async def test_a_store_of_answers_that_is_away_or_rests_is_reported(house, monke
 
 
 async def test_a_database_that_is_away_is_not_ready(house, monkeypatch):
-    monkeypatch.setattr(health, "_database", broken)
+    monkeypatch.setattr(health, "_look_at_database", broken)
     status, body = await ready()
     assert status == 503
     assert body["components"]["database"]["state"] == "down"
+
+
+async def test_a_database_that_hangs_is_down_and_holds_nobody_up(house, monkeypatch):
+    released = threading.Event()
+    asked = []
+
+    def hang():
+        asked.append(True)
+        released.wait(30)
+
+    monkeypatch.setattr(health, "_look_at_database", hang)
+    monkeypatch.setattr(probes, "PATIENCE_SECONDS", 0.05)
+    try:
+        answers = await asyncio.gather(*(ready() for _ in range(50)))
+    finally:
+        released.set()
+    assert {(status, body["components"]["database"]["state"]) for status, body in answers} == {(503, "down")}
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("standing", [JournalState(waiting_rows=5_000), JournalState(3, lag_seconds=8)])
+async def test_a_book_that_is_behind_degrades(house, standing):
+    house.journal.standing = standing
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["components"]["journal"] == {
+        "state": "degraded",
+        "waiting_rows": standing.waiting_rows,
+        "lag_seconds": standing.lag_seconds,
+    }
+
+
+async def test_rows_in_the_spool_degrade(house):
+    house.journal.standing = JournalState(waiting_rows=2, spooled_rows=2)
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["components"]["spool"] == {"state": "degraded", "rows": 2, "writable": True}
+
+
+async def test_a_spool_that_cannot_be_written_degrades(house, settings, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: path != settings.DATA_DIR)
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["components"]["spool"]["writable"] is False
+
+
+async def test_a_disk_that_is_nearly_full_degrades(house, settings):
+    settings.DISK_RESERVE_MB = 1 << 40
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["components"]["disk"]["state"] == "degraded"
+    assert body["components"]["disk"]["free_bytes"] > 0
+
+
+async def test_a_disk_that_does_not_answer_degrades(house, settings, tmp_path):
+    settings.DATA_DIR = tmp_path / "gone"
+    status, body = await ready()
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["components"]["disk"] == {"state": "degraded", "free_bytes": None}
+
+
+async def test_what_is_down_outweighs_what_is_degraded(house):
+    house.journal.is_open = False
+    house.journal.standing = JournalState(waiting_rows=2, spooled_rows=2)
+    assert (await ready())[1]["status"] == "down"
 
 
 def test_several_workers_with_a_local_model_are_refused(monkeypatch):

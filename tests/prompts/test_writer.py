@@ -16,7 +16,7 @@ from prompts import writer
 from prompts.errors import JournalUnavailable
 from prompts.finals import write
 from prompts.ids import uuid7
-from prompts.journal import Entry, Outcome, Result
+from prompts.journal import Entry, JournalState, Outcome, Result
 from prompts.leases import Lease
 from prompts.models import Instance, Prompt
 from prompts.statements import together
@@ -343,6 +343,13 @@ def row_of(instance_id, **more):
         }
         | more
     )
+
+
+def test_the_book_says_how_far_it_is_behind(tmp_path):
+    made = DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool")
+    assert made.state() == JournalState()
+    made._writing_since = time.monotonic() - 9
+    assert 9 <= made.state().lag_seconds < 60
 
 
 def test_rows_of_a_process_whose_lease_ran_out_are_interrupted(tmp_path):
