@@ -31,7 +31,7 @@ from starlette.staticfiles import StaticFiles
 
 from accounts import hashers
 from accounts.errors import Busy
-from gateway.metrics import gauging
+from gateway.metrics import gauging, processes
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
 from gateway.threads import Threads
 from gateway.tracing import switch as tracing
@@ -194,9 +194,11 @@ async def lifespan(receive: Receive, send: Send) -> None:
                 return
             Handler.settle_in()
             gauging.look_now_and_then()
+            watching = processes.watch()
             keep_for_good()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            watching.cancel()
             await composition.close_house()
             await asyncio.to_thread(tracing.close_traces)
             await send({"type": "lifespan.shutdown.complete"})

@@ -4,7 +4,8 @@ The engine service: OpenAI's API on the local models, for gateways that reach it
 
     manage.py serve_engine ─► gunicorn ─► application ─► BoundedBody ─► token? ─► inference.local
 
-Who has ENGINE_TOKEN may ask everything. `user` in a body is who to be fair to.
+Who has ENGINE_TOKEN may ask everything. `user` in a body is who to be fair to. `/metrics` is for whom the
+gateway's is: METRICS_TOKEN, or programs on this machine.
 """
 
 import asyncio
@@ -24,7 +25,11 @@ from accounts.access import Caller
 from accounts.strict import parse_strictly
 from gateway.asgi import BoundedBody, Receive, Scope, Send
 from gateway.logs import request_id
+from gateway.metrics import processes
+from gateway.metrics import views as pages
+from gateway.metrics.counting import count_problem, count_request
 from gateway.problems import INTERNAL, Row, envelope, row_for
+from gateway.proxies import believe
 from gateway.tracing import switch as tracing
 from inference import composition
 from inference.backends import (
@@ -69,6 +74,7 @@ class Call:
     body: bytes
     send: Send
     status: int = 0
+    began_at: float = 0.0  # to answer
     headers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,7 +83,7 @@ class Call:
         }
 
     async def begin(self, status: int, content_type: str, **more: str) -> None:
-        self.status = status
+        self.status, self.began_at = status, time.perf_counter()
         named = {"content-type": content_type, "x-request-id": request_id.get() or "", **more}
         headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in named.items()]
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
@@ -92,6 +98,7 @@ class Call:
     async def refuse(self, row: Row, error: Exception | None = None) -> None:
         """A gateway that is told Retry-After leaves the whole engine alone for so long: no answer that failed
         says so."""
+        count_problem(row.code)
         status, content = envelope(row, error)
         seconds = error.retry_after_seconds if isinstance(error, BUSY) else None
         await self.answer(content, status, **({"retry_after": str(seconds)} if seconds else {}))
@@ -112,6 +119,9 @@ async def service(scope: Scope, receive: Receive, send: Send) -> None:
         results = await asyncio.gather(working, leaving, return_exceptions=True)
     elapsed_ms = round((time.perf_counter() - began_at) * 1000, 1)
     logger.info("request", extra={"status": call.status, "total_ms": elapsed_ms})
+    method, path = call.scope["method"], call.scope["path"].rstrip("/")
+    if call.status and (method, path) in DOORS:
+        count_request(route=path, method=method, status=call.status, seconds=call.began_at - began_at)
     if isinstance(results[0], Exception):
         raise results[0]
 
@@ -130,6 +140,8 @@ async def respond(call: Call) -> None:
     method, path = call.scope["method"], call.scope["path"].rstrip("/")
     if method == "GET" and path in ("/healthz", "/readyz"):
         await (call.answer({"status": "ok"}) if path == "/healthz" else ready(call))
+    elif method == "GET" and path == "/metrics":
+        await metrics(call)
     elif not has_token(call.scope):
         await call.refuse(UNKNOWN_TOKEN)
     elif (door := DOORS.get((method, path))) is None:
@@ -150,6 +162,19 @@ def has_token(scope: Scope) -> bool:
     """In the time that it takes for any."""
     given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     return hmac.compare_digest(given, f"Bearer {settings.ENGINE_TOKEN}".encode())
+
+
+async def metrics(call: Call) -> None:
+    """What Prometheus reads, for whom it reads the gateway's."""
+    names = (("HTTP_X_FORWARDED_FOR", "x-forwarded-for"),)
+    meta = {"REMOTE_ADDR": (call.scope.get("client") or ("",))[0]}
+    meta |= {name: call.headers[header] for name, header in names if header in call.headers}
+    if not pages.may_read(call.headers.get("authorization", ""), believe(meta, settings.TRUSTED_PROXIES)):
+        await call.refuse(pages.NO_TOKEN if settings.METRICS_TOKEN else pages.NOT_HERE)
+        return
+    body, content_type = await asyncio.to_thread(pages.engine_page, call.headers.get("accept", ""))
+    await call.begin(200, content_type)
+    await call.say(body, more=False)
 
 
 async def ready(call: Call) -> None:
@@ -339,8 +364,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "lifespan":
         await receive()
         tracing.open_traces("llm-engine")
+        watching = processes.watch()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        watching.cancel()
         await asyncio.to_thread(composition.close)
         await asyncio.to_thread(tracing.close_traces)
         await send({"type": "lifespan.shutdown.complete"})

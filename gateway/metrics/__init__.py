@@ -5,5 +5,6 @@ that a caller can choose freely.
     instruments    every metric, its labels and its buckets
     counting       what happens while prompts are answered
     gauging        how things stand: models, servers, the book
+    processes      what each process takes of the machine
     views          the page, and who may read it
 """

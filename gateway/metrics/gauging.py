@@ -5,14 +5,17 @@ themselves become counters here, by what was added since the last reading.
 
 import logging
 import math
+import shutil
 import threading
 import time
 
 from django.conf import settings
 
 from gateway import env
+from gateway.metrics import processes
 from gateway.metrics.instruments import (
     CACHE_UP,
+    DISK_FREE,
     ENGINE_COUNTERS,
     ENGINE_GAUGES,
     JOURNAL_LAG,
@@ -60,9 +63,18 @@ def look() -> None:
     """Sets every gauge, and adds to the counters of engines. Safe from any thread."""
     with _looking:
         _look_at_journal()
+        _look_at_disk()
         _look_at_models()
+        processes.look(_growth.of)
         if settings.BACKENDS_FILE:
             _look_at_servers(fleet.router())
+
+
+def look_at_engines() -> None:
+    """The same for an engine service."""
+    with _looking:
+        _look_at_models()
+        processes.look(_growth.of)
 
 
 def look_now_and_then() -> None:
@@ -90,6 +102,13 @@ def _look_at_journal() -> None:
     SPOOL_BYTES.set(spooled.waiting_bytes)
     REJECTED_BYTES.set(spooled.rejected_bytes)
     CACHE_UP.set(prompts.answers_store().works)
+
+
+def _look_at_disk() -> None:
+    try:
+        DISK_FREE.set(shutil.disk_usage(settings.DATA_DIR).free)
+    except OSError:
+        DISK_FREE.set(math.nan)
 
 
 def _look_at_models() -> None:

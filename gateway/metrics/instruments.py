@@ -9,9 +9,12 @@ and the page of any worker is about all of them.
 
 from typing import get_args
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from prompts.watch import Trouble
+
+# When each series began: a third of the page, which nobody reads.
+disable_created_metrics()
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST_TOKEN_SECONDS = (
@@ -157,6 +160,11 @@ REJECTED_BYTES = Gauge(
     "Size of rejected.jsonl: ends of prompts that the database takes from nobody.",
     multiprocess_mode="livemax",
 )
+DISK_FREE = Gauge(
+    "gateway_disk_free_bytes",
+    "Free space of DATA_DIR; NaN where it cannot be seen.",
+    multiprocess_mode="livemin",
+)
 CACHE_UP = Gauge(
     "gateway_cache_up", "1 while kept answers can be read and kept.", multiprocess_mode="livemin"
 )
@@ -181,6 +189,16 @@ SERVER_OWED = Gauge(
 MODEL_LOADED = Gauge(
     "gateway_model_loaded", "1 for a local model that is in memory.", ("model",), multiprocess_mode="livesum"
 )
+
+# -- processes --
+
+LOOP_LAG = Histogram(
+    "gateway_loop_lag_seconds",
+    "How much later than it should the event loop comes around: nobody is answered meanwhile.",
+    buckets=STAGE_SECONDS,
+)
+GC_RUNS = Counter("gateway_gc_runs", "Runs of Python's collector of garbage.", ("generation",))
+GC_SECONDS = Counter("gateway_gc_seconds", "How long these stopped every thread.", ("generation",))
 
 # -- local engines, by `inference.figures` --
 
@@ -220,3 +238,17 @@ ENGINE_COUNTERS = {
         "reloads": "Times that the model had to be loaded again.",
     }.items()
 }
+
+# What an engine service has: no book, no users, no other servers.
+ENGINE_PAGE = (
+    HTTP_SECONDS,
+    PROBLEMS,
+    MODEL_LOADED,
+    *ENGINE_GAUGES.values(),
+    *ENGINE_COUNTERS.values(),
+    STEP_SECONDS,
+    LOOP_LAG,
+    GC_RUNS,
+    GC_SECONDS,
+    SPANS,
+)

@@ -96,6 +96,35 @@ async def test_nothing_without_the_token(parrot, token):
     assert parrot.generations == []
 
 
+async def metrics(token="", client=("127.0.0.1", 5), **headers):
+    line = Line("GET", "/metrics", token=token, **headers)
+    line.scope["client"] = client
+    return await line.run()
+
+
+async def test_what_the_engine_counts_can_be_read_from_this_machine_and_has_no_book(parrot):
+    await call("POST", "/v1/chat/completions", HI)
+    found = await metrics()
+    assert found.status == 200
+    assert found.headers["content-type"].startswith("text/plain")
+    assert 'gateway_http_request_seconds_count{method="POST",route="/v1/chat/completions",status="200"}' in (
+        found.text
+    )
+    for name in ("gateway_engine_waiting_jobs", "process_resident_memory_bytes", "gateway_loop_lag_seconds"):
+        assert f"# HELP {name}" in found.text
+    for name in ("journal", "cache_up", "gen_ai", "_created"):
+        assert name not in found.text
+
+
+async def test_nobody_else_reads_what_the_engine_counts(parrot, settings):
+    assert (await metrics(client=("192.0.2.7", 5))).status == 403
+    assert (await metrics(x_forwarded_for="192.0.2.7")).status == 403
+    assert (await metrics(token=TOKEN, client=("192.0.2.7", 5))).status == 403
+    settings.METRICS_TOKEN = "m" * 40
+    assert (await metrics()).status == 401
+    assert (await metrics(token="m" * 40, client=("192.0.2.7", 5))).status == 200
+
+
 async def test_whole_answers(parrot):
     answered = await call(
         "POST", "/v1/chat/completions", {**HI, "user": "alice", "top_k": -1}, x_request_id="r-9"

@@ -1,8 +1,13 @@
 """`/metrics`: who may read it, what is counted, and that dashboard and alerts ask for nothing else."""
 
+import asyncio
+import gc
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +18,7 @@ from django.test import AsyncClient, Client
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families as families
 
-from gateway.metrics import gauging, instruments
+from gateway.metrics import gauging, instruments, processes
 from gateway.metrics.gauging import Growth
 from inference import fleet
 from inference.errors import QueueFull
@@ -305,7 +310,9 @@ def exported():
     for metric, kinds in _instruments():
         for suffix in kinds:
             names[metric._name + suffix] = {*metric._labelnames, "le"}
-    return names | {"process_resident_memory_bytes": set(), "process_cpu_seconds_total": set()}
+    taken = ("process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds")
+    names |= {name: set() for name in taken}
+    return {name: labels | {"job", "instance"} for name, labels in names.items()}  # Prometheus adds these
 
 
 def _instruments():
@@ -335,3 +342,87 @@ async def test_every_metric_is_on_the_page_and_has_a_sentence():
     shown = {family.name: family.documentation for family in families(await page())}
     for metric, _ in _instruments():
         assert shown.get(metric._name), metric._name
+
+
+async def test_the_page_has_no_series_that_nobody_reads(counted):
+    await counted.chat("hello")
+    assert "_created" not in await page()
+    assert "_created" not in await page(Accept="application/openmetrics-text; version=1.0.0")
+
+
+# -- processes --
+
+
+async def test_the_page_says_how_late_the_loop_is_and_what_garbage_costs():
+    before = value("gateway_loop_lag_seconds_count")
+    watching = processes.watch()
+    while value("gateway_loop_lag_seconds_count") == before:
+        await asyncio.sleep(0.05)
+    watching.cancel()
+    runs = value("gateway_gc_runs_total", generation="2")
+    gc.collect()
+    await page()
+    assert value("gateway_gc_runs_total", generation="2") >= runs + 1
+    assert value("gateway_gc_seconds_total", generation="2") > 0
+
+
+async def test_the_page_knows_the_disk(settings, tmp_path):
+    await page()
+    assert value("gateway_disk_free_bytes") > 0
+    settings.DATA_DIR = tmp_path / "gone"
+    await page()
+    assert math.isnan(value("gateway_disk_free_bytes"))
+
+
+def test_each_worker_that_lives_has_its_own_numbers(tmp_path):
+    for name in (f"gauge_livesum_{os.getpid()}.db", "gauge_livesum_999999999.db", "counter_1.db", "junk.db"):
+        (tmp_path / name).touch()
+    found = {metric.name: metric for metric in processes.Workers(str(tmp_path)).collect()}
+    (sample,) = found["process_resident_memory_bytes"].samples
+    assert sample.labels == {"pid": str(os.getpid())}
+    assert sample.value > 1 << 20
+    assert found["process_cpu_seconds"].samples[0].name == "process_cpu_seconds_total"
+    assert found["process_open_fds"].samples[0].value > 3
+
+
+MULTI = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+import tests.settings, django
+from gateway import env
+env.share_metrics(sys.argv[1])
+django.setup()
+from gateway.metrics import gauging, instruments, processes
+from prometheus_client import generate_latest
+from gateway.metrics.views import registry
+if (child := os.fork()) == 0:
+    instruments.JOURNAL_WAITING.set(7)
+    instruments.PROBLEMS.labels("x").inc()
+    os._exit(0)
+os.waitpid(child, 0)
+first = generate_latest(registry()).decode()
+from prometheus_client.multiprocess import mark_process_dead
+mark_process_dead(child)
+second = generate_latest(registry()).decode()
+print([line for line in first.splitlines() if line.startswith("gateway_journal_waiting_rows ")])
+print([line for line in second.splitlines() if line.startswith("gateway_journal_waiting_rows ")])
+print([line for line in second.splitlines() if line.startswith("gateway_problems_total")])
+print(second.count("process_resident_memory_bytes{"))
+"""
+
+
+def test_what_a_dead_worker_counted_stays_and_how_it_stood_goes(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", MULTI, str(tmp_path)],
+        cwd=MONITORING.parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    before, after, problems, processes_shown = done.stdout.splitlines()
+    assert before == "['gateway_journal_waiting_rows 7.0']"
+    assert after == "['gateway_journal_waiting_rows 0.0']"
+    assert problems == "['gateway_problems_total{code=\"x\"} 1.0']"
+    assert processes_shown == "1"
