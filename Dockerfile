@@ -9,7 +9,7 @@ WORKDIR /app
 ENV VENV=/opt/venv
 COPY requirements.txt requirements-telemetry.txt constraints.txt ./
 COPY scripts/lib.sh scripts/install scripts/
-# requirements-telemetry.txt: with what traces need.
+# requirements-telemetry.txt: with what traces and reports of errors need.
 ARG REQUIREMENTS=requirements.txt
 RUN scripts/install
 COPY . .

@@ -31,6 +31,7 @@ from starlette.staticfiles import StaticFiles
 
 from accounts import hashers
 from accounts.errors import Busy
+from gateway import reporting
 from gateway.metrics import gauging, processes
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
 from gateway.threads import Threads
@@ -183,6 +184,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             try:
                 fleet.open_fleet()
+                reporting.open_reports()
                 tracing.open_traces("llm-gateway")
                 composition.open_house()
             except Exception as error:  # without this message gunicorn would go on, with a closed book
@@ -201,6 +203,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
             watching.cancel()
             await composition.close_house()
             await asyncio.to_thread(tracing.close_traces)
+            await asyncio.to_thread(reporting.close_reports)
             await send({"type": "lifespan.shutdown.complete"})
             return
 

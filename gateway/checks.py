@@ -5,6 +5,7 @@ What would otherwise fail on somebody's first request, told before the server st
     gateway.E002   several workers would each count limits by themselves
     gateway.E003   RETAIN_OUTCOMES_DAYS names an outcome that does not exist
     gateway.E004   traces are wanted, and OpenTelemetry is not installed
+    gateway.E005   reports of errors are wanted, and Sentry's SDK is not installed
     gateway.W001   DEBUG is on behind a public HTTPS address
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from gateway import env
+from gateway import env, reporting
 from gateway.tracing import switch as tracing
 from inference import fleet
 from prompts.retention import ENDED
@@ -77,6 +78,15 @@ def traces_that_can_be_made(**kwargs: Any) -> list[CheckMessage]:
             hint=INSTALL,
             id="gateway.E004",
         )
+    ]
+
+
+@register(Tags.compatibility)
+def reports_that_can_be_made(**kwargs: Any) -> list[CheckMessage]:
+    if not reporting.is_wanted() or reporting.is_installed():
+        return []
+    return [
+        Error("SENTRY_DSN is set, and Sentry's SDK is not installed.", hint=INSTALL, id="gateway.E005"),
     ]
 
 

@@ -12,6 +12,7 @@ import asyncio
 import hmac
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -23,6 +24,7 @@ from django.conf import settings
 
 from accounts.access import Caller
 from accounts.strict import parse_strictly
+from gateway import reporting
 from gateway.asgi import BoundedBody, Receive, Scope, Send
 from gateway.logs import request_id
 from gateway.metrics import processes
@@ -59,6 +61,7 @@ from sanitization.chain import EMPTY
 logger = logging.getLogger("gateway.requests")
 
 NOBODY = UUID(int=0)
+REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")  # of a gateway; nobody else names a request
 BUSY = (QueueFull, ModelLoading, DeadlineExceeded)
 UNKNOWN_TOKEN = Row(401, "not-authenticated", "Send ENGINE_TOKEN: Authorization: Bearer <token>.")
 # The older shape has no place for the bytes of a token, and gateways read either.
@@ -109,7 +112,7 @@ async def service(scope: Scope, receive: Receive, send: Send) -> None:
     call = Call(scope, await whole_body(receive), send)
     began_at = time.perf_counter()
     own = call.headers.get("x-request-id", "")
-    request_id.set(own if len(own) <= 64 and own.isascii() and own.isprintable() and own else str(uuid4()))
+    request_id.set(own if has_token(scope) and REQUEST_ID.fullmatch(own) else str(uuid4()))
     working, leaving = asyncio.ensure_future(respond(call)), asyncio.ensure_future(receive())
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -363,6 +366,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await tracing.seen(http, has_token)(scope, receive, send)
     elif scope["type"] == "lifespan":
         await receive()
+        reporting.open_reports()
         tracing.open_traces("llm-engine")
         watching = processes.watch()
         await send({"type": "lifespan.startup.complete"})
@@ -370,4 +374,5 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         watching.cancel()
         await asyncio.to_thread(composition.close)
         await asyncio.to_thread(tracing.close_traces)
+        await asyncio.to_thread(reporting.close_reports)
         await send({"type": "lifespan.shutdown.complete"})

@@ -377,6 +377,8 @@ declare(_S, "OTEL_EXPORTER_OTLP_HEADERS", pairs, (), "What the collector wants t
 declare(_S, "OTEL_SERVICE_NAME", str, "", "What the service is called in traces; empty means llm-gateway, and llm-engine for manage.py serve_engine.")
 declare(_S, "OTEL_TRACES_SAMPLER", choice("always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"), "parentbased_always_on", "Which requests are traced.")
 declare(_S, "OTEL_TRACES_SAMPLER_ARG", share, 1.0, "The part of them that traceidratio takes, from 0 to 1.")
+declare(_S, "SENTRY_DSN", str, "", "Where Sentry takes reports of errors: classes and places in our code, never text. Empty reports none. Needs requirements-telemetry.txt.", secret=True)
+declare(_S, "SENTRY_ENVIRONMENT", str, "", "What Sentry calls this installation; empty means production.")
 # fmt: on
 
 

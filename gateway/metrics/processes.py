@@ -10,6 +10,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import GC_COLLECTOR, REGISTRY, ProcessCollector
@@ -33,7 +34,7 @@ class Workers(Collector):
     def collect(self) -> Iterator[Metric]:
         found: dict[str, Metric] = {}
         for pid in sorted(self.pids()):
-            for metric in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():
+            for metric in ProcessCollector(pid=partial(int, pid), registry=None).collect():
                 whole = found.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
                 for sample in metric.samples:
                     whole.add_sample(sample.name, {**sample.labels, "pid": str(pid)}, sample.value)
