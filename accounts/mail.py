@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from django.conf import settings
 from django.core.mail import EmailMessage
 
+from accounts import origin
+
 logger = logging.getLogger("accounts.mail")
 
 MOST_WAITING = 500
@@ -23,8 +25,9 @@ def send(*, to: str, subject: str, text: str) -> None:
     if not _places.acquire(blocking=False):
         logger.error("mail dropped, too many wait")
         return
+    request_id = origin.current().request_id
     message = EmailMessage(subject=subject, body=text, from_email=settings.DEFAULT_FROM_EMAIL, to=[to])
-    _thread.submit(_send, message)
+    _thread.submit(_send, message, request_id)
 
 
 def wait() -> None:
@@ -32,10 +35,10 @@ def wait() -> None:
     _thread.submit(lambda: None).result()
 
 
-def _send(message: EmailMessage) -> None:
+def _send(message: EmailMessage, request_id: str) -> None:
     try:
         message.send()
     except Exception as error:  # noqa: BLE001  (the thread must live on, whatever a mail server answers)
-        logger.error("mail not sent", extra={"kind": type(error).__name__})
+        logger.error("mail not sent", extra={"kind": type(error).__name__, "request_id": request_id})
     finally:
         _places.release()

@@ -5,8 +5,10 @@ Each caller has a line of his own and the lines take turns, so that one caller's
 before another's first. Interactive jobs go before batch jobs. Pure: no thread, no clock.
 """
 
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
 from inference.speaking import Speaker
@@ -18,7 +20,7 @@ class Job:
 
     `tokens` are the prompt and then what was chosen; the model's slot `slot` holds the first `computed` of
     them, and the job owes it the rest. Instants are on the engine's clock, in seconds. `is_cancelled` may be
-    set by any thread; everything else belongs to the engine's.
+    set by any thread; everything else belongs to the engine's. `context` is that of whoever made it.
     """
 
     tokens: list[int] = field(repr=False)
@@ -31,6 +33,7 @@ class Job:
     start_by: float = float("inf")
     finish_by: float = float("inf")
     is_cancelled: bool = False
+    context: Context = field(default_factory=copy_context, repr=False)
 
     # The scheduler's.
     prompt_tokens: int = 0
@@ -46,6 +49,10 @@ class Job:
 
     def __post_init__(self) -> None:
         self.prompt_tokens = len(self.tokens)
+
+    def log(self, logger: logging.Logger, event: str) -> None:
+        """Logs the exception at hand in the name of the request that this job is part of."""
+        self.context.run(logger.exception, event)
 
     @property
     def owed(self) -> int:

@@ -140,8 +140,8 @@ class Serving:
             self._fail(job, error)
         except ModelBroken:
             raise
-        except Exception:
-            logger.exception("no sampler")
+        except Exception:  # noqa: BLE001  (`log` does)
+            job.log(logger, "no sampler")
             self._fail(job, GenerationFailed())
 
     # -- a step --
@@ -215,8 +215,9 @@ class Serving:
             return False
         except ModelBroken:
             raise
-        except Exception:
-            logger.exception("step failed", extra={"jobs": len(plan.jobs)})
+        except Exception:  # noqa: BLE001  (`log` does)
+            for job in plan.jobs:
+                job.log(logger, "step failed")
             self._doubt(plan)
             return False
         return True
@@ -252,8 +253,8 @@ class Serving:
                 job.is_cancelled = True
             except ModelBroken:
                 raise
-            except Exception:
-                logger.exception("job failed")
+            except Exception:  # noqa: BLE001  (`log` does)
+                job.log(logger, "job failed")
                 self._fail(job, GenerationFailed())
             choosing += job.speaker.choosing_seconds - before
             output += row.outputs
@@ -337,10 +338,11 @@ class Serving:
             vectors = self._runner.embed([job.tokens for job in jobs])
         except Exception as error:
             for job in jobs:
+                if not isinstance(error, ModelBroken):
+                    job.log(logger, "embedding failed")
                 self._fail(job, GenerationFailed())
             if isinstance(error, ModelBroken):
                 raise
-            logger.exception("embedding failed")
             return
         self._figures.steps += 1
         self._figures.decode_seconds += time.perf_counter() - began

@@ -57,6 +57,12 @@ class Change:
     waiter: asyncio.Future[None] | None = None
     sent_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def named(self) -> dict[str, str]:
+        """For the log: whose it is, as far as that is known here. The line of the prompt has both ids."""
+        known = {} if self.entry is None else {"request_id": self.entry.request_id}
+        return {"prompt_id": str(self.id), **known}
+
 
 class DatabaseJournal:
     """`prompts.journal.Journal` over Django's ORM. `open()` starts the thread, `close()` drains it."""
@@ -184,7 +190,7 @@ class DatabaseJournal:
             self._set_aside(group)
         except Exception:
             if len(group) == 1:
-                logger.exception("row not written", extra={"prompt_id": str(group[0].id)})
+                logger.exception("row not written", extra=group[0].named)
                 tell(group, is_written=False)
                 self._trouble("rejected")
                 return
@@ -229,7 +235,7 @@ class DatabaseJournal:
             if len(self._backlog) > BACKLOG_ROWS:
                 lost = self._backlog.popleft()
                 self._trouble("lost")
-                logger.error("row lost", extra={"prompt_id": str(lost.id)})
+                logger.error("row lost", extra=lost.named)
 
     def _write(self, group: Iterable[Change]) -> None:
         with statements.together() as cursor:
@@ -286,7 +292,7 @@ class DatabaseJournal:
             except AWAY:
                 raise
             except Exception:
-                logger.exception("row lost", extra={"prompt_id": str(change.id)})
+                logger.exception("row lost", extra=change.named)
                 self._trouble("lost")
             self._backlog.popleft()
         try:
