@@ -118,13 +118,7 @@ declare(
     str(BASE_DIR / "data"),
     "Where the SQLite file, models and instance locks live.",
 )
-declare(
-    _S,
-    "DISK_RESERVE_MB",
-    number,
-    256,
-    "Free space of DATA_DIR, in MiB, below which /readyz says degraded.",
-)
+declare(_S, "DISK_RESERVE_MB", number, 256, "Free MiB of DATA_DIR below which /readyz says degraded.")
 declare(
     _S,
     "STATIC_ROOT",
@@ -304,36 +298,14 @@ declare(
 )
 
 _S = "Policy"
+# fmt: off
 declare(_S, "POLICY_OFF", names, (), "Rules that are not looked for, comma-separated.")
 declare(_S, "POLICY_FLAG", names, (), "Rules whose findings are reported and left in the text.")
-declare(
-    _S,
-    "POLICY_MASK",
-    names,
-    (),
-    "Rules whose findings a placeholder replaces: for rules that only flag, or are off, by themselves.",
-)
-declare(
-    _S,
-    "POLICY_HASH",
-    names,
-    (),
-    "Rules whose findings a keyed hash replaces: the same in every text, and never turned back.",
-)
-declare(
-    _S,
-    "POLICY_BLOCK",
-    names,
-    (),
-    "Rules that refuse a prompt, or cut an answer off, instead of masking.",
-)
-declare(
-    _S,
-    "POLICY_HTML",
-    str,
-    "markdown",
-    "How markup in answers is cleaned: markdown (code is left alone), html (everything), off.",
-)
+declare(_S, "POLICY_MASK", names, (), "Rules whose findings a placeholder replaces: for rules that only flag, or are off, by themselves.")
+declare(_S, "POLICY_HASH", names, (), "Rules whose findings a keyed hash replaces: the same in every text, and never turned back.")
+declare(_S, "POLICY_BLOCK", names, (), "Rules that refuse a prompt, or cut an answer off, instead of masking.")
+declare(_S, "POLICY_HTML", str, "markdown", "How markup in answers is cleaned: markdown (code is left alone), html (everything), off.")
+# fmt: on
 
 _S = "Model"
 # fmt: off

@@ -5,6 +5,7 @@ with the real model. And what SIGHUP does to both.
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import httpx
 import openai
 import pytest
 
+from tests.gateway.tracing.collector import Collector
 from tests.server import ROOT, Server
 
 pytestmark = [pytest.mark.server, pytest.mark.model]
@@ -47,10 +49,22 @@ class Engine(Server):
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory, default_model_path):
+def collector():
+    """Where both send their spans."""
+    with Collector() as made:
+        yield made
+
+
+def traced(collector):
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.base, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory, default_model_path, collector):
     directory = tmp_path_factory.mktemp("engine")
     with Engine(
         directory,
+        **traced(collector),
         LLM_MODEL_PATH=str(default_model_path),
         LLM_SLOTS="4",
         ENGINE_TOKEN=TOKEN,
@@ -67,12 +81,13 @@ def file(tmp_path_factory, engine):
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory, file):
+def gateway(tmp_path_factory, file, collector):
     """Two workers, because there is no local model; one where there is no Redis to count limits in."""
     directory = tmp_path_factory.mktemp("gateway")
     redis = os.environ.get("TEST_REDIS_URL")
     workers = {"WEB_WORKERS": "2", "REDIS_URL": redis} if redis else {}
-    with Server(directory, BACKENDS_FILE=str(file), THE_ENGINES_TOKEN=TOKEN, **workers) as served:
+    more = {**workers, **traced(collector)}
+    with Server(directory, BACKENDS_FILE=str(file), THE_ENGINES_TOKEN=TOKEN, **more) as served:
         yield served
 
 
@@ -113,6 +128,32 @@ def test_a_streamed_one_says_the_same(client):
         for choice in chunk.choices:
             said[choice.index] += choice.delta.content or ""
     assert said == [choice.message.content for choice in whole.choices]
+
+
+def test_a_prompt_is_one_trace_through_both_processes(client, collector, default_model_path):
+    asked = [{"role": "user", "content": f"m4rk3d {EMAIL}"}]
+    client.chat.completions.create(model="smollm2-135m", messages=asked, max_tokens=3, seed=9)
+    way = {
+        ("llm-gateway", "POST /v1/chat/completions"),
+        ("llm-gateway", "chat smollm2-135m"),
+        ("llm-gateway", "ask engine"),
+        ("llm-engine", "POST /v1/chat/completions"),
+        ("llm-engine", f"chat {default_model_path.stem}"),
+    }
+    deadline = time.monotonic() + 30
+    while not any(way <= {*trace} for trace in collector.traces.values()):
+        assert time.monotonic() < deadline, sorted({*collector.spans})
+        time.sleep(0.1)
+    sent = b"".join(body for _, _, body in collector.requests)
+    assert b"m4rk3d" not in sent
+    assert EMAIL.encode() not in sent
+
+
+def test_the_engine_tells_what_it_did(engine, client):
+    text = httpx.get(f"{engine.base}/metrics").text
+    (steps,) = re.findall(r"^gateway_engine_steps_total\{.*\} (.*)$", text, re.MULTILINE)
+    assert float(steps) > 0
+    assert "process_resident_memory_bytes" in text
 
 
 def test_any_worker_tells_what_all_of_them_counted(gateway, client):

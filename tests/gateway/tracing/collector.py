@@ -46,12 +46,17 @@ class Collector:
     @property
     def spans(self):
         """Names of the spans that came, with what they were called in."""
-        found = []
-        for _, _, body in self.requests:
+        return [named for trace in self.traces.values() for named in trace]
+
+    @property
+    def traces(self):
+        """The same, by trace."""
+        found = {}
+        for _, _, body in list(self.requests):
             for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
                 named = {one.key: one.value.string_value for one in resource.resource.attributes}
-                for scope in resource.scope_spans:
-                    found += [(named["service.name"], span.name) for span in scope.spans]
+                for span in (span for scope in resource.scope_spans for span in scope.spans):
+                    found.setdefault(span.trace_id, []).append((named["service.name"], span.name))
         return found
 
 
