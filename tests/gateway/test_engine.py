@@ -112,7 +112,7 @@ async def test_what_the_engine_counts_can_be_read_from_this_machine_and_has_no_b
     )
     for name in ("gateway_engine_waiting_jobs", "process_resident_memory_bytes", "gateway_loop_lag_seconds"):
         assert f"# HELP {name}" in found.text
-    for name in ("journal", "cache_up", "gen_ai", "_created"):
+    for name in ("gateway_journal", "gateway_cache_up", "gen_ai_", "_created"):
         assert name not in found.text
 
 
