@@ -97,14 +97,14 @@ class AskerSerializer(serializers.Serializer[Any]):
     prompts = serializers.IntegerField()
 
 
-class KeySerializer(serializers.Serializer[Any]):
+class AskedKeySerializer(serializers.Serializer[Any]):
     """By which key how much was asked; null is without one."""
 
     keyId = serializers.UUIDField(allow_null=True)
     prompts = serializers.IntegerField()
 
 
-class ModelSerializer(serializers.Serializer[Any]):
+class AskedModelSerializer(serializers.Serializer[Any]):
     """Of which model how much was asked."""
 
     model = serializers.CharField()
@@ -122,8 +122,8 @@ class StatisticsSerializer(serializers.Serializer[Any]):
     findings = FoundSerializer(many=True)
     latencies = LatencySerializer(many=True)
     users = AskerSerializer(many=True, help_text="Those who asked most.")
-    keys = KeySerializer(many=True, help_text="Those by which most was asked.")
-    models = ModelSerializer(many=True, help_text="Those that were asked most.")
+    keys = AskedKeySerializer(many=True, help_text="Those by which most was asked.")
+    models = AskedModelSerializer(many=True, help_text="Those that were asked most.")
 
 
 def fields_of(found: Statistics) -> dict[str, Any]:
