@@ -2,8 +2,8 @@
 The filters of `/api/journal` beside the admin's list: one form, the same names and sentences, no scripts.
 
 Drawing it asks nothing of the book: outcomes, rules and models are known without. What no index knows is
-looked for among the newest `LOOKED_THROUGH` rows of the time, user, key and outcome that are given; the form
-says so.
+looked for among the newest `LOOKED_THROUGH` rows of the time, user, key, model and outcome that are given;
+the form says so.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from prompts.review.serializers import JournalFilterSerializer
 LOOKED_THROUGH = 50_000
 # Of these an index, or the id itself, leads to the rows, the newest first. By a rule one does too, but in no
 # order.
-BY_INDEX = frozenset({"since", "until", "user", "key", "outcome", "request_id"})
+BY_INDEX = frozenset({"since", "until", "user", "key", "model", "outcome", "request_id"})
 LABELS = {
     "since": "from (UTC)",
     "until": "until (UTC)",

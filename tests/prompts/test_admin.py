@@ -290,13 +290,13 @@ def test_the_form_keeps_what_was_asked_and_what_else_the_list_shows(root, alice)
 
 
 def test_what_no_index_knows_is_looked_for_among_the_newest_rows(root, alice, bob, monkeypatch):
-    rows = [make_row(user, model="owl") for user in (bob, alice, alice, alice)]
+    rows = [make_row(user, cached=True) for user in (bob, alice, alice, alice)]
     monkeypatch.setattr(panel, "LOOKED_THROUGH", 2)
     client = client_of(root)
-    assert shown(client, rows, model="owl") == [2, 3]
-    assert shown(client, rows, model="owl", user="bob@example.org") == [0]
+    assert shown(client, rows, cached="true") == [2, 3]
+    assert shown(client, rows, cached="true", user="bob@example.org") == [0]
     assert shown(client, rows, user="alice@example.org") == [1, 2, 3]
-    assert shown(client, rows, rule="email", model="owl") == [0, 1, 2, 3]
+    assert shown(client, rows, rule="email", cached="true") == [0, 1, 2, 3]
     assert "the newest 2 prompts" in client.get(LIST).content.decode()
 
 
