@@ -8,13 +8,14 @@ what waits is a row that is read, and the end.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
 
 from prompts.journal import Outcome
 from prompts.models import Prompt
@@ -46,70 +47,94 @@ def together() -> Iterator[Cursor]:
 def insert(cursor: Cursor, fields: Mapping[str, Any]) -> None:
     """A row of the book with these fields, by their columns; the others have their defaults. One that is
     there already stays: a commit whose answer got lost may be repeated."""
-    values = {**_defaults(connection.vendor), **_prepared(fields)}
-    marks = ", ".join(["%s"] * len(values))
-    cursor.execute(
-        f"INSERT INTO {BOOK} ({_names(values)}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING",  # noqa: S608  # nosec B608
-        [*values.values()],
-    )
+    values = {**_defaults(), **fields}
+    cursor.execute(_insertion(tuple(values)), _prepared(cursor, values))
 
 
 def locked(cursor: Cursor, ids: Collection[UUID], columns: Sequence[str]) -> list[Prompt]:
     """Those of these rows that have no outcome yet, or only look as if they were interrupted. In an order:
     else two processes could wait for each other's rows."""
-    lock = connection.ops.for_update_sql() if connection.features.has_select_for_update else ""
-    names = [field.attname for field in Prompt._meta.concrete_fields if field.attname in columns]
-    keys = ", ".join(["%s"] * len(ids))
-    cursor.execute(
-        f"SELECT {_names(names)} FROM {BOOK} WHERE id IN ({keys}) "  # noqa: S608  # nosec B608
-        f"AND outcome IN (%s, %s) ORDER BY id {lock}",
-        [*map(_id, ids), Outcome.ACCEPTED.value, Outcome.INTERRUPTED.value],
-    )
+    names = _in_order(tuple(columns))
+    keys = [value for id in ids for value in _prepared(cursor, {"id": id})]
+    states = Outcome.ACCEPTED.value, Outcome.INTERRUPTED.value
+    cursor.execute(_locking(connection.vendor, names, len(keys)), [*keys, *states])
     return [Prompt.from_db(connection.alias, names, row) for row in _rows(cursor, names)]
 
 
 def update(cursor: Cursor, id: UUID, fields: Mapping[str, Any]) -> None:
     """This row gets these fields, and is finished now."""
-    values = _prepared(fields)
-    sets = ", ".join(f"{connection.ops.quote_name(name)} = %s" for name in values)
-    cursor.execute(
-        f"UPDATE {BOOK} SET {sets}, finished_at = {_now(connection.vendor)} WHERE id = %s",  # noqa: S608  # nosec B608
-        [*values.values(), _id(id)],
+    statement = _change(connection.vendor, tuple(fields))
+    cursor.execute(statement, _prepared(cursor, {**fields, "id": id}))
+
+
+# -- what is said, once --
+
+
+@lru_cache(maxsize=64)
+def _insertion(names: tuple[str, ...]) -> str:
+    marks = ", ".join(["%s"] * len(names))
+    return f"INSERT INTO {BOOK} ({_listed(names)}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING"  # noqa: S608  # nosec B608
+
+
+@lru_cache(maxsize=256)
+def _locking(vendor: str, names: tuple[str, ...], ids: int) -> str:
+    lock = connection.ops.for_update_sql() if connection.features.has_select_for_update else ""
+    keys = ", ".join(["%s"] * ids)
+    return (
+        f"SELECT {_listed(names)} FROM {BOOK} WHERE id IN ({keys}) "  # noqa: S608  # nosec B608
+        f"AND outcome IN (%s, %s) ORDER BY id {lock}"
     )
 
 
-def _names(columns: Collection[str]) -> str:
-    return ", ".join(map(connection.ops.quote_name, columns))
+@lru_cache(maxsize=64)
+def _change(vendor: str, names: tuple[str, ...]) -> str:
+    now, _ = Prompt.objects.all().query.get_compiler(connection=connection).compile(Now())
+    sets = ", ".join(f'"{name}" = %s' for name in names)
+    return f"UPDATE {BOOK} SET {sets}, finished_at = {now} WHERE id = %s"  # noqa: S608  # nosec B608
 
 
-def _prepared(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """As the database takes them."""
-    return {name: _field(name).get_db_prep_save(value, connection) for name, value in fields.items()}
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
-def _id(id: UUID) -> Any:
-    return _field("id").get_db_prep_save(id, connection)
+@cache
+def _in_order(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """As `from_db` wants them."""
+    return tuple(field.attname for field in Prompt._meta.concrete_fields if field.attname in columns)
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    """What a field is that nobody names."""
+    return {field.attname: field.get_default() for field in Prompt._meta.concrete_fields}
+
+
+# -- values --
+
+
+def _prepared(cursor: Cursor, fields: Mapping[str, Any]) -> list[Any]:
+    """As the database takes them. psycopg knows Python's types; only of JSON it has to be told."""
+    if isinstance(cursor, psycopg.Cursor):
+        return [Jsonb(value) if name in _json() else value for name, value in fields.items()]
+    return [_field(name).get_db_prep_save(value, connection) for name, value in fields.items()]
+
+
+@cache
+def _json() -> frozenset[str]:
+    return frozenset(
+        field.attname for field in Prompt._meta.concrete_fields if isinstance(field, models.JSONField)
+    )
 
 
 def _rows(cursor: Cursor, columns: Collection[str]) -> Iterable[Sequence[Any]]:
     """What was selected, as Python knows it."""
+    rows = cursor.fetchall()
+    if isinstance(cursor, psycopg.Cursor):
+        return rows
     compiler = Prompt.objects.all().query.get_compiler(connection=connection)
     converters = compiler.get_converters([_field(name).get_col(BOOK) for name in columns])
-    rows = cursor.fetchall()
     return compiler.apply_converters(rows, converters) if converters else rows
 
 
 def _field(name: str) -> Any:
     return Prompt._meta.get_field(name)
-
-
-@cache
-def _defaults(vendor: str) -> dict[str, Any]:
-    """What a field is that nobody names."""
-    return _prepared({field.attname: field.get_default() for field in Prompt._meta.concrete_fields})
-
-
-@cache
-def _now(vendor: str) -> str:
-    statement, _ = Prompt.objects.all().query.get_compiler(connection=connection).compile(Now())
-    return str(statement)
