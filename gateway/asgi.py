@@ -2,9 +2,11 @@
 The ASGI application: static files, a bound on request bodies, Django, and an orderly end.
 
     application ─┬─ lifespan ─► prompts.composition: opens and closes journal and model
-                 ├─ log-ins and registrations ─► NarrowDoor ─► the rest
                  ├─ /static/ ─► Starlette's StaticFiles over STATIC_ROOT
-                 └─ the rest ─► BoundedBody ─► Django
+                 ├─ prompts ─► Orderly: in line, or refused ─┐
+                 ├─ log-ins and registrations ─► NarrowDoor ─┤
+                 ├─ health and metrics ──────────────────────┼─► BoundedBody ─► Django
+                 └─ pages and other calls ─────► NarrowDoor ─┘
 """
 
 import asyncio
@@ -32,7 +34,9 @@ from starlette.staticfiles import StaticFiles
 from accounts import hashers
 from accounts.errors import Busy
 from gateway import reporting
+from gateway.load import Full, Line
 from gateway.metrics import gauging, processes
+from gateway.metrics.counting import count_shed
 from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
 from gateway.threads import Threads
 from gateway.tracing import switch as tracing
@@ -49,6 +53,8 @@ logger = logging.getLogger("gateway.asgi")
 
 DRAIN_BYTES = 64 << 20
 DRAIN_SECONDS = 10
+LAST_SECONDS = 3  # for answers that were told to end, to say so
+PAGES_AT_ONCE = 64  # each has a thread, and asks for one of DATABASE_POOL connections
 TOO_SLOW = Row(408, "body-too-slow", "The request body did not come in time. Send it in one go.")
 
 
@@ -114,8 +120,25 @@ def takes_a_hash(scope: Scope) -> bool:
     return scope["method"] == "POST" and scope["path"].rstrip("/") in ("/auth/login", "/user/register")
 
 
-async def refuse(send: Send, row: Row, path: str, *, retry_after_seconds: int | None = None) -> None:
-    """Answers with a problem document, or OpenAI's envelope, before Django is asked."""
+def takes_a_model(scope: Scope) -> bool:
+    """Whether somebody sends texts that have to be screened."""
+    path = str(scope["path"])
+    return scope["method"] == "POST" and (path.startswith("/v1/") or path.rstrip("/") == "/prompt")
+
+
+WATCHED = ("/healthz", "/readyz", "/metrics")
+
+
+def is_watched(scope: Scope) -> bool:
+    """Whether this is how others see that we are well: it has to answer when nothing else does."""
+    return scope["path"].rstrip("/") in WATCHED
+
+
+async def refuse(
+    send: Send, row: Row, path: str, *, retry_after_seconds: int | None = None, closes: bool = True
+) -> None:
+    """Answers with a problem document, or OpenAI's envelope, before Django is asked. `closes` the connection,
+    because something of the body may be left in it."""
     status, content, media_type = row.status, document(row), MEDIA_TYPE
     if is_openai(path):
         (status, content), media_type = envelope(row), "application/json"
@@ -123,7 +146,7 @@ async def refuse(send: Send, row: Row, path: str, *, retry_after_seconds: int | 
     headers = [
         (b"content-type", media_type.encode()),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
+        *([(b"connection", b"close")] if closes else []),
     ]
     if retry_after_seconds is not None:
         headers.append((b"retry-after", str(retry_after_seconds).encode()))
@@ -142,8 +165,8 @@ def unsniffed(send: Send) -> Send:
     return sending
 
 
-async def drain(receive: Receive) -> None:
-    """Reads and drops what is left of a request's body."""
+async def drain(receive: Receive) -> bool:
+    """Reads and drops what is left of a request's body; whether nothing is left."""
     dropped = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
@@ -151,7 +174,8 @@ async def drain(receive: Receive) -> None:
                 message = await receive()
                 dropped += len(message.get("body", b""))
                 if message["type"] != "http.request" or not message.get("more_body"):
-                    return
+                    return bool(message["type"] == "http.request")
+    return False
 
 
 class NarrowDoor:
@@ -160,21 +184,46 @@ class NarrowDoor:
     A burst that got as far as Django would hold up everybody's requests before it is refused there.
     """
 
-    def __init__(self, application: Application, *, limit: int) -> None:
+    def __init__(self, application: Application, *, limit: int, row: Row = TABLE[Busy]) -> None:
         self.application = application
         self.limit = limit
+        self.row = row
         self.inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.inside >= self.limit:
-            await drain(receive)
-            await refuse(send, TABLE[Busy], scope["path"], retry_after_seconds=Busy.retry_after_seconds)
+            count_shed("door")
+            await send_away(scope, receive, send, self.row, retry_after_seconds=Busy.retry_after_seconds)
             return
         self.inside += 1
         try:
             await self.application(scope, receive, send)
         finally:
             self.inside -= 1
+
+
+class Orderly:
+    """Has requests wait for their turn in a line, and refuses those that would wait for too long."""
+
+    def __init__(self, application: Application, line: Line) -> None:
+        self.application = application
+        self.line = line
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with self.line.place():
+                await self.application(scope, receive, send)
+        except Full as full:
+            count_shed(full.why)
+            await send_away(scope, receive, send, TABLE[Full], retry_after_seconds=full.retry_after_seconds)
+
+
+async def send_away(
+    scope: Scope, receive: Receive, send: Send, row: Row, *, retry_after_seconds: int
+) -> None:
+    """Refuses a request that may be sent again, and keeps the connection: a new one would cost more."""
+    is_whole = await drain(receive)
+    await refuse(send, row, scope["path"], retry_after_seconds=retry_after_seconds, closes=not is_whole)
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
@@ -201,6 +250,9 @@ async def lifespan(receive: Receive, send: Send) -> None:
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             watching.cancel()
+            if not await line.empty(settings.LLM_DRAIN_SECONDS):
+                await composition.close_models()  # what is still being answered ends with an error
+                await line.empty(LAST_SECONDS)
             await composition.close_house()
             await asyncio.to_thread(tracing.close_traces)
             await asyncio.to_thread(reporting.close_reports)
@@ -217,8 +269,20 @@ def keep_for_good() -> None:
 
 static_files = StaticFiles(directory=settings.STATIC_ROOT, check_dir=False)
 threads = Threads()
-api = BoundedBody(django_application, limit=settings.MAX_BODY_BYTES)
+bounded = BoundedBody(django_application, limit=settings.MAX_BODY_BYTES, idle_seconds=settings.CLIENT_SECONDS)
+
+
+async def api(scope: Scope, receive: Receive, send: Send) -> None:
+    """Django, with a thread for this request if it needs one."""
+    async with threads.one():
+        await bounded(scope, receive, send)
+
+
 hashing_door = NarrowDoor(api, limit=hashers.QUEUE)
+pages_door = NarrowDoor(api, limit=PAGES_AT_ONCE, row=TABLE[Full])
+line = Line(places=settings.MAX_PROMPTS)
+prompts_door = Orderly(api, line)
+gauging.line = line
 STATIC_PREFIX = "/" + settings.STATIC_URL.strip("/") + "/"
 
 
@@ -239,9 +303,14 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         except StaticError as error:  # no such file, or another method than GET
             missing = error.status_code == 404
             await refuse(send, TABLE[Http404] if missing else TABLE[MethodNotAllowed], scope["path"])
-    elif scope["type"] == "http" and takes_a_hash(scope):
-        async with threads.one():
-            await hashing_door(scope, receive, send)
     else:
-        async with threads.one():
-            await api(scope, receive, send)
+        await door_of(scope)(scope, receive, send)
+
+
+def door_of(scope: Scope) -> Application:
+    """Where a request is let in, or not."""
+    if takes_a_model(scope):
+        return prompts_door
+    if takes_a_hash(scope):
+        return hashing_door
+    return api if is_watched(scope) else pages_door

@@ -141,6 +141,20 @@ declare(
     4 << 20,
     "The largest request body, in bytes; a larger one gets 413. JSON may need 12 bytes for a character.",
 )
+declare(
+    _S,
+    "MAX_PROMPTS",
+    positive,
+    2048,
+    "Prompts that a worker may have in progress, streams included; one more is refused with 503.",
+)
+declare(
+    _S,
+    "CLIENT_SECONDS",
+    positive,
+    30,
+    "How long a caller may leave a request half sent, or take nothing of an answer that waits for him; then the connection is closed.",
+)
 
 _S = "Secrets"
 # fmt: off

@@ -13,11 +13,13 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from gateway import env
+from gateway.worker import Connection, Worker
 from inference.routing.file import uses_local
 
 env.load_dotenv()
 
-worker_class = "asgi"
+worker_class = Worker
+Connection.patience_seconds = env.read("CLIENT_SECONDS")
 workers = env.read("WEB_WORKERS")
 bind = f"{env.read('BIND')}:{env.read('PORT')}"
 # Only a server loads the model; `migrate`, `shell` and tests do not see this.
@@ -26,11 +28,12 @@ raw_env = ["LLM_AUTOSTART=true"]
 preload_app = False
 # Otherwise gunicorn opens a socket in the home directory.
 control_socket_disable = True
-# How long a stopping worker lets answers finish; the model itself stops within one step.
-graceful_timeout = 20
+# Then a stopping worker is killed: answers get LLM_DRAIN_SECONDS, and the last rows the rest.
+graceful_timeout = env.read("LLM_DRAIN_SECONDS") + 15
 # The asgi worker answers from the event loop; this only catches a loop that is stuck.
 timeout = 60
 keepalive = 75
+backlog = 1024  # connections that the kernel takes before the worker does
 limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 16_384

@@ -21,6 +21,7 @@ from rest_framework.response import Response
 
 from accounts import errors as accounts
 from accounts.limits.headers import rate_headers
+from gateway.load import Full
 from gateway.logs import request_id
 from gateway.metrics.counting import count_problem
 from gateway.middleware import is_page
@@ -229,6 +230,7 @@ TABLE: dict[type[Exception], Row] = {
         Known("invalid_request"),
     ),
     inference.GenerationFailed: Row(503, "generation-failed", "The model failed on this answer. Try again."),
+    Full: Row(503, "overloaded", "The gateway has more to do than it can at this moment. Try again shortly."),
     RequestDataTooBig: Row(413, "body-too-large", "The request body is larger than this service takes."),
     OperationalError: Row(503, "store-unavailable", _AWAY),
     InterfaceError: Row(503, "store-unavailable", _AWAY),

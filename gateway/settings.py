@@ -120,6 +120,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = env.read("STATIC_ROOT")
 MAX_BODY_BYTES = env.read("MAX_BODY_BYTES")
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+MAX_PROMPTS, CLIENT_SECONDS = env.read("MAX_PROMPTS"), env.read("CLIENT_SECONDS")
 
 # -- Stores --
 DATABASE_URL = env.read("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'gateway.sqlite3'}"

@@ -55,12 +55,12 @@ def start(*, eager: bool = True, wait_seconds: float | None = None) -> None:
     _roster.start(eager=eager)
 
 
-def close() -> None:
-    """Lets answers in progress end for LLM_DRAIN_SECONDS, and ends every engine."""
+def close(*, drain_seconds: float | None = None) -> None:
+    """Lets answers in progress end for LLM_DRAIN_SECONDS, or so long, and ends every engine."""
     global _roster, _backend
     closing, _roster, _backend = _roster, None, None
     if closing is not None:
-        closing.close(drain_seconds=settings.LLM_DRAIN_SECONDS)
+        closing.close(drain_seconds=settings.LLM_DRAIN_SECONDS if drain_seconds is None else drain_seconds)
 
 
 def needed_names() -> tuple[str, ...]:

@@ -168,10 +168,15 @@ def open_house() -> None:
     indexer().open()
 
 
+async def close_models(*, drain_seconds: float = 0) -> None:
+    """Ends what answers; what is being answered ends with an error, and gets its row."""
+    await fleet.close_fleet()
+    await asyncio.to_thread(inference.close, drain_seconds=drain_seconds)
+
+
 async def close_house() -> None:
     """What answers first, so that its last answers still get into the book."""
-    await fleet.close_fleet()
-    await asyncio.to_thread(inference.close)
+    await close_models()
     await asyncio.to_thread(indexer().close)
     await asyncio.to_thread(journal().close)
     await asyncio.to_thread(limiter().close)

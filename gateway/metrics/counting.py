@@ -13,6 +13,7 @@ from gateway.metrics.instruments import (
     JOURNAL_WAIT_SECONDS,
     PROBLEMS,
     REQUEST_SECONDS,
+    SHED,
     STAGE,
     TOKEN_USAGE,
 )
@@ -28,6 +29,11 @@ def count_request(*, route: str | None, method: str, status: int, seconds: float
 def count_problem(code: str) -> None:
     """A request that gets a problem document or OpenAI's envelope."""
     PROBLEMS.labels(code).inc()
+
+
+def count_shed(why: str) -> None:
+    """A request that was sent away before anybody looked at it."""
+    SHED.labels(why).inc()
 
 
 def count_prompt(ended: Conclusion) -> None:

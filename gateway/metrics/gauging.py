@@ -12,6 +12,7 @@ import time
 from django.conf import settings
 
 from gateway import env
+from gateway.load import Line
 from gateway.metrics import processes
 from gateway.metrics.instruments import (
     CACHE_UP,
@@ -22,6 +23,8 @@ from gateway.metrics.instruments import (
     JOURNAL_OPEN,
     JOURNAL_WAITING,
     MODEL_LOADED,
+    PROMPTS_INSIDE,
+    PROMPTS_WAITING,
     REJECTED_BYTES,
     SERVER_OWED,
     SERVER_RUNNING,
@@ -57,6 +60,7 @@ class Growth:
 _growth = Growth()
 _looking = threading.Lock()
 _servers: set[str] = set()  # that the page has ever named
+line: Line | None = None  # in which prompts of this process wait, where there is one
 
 
 def look() -> None:
@@ -64,6 +68,7 @@ def look() -> None:
     with _looking:
         _look_at_journal()
         _look_at_disk()
+        _look_at_line()
         _look_at_models()
         processes.look(_growth.of)
         if settings.BACKENDS_FILE:
@@ -109,6 +114,12 @@ def _look_at_disk() -> None:
         DISK_FREE.set(shutil.disk_usage(settings.DATA_DIR).free)
     except OSError:
         DISK_FREE.set(math.nan)
+
+
+def _look_at_line() -> None:
+    if line is not None:
+        PROMPTS_INSIDE.set(line.inside)
+        PROMPTS_WAITING.set(line.waiting)
 
 
 def _look_at_models() -> None:

@@ -70,6 +70,12 @@ PROBLEMS = Counter(
     "Requests that were refused or failed, by the code that they got (/problems).",
     ("code",),
 )
+SHED = Counter(
+    "gateway_shed",
+    "Requests that were refused because there was too much to do: as many prompts as may be were in progress "
+    "(places), those in line were not begun in time (line), too many log-ins or pages at once (door).",
+    ("why",),
+)
 
 # -- prompts --
 
@@ -164,6 +170,12 @@ DISK_FREE = Gauge(
     "gateway_disk_free_bytes",
     "Free space of DATA_DIR; NaN where it cannot be seen.",
     multiprocess_mode="livemin",
+)
+PROMPTS_INSIDE = Gauge(
+    "gateway_prompts_in_progress", "Prompts that are being answered.", multiprocess_mode="livesum"
+)
+PROMPTS_WAITING = Gauge(
+    "gateway_prompts_in_line", "Prompts that came and are not begun.", multiprocess_mode="livesum"
 )
 CACHE_UP = Gauge(
     "gateway_cache_up", "1 while kept answers can be read and kept.", multiprocess_mode="livemin"

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from gateway.asgi import BoundedBody, NarrowDoor, lifespan
+from gateway.asgi import BoundedBody, NarrowDoor, Orderly, api, door_of, lifespan, pages_door, prompts_door
+from gateway.load import Line
 
 
 async def call(application, *, headers=(), chunks=(b"",), stalls=False, path="/prompt"):
@@ -163,3 +164,32 @@ async def test_what_was_made_while_starting_is_not_looked_through_again(monkeypa
         "lifespan.shutdown.complete",
     ]
     assert frozen == [True]
+
+
+async def test_a_prompt_that_is_sent_away_hears_when_to_come_back_and_keeps_its_connection():
+    async def never(scope, receive, send):
+        raise AssertionError("reached the application")
+
+    sent = await call(Orderly(never, Line(places=0)), chunks=[b"12345", b"67890"], path="/v1/embeddings")
+    headers = dict(sent[0]["headers"])
+    assert (sent[0]["status"], headers[b"retry-after"]) == (503, b"1")
+    assert b"connection" not in headers
+    assert json.loads(sent[1]["body"])["error"]["code"] == "overloaded"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "door"),
+    [
+        ("POST", "/prompt", prompts_door),
+        ("POST", "/prompt/", prompts_door),
+        ("POST", "/v1/moderations", prompts_door),
+        ("GET", "/v1/models", pages_door),
+        ("GET", "/prompt", pages_door),
+        ("GET", "/admin/", pages_door),
+        ("GET", "/healthz", api),
+        ("GET", "/readyz/", api),
+        ("GET", "/metrics", api),
+    ],
+)
+def test_what_has_to_be_screened_waits_in_line_and_who_looks_after_us_never_does(method, path, door):
+    assert door_of({"method": method, "path": path}) is door

@@ -1,0 +1,133 @@
+"""
+How much this process takes on, and in which order, so that what it has taken is answered in time.
+
+    comes ─► a place? ─► not behind others for too long? ─► in line ─► starts: one each turn of the loop
+               │ no               │ no
+               └───── Full ───────┘
+
+What is in progress goes on in every turn of the event loop, and one prompt that waits is begun. So turns stay
+short, whoever must be refused hears it at once, and the addresses of health and metrics answer. Without the
+line, prompts that come faster than they can be screened would all be begun and all be late.
+
+Knows no HTTP and no prompt: `gateway.asgi` asks.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+# How long the first in line may have waited before others are sent away; a burst is let in.
+PATIENCE_SECONDS = 0.25
+# So many may wait whatever the clock says: one pause of the process is no overload.
+ALWAYS_WAITING = 8
+MOST_WAITING = 256
+LONGEST_RETRY_SECONDS = 60
+
+Why = Literal["places", "line"]
+
+
+class Full(Exception):
+    """`why` is places (as many as may be are in progress) or line (those that wait are not begun in time)."""
+
+    def __init__(self, why: Why, *, retry_after_seconds: int) -> None:
+        super().__init__(why)
+        self.why = why
+        self.retry_after_seconds = retry_after_seconds
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    since: float
+    turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Line:
+    """Of one event loop. `places` is how many may be in progress or wait. `inside` are those in progress;
+    `clock` is in seconds."""
+
+    def __init__(self, *, places: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.places = places
+        self.inside = 0
+        self._clock = clock
+        self._waiting: deque[Waiting] = deque()
+        self._is_turning = False  # somebody was begun in this turn of the loop
+        self._usual_seconds = 0.0  # that a place is taken for
+        self._left: asyncio.Event | None = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Begins when it is this one's turn. Raises Full at once, or not at all."""
+        self._refuse_if_full()
+        if self._is_turning:
+            await self._wait()
+        else:
+            self._turn()
+        self.inside += 1
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self.inside -= 1
+            self._usual_seconds += (self._clock() - began - self._usual_seconds) / 16
+            self._tell()
+
+    async def empty(self, seconds: float) -> bool:
+        """Waits until nobody is inside or in line, so many seconds at most; whether that is so."""
+        self._left = asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                while self.inside or self._waiting:
+                    self._left.clear()
+                    await self._left.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _tell(self) -> None:
+        if self._left is not None:
+            self._left.set()
+
+    def _refuse_if_full(self) -> None:
+        waiting = len(self._waiting)
+        if self.inside + waiting >= self.places:
+            # By then about as many have left as are inside now.
+            soon = min(LONGEST_RETRY_SECONDS, max(1, math.ceil(self._usual_seconds)))
+            raise Full("places", retry_after_seconds=soon)
+        if waiting >= MOST_WAITING or (
+            waiting >= ALWAYS_WAITING and self._clock() - self._waiting[0].since > PATIENCE_SECONDS
+        ):
+            raise Full("line", retry_after_seconds=1)
+
+    async def _wait(self) -> None:
+        one = Waiting(self._clock())
+        self._waiting.append(one)
+        try:
+            await one.turn
+        except asyncio.CancelledError:
+            with suppress(ValueError):  # if its turn came already, that passes unused
+                self._waiting.remove(one)
+            self._tell()
+            raise
+
+    def _turn(self) -> None:
+        """From now on one a turn, as long as somebody waits."""
+        self._is_turning = True
+        asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        if not self._waiting:
+            self._is_turning = False
+            return
+        one = self._waiting.popleft()
+        if not one.turn.done():
+            one.turn.set_result(None)
+        self._turn()

@@ -1,0 +1,160 @@
+"""Who is let in, in which order, and who hears at once that he is not."""
+
+import asyncio
+
+import pytest
+
+from gateway import load
+from gateway.load import ALWAYS_WAITING, MOST_WAITING, PATIENCE_SECONDS, Full, Line
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+async def turns(count):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+class Crowd:
+    """Asks for places and keeps those it gets until it is told to go."""
+
+    def __init__(self, line):
+        self.line = line
+        self.began = []
+        self.going = asyncio.Event()
+        self.tasks = []
+
+    def come(self, name):
+        self.tasks.append(asyncio.create_task(self._one(name)))
+        return self.tasks[-1]
+
+    async def _one(self, name):
+        async with self.line.place():
+            self.began.append(name)
+            await self.going.wait()
+
+    async def go(self):
+        self.going.set()
+        return await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def test_who_comes_alone_is_begun_at_once():
+    line = Line(places=10)
+    async with line.place():
+        assert (line.inside, line.waiting) == (1, 0)
+    assert line.inside == 0
+
+
+async def test_of_many_one_begins_in_each_turn_of_the_loop_in_the_order_in_which_they_came():
+    crowd = Crowd(Line(places=100))
+    for name in range(20):
+        crowd.come(name)
+    await turns(1)
+    seen = []
+    while len(crowd.began) < 20:
+        before = len(crowd.began)
+        await turns(1)
+        seen.append(len(crowd.began) - before)
+    assert max(seen) == 1
+    assert crowd.began == list(range(20))
+    await crowd.go()
+
+
+async def test_a_full_house_refuses_and_says_when_to_come_back():
+    clock = Clock()
+    line = Line(places=2, clock=clock)
+    for _ in range(100):  # it usually takes three seconds
+        async with line.place():
+            clock.now += 3
+        await turns(2)
+    async with line.place():
+        await turns(2)
+        async with line.place():
+            with pytest.raises(Full) as full:
+                async with line.place():
+                    pass
+    assert (full.value.why, full.value.retry_after_seconds) == ("places", 3)
+    async with line.place():
+        pass
+
+
+async def test_the_line_is_closed_while_its_first_has_waited_for_too_long():
+    clock = Clock()
+    line, stuck = Line(places=10_000, clock=clock), []
+    crowd = Crowd(line)
+    for name in range(ALWAYS_WAITING + 2):
+        crowd.come(name)
+    await turns(1)
+    clock.now += PATIENCE_SECONDS + 0.01
+    with pytest.raises(Full) as full:
+        async with line.place():
+            stuck.append(1)
+    assert full.value.why == "line"
+    await turns(2 * ALWAYS_WAITING)
+    async with line.place():  # they have been begun
+        pass
+    await crowd.go()
+
+
+async def test_a_pause_of_the_process_sends_nobody_away_as_long_as_few_wait():
+    clock = Clock()
+    line = Line(places=10_000, clock=clock)
+    crowd = Crowd(line)
+    for name in range(ALWAYS_WAITING - 1):
+        crowd.come(name)
+    await turns(1)
+    clock.now += 60
+    crowd.come("late")
+    await turns(3 * ALWAYS_WAITING)
+    assert crowd.began[-1] == "late"
+    await crowd.go()
+
+
+async def test_a_burst_waits_and_a_larger_one_is_cut():
+    crowd = Crowd(Line(places=10_000))
+    for name in range(MOST_WAITING + 50):
+        crowd.come(name)
+    await turns(1)
+    refused = sum(task.done() for task in crowd.tasks)
+    assert refused == 49  # one was begun, and as many wait as may
+    await turns(MOST_WAITING * 2)
+    assert len(crowd.began) == MOST_WAITING + 1
+    await crowd.go()
+
+
+async def test_who_leaves_while_he_waits_takes_no_place():
+    line = Line(places=100)
+    crowd = Crowd(line)
+    leaving = [crowd.come(name) for name in range(10)]
+    await turns(1)
+    for task in leaving[3:8]:
+        task.cancel()
+    await turns(30)
+    assert crowd.began == [0, 1, 2, 8, 9]
+    assert (line.inside, line.waiting) == (5, 0)
+    await crowd.go()
+    assert line.inside == 0
+
+
+async def test_the_end_waits_for_those_inside_and_not_for_ever():
+    line = Line(places=10)
+    assert await line.empty(0.01)
+    async with line.place():
+        assert not await line.empty(0.01)
+        emptied = asyncio.create_task(line.empty(10))
+        await turns(2)
+    assert await emptied
+
+
+def test_a_refusal_never_asks_to_wait_for_more_than_a_minute():
+    line = Line(places=0)
+    line._usual_seconds = 1e6
+    with pytest.raises(Full) as full:
+        line._refuse_if_full()
+    assert full.value.retry_after_seconds == load.LONGEST_RETRY_SECONDS
