@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -234,6 +234,7 @@ TABLE: dict[type[Exception], Row] = {
     RequestDataTooBig: Row(413, "body-too-large", "The request body is larger than this service takes."),
     OperationalError: Row(503, "store-unavailable", _AWAY),
     InterfaceError: Row(503, "store-unavailable", _AWAY),
+    InternalError: Row(503, "store-unavailable", _AWAY),  # of the database: among others, it only reads
     Http404: Row(404, "not-found", "There is nothing here, or it is not yours."),
     PermissionDenied: Row(403, "forbidden", "You may not do this."),
     drf.NotAuthenticated: Row(

@@ -15,11 +15,13 @@ from uuid import UUID
 import psycopg
 from django.db import connection, models, transaction
 from django.db.models.functions import Now
+from django.db.utils import InternalError, OperationalError
 from psycopg.types.json import Jsonb
 
 from prompts.journal import Outcome
 from prompts.models import Prompt
 
+READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 BOOK = Prompt._meta.db_table  # a plain name, as those of the columns
 
 
@@ -38,10 +40,22 @@ def together() -> Iterator[Cursor]:
         with transaction.atomic(), connection.cursor() as cursor:
             yield cursor
         return
-    connection.ensure_connection()
-    line: psycopg.Connection[Any] = connection.connection
-    with connection.wrap_database_errors, line.pipeline(), transaction.atomic():
-        yield psycopg.Cursor(line)
+    with read_only_is_away():
+        connection.ensure_connection()
+        line: psycopg.Connection[Any] = connection.connection
+        with connection.wrap_database_errors, line.pipeline(), transaction.atomic():
+            yield psycopg.Cursor(line)
+
+
+@contextmanager
+def read_only_is_away() -> Iterator[None]:
+    """A database that only reads (a standby, or one that protects itself) is as good as away."""
+    try:
+        yield
+    except InternalError as error:
+        if getattr(error.__cause__, "sqlstate", "") == READ_ONLY:
+            raise OperationalError("read-only") from error
+        raise
 
 
 def insert(cursor: Cursor, fields: Mapping[str, Any]) -> None:

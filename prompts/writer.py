@@ -45,6 +45,7 @@ BATCH_ROWS = 500
 UNWRITTEN_ROWS = 5_000  # of those that nobody waits for; beyond, everybody does
 BACKLOG_ROWS = 10_000  # finals that neither database nor disk take; beyond, the oldest are dropped, loudly
 AWAY = (OperationalError, InterfaceError)
+REFUSED = Result(Outcome.REFUSED)
 
 
 @dataclass(slots=True)
@@ -136,7 +137,7 @@ class DatabaseJournal:
 
     def _send(self, change: Change) -> asyncio.Future[None]:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self.is_open or (self._is_away and not self._is_strict and change.entry is not None):
+        if not self.is_open or (self._is_away and change.entry is not None):
             waiter.set_exception(JournalUnavailable())
             return waiter
         if self._is_strict or self.waiting >= UNWRITTEN_ROWS:
@@ -176,6 +177,9 @@ class DatabaseJournal:
         return gather(self._inbox, most=most, timeout_seconds=RENEW_SECONDS / 2, patience_seconds=patience)
 
     def _commit(self, group: list[Change]) -> None:
+        if self._is_away:  # `_renew` sees when it is back; nobody else need wait to find that it is not
+            self._set_aside(group)
+            return
         self._writing_since, began_at = group[0].sent_at, time.monotonic()
         try:
             try:
@@ -211,13 +215,17 @@ class DatabaseJournal:
 
     def _set_aside(self, group: list[Change]) -> None:
         """The database is away: prompts are refused, and how others ended goes to this machine's disk."""
-        ended = [(change.id, change.result) for change in group if change.result is not None]
+        # Perhaps it was only the answer to a commit that did not come: then the row is there, and refused.
+        unsure = [Change(one.id, result=REFUSED) for one in group if one.result is None and one.waiter]
+        ended = [(one.id, one.result) for one in (*group, *unsure) if one.result is not None]
         try:
             if ended:
                 self._spool.keep(ended)
-                self._trouble("spooled", len(ended))
+                if count := len(ended) - len(unsure):
+                    self._trouble("spooled", count)
         except OSError as error:
             logger.error("spool away", extra={"rows": len(ended), "errno": error.errno})
+            self._backlog.extend(unsure)
             self._fail(group)
             return
         self._fail([change for change in group if change.result is None])
@@ -273,9 +281,10 @@ class DatabaseJournal:
             return
         self._renewed_at = now
         try:
-            self.lease.renew()
-            self.lease.sweep()
-            self._retry_backlog()
+            with statements.read_only_is_away():
+                self.lease.renew()
+                self.lease.sweep()
+                self._retry_backlog()
             self._is_away = False
         except AWAY as error:
             self._is_away = True

@@ -133,13 +133,56 @@ def test_a_connection_that_is_cut_amid_a_group_is_the_database_being_away():
         assert cursor.fetchall() == [(1,)]
 
 
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+def test_a_database_that_only_reads_is_as_good_as_away():
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        with pytest.raises(OperationalError), together() as line:
+            line.execute("DELETE FROM prompts_instance")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = off")
+
+
+async def test_a_prompt_whose_commit_was_not_confirmed_is_refused_in_the_book_too(journal, monkeypatch):
+    """The row may be there: nothing may stay in progress that nobody answers."""
+    write = journal._write
+
+    def unconfirmed(group):
+        write(group)
+        raise OperationalError("the answer did not come")
+
+    monkeypatch.setattr(journal, "_write", unconfirmed)
+    made = entry()
+    with pytest.raises(JournalUnavailable):
+        await journal.accept(made)
+    monkeypatch.setattr(journal, "_write", write)
+    await until_ended(made.id, "refused")
+
+
+async def test_once_it_is_known_that_the_database_is_away_nobody_waits_to_find_out(journal, monkeypatch):
+    made = entry()
+    await journal.accept(made)
+    monkeypatch.setattr(journal, "_write", away)
+    monkeypatch.setattr(journal.lease, "renew", lambda: away(()))
+    with pytest.raises(JournalUnavailable):
+        await journal.accept(entry())
+    monkeypatch.setattr(journal, "_write", lambda group: time.sleep(60))
+    with pytest.raises(JournalUnavailable):
+        await journal.accept(entry())
+    await journal.finish(made.id, Result(Outcome.ANSWERED))
+    monkeypatch.undo()
+    await until_ended(made.id)
+
+
 def away(group):
     raise OperationalError("away")
 
 
-async def until_answered(id):
+async def until_ended(id, outcome="answered"):
     deadline = time.monotonic() + 10
-    while (await Prompt.objects.aget(id=id)).outcome != "answered":
+    while (await Prompt.objects.aget(id=id)).outcome != outcome:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
 
@@ -156,7 +199,7 @@ async def test_while_the_database_is_away_prompts_are_refused_and_answers_end(jo
     assert journal.waiting >= 1
     assert len(list((tmp_path / "spool").iterdir())) == 1
     monkeypatch.setattr(journal, "_write", write)
-    await until_answered(made.id)
+    await until_ended(made.id)
     assert await Prompt.objects.acount() == 1
     await asyncio.to_thread(journal.close)
     assert list((tmp_path / "spool").iterdir()) == []
@@ -174,7 +217,7 @@ async def test_an_answer_that_neither_database_nor_disk_takes_fails_and_is_still
         await journal.finish(made.id, Result(Outcome.ANSWERED))
     monkeypatch.setattr(journal, "_write", write)
     monkeypatch.setattr(journal._spool, "keep", keep)
-    await until_answered(made.id)
+    await until_ended(made.id)
 
 
 def full(finals):
@@ -224,7 +267,7 @@ async def test_the_writer_tells_what_becomes_of_rows_while_the_database_is_away(
     with pytest.raises(JournalUnavailable):
         await journal.accept(entry())
     await journal.finish(made[0].id, Result(Outcome.ANSWERED))
-    assert journal.spooled.rows == 1
+    assert journal.spooled.rows == 2  # of the refused prompt too: its row may be there
     assert journal.spooled.waiting_bytes > 100
     assert journal.lag_seconds > 0
     monkeypatch.setattr(journal._spool, "keep", full)
@@ -232,7 +275,7 @@ async def test_the_writer_tells_what_becomes_of_rows_while_the_database_is_away(
         await journal.finish(made[1].id, Result(Outcome.ANSWERED))
     monkeypatch.setattr(journal, "_write", write)
     monkeypatch.setattr(journal._spool, "keep", keep)
-    await until_answered(made[0].id)
+    await until_ended(made[0].id)
     await asyncio.to_thread(journal.close)
     assert witness.troubles == [("refused", 1), ("spooled", 1), ("failed", 1), ("lost", 1)]
     assert (journal.spooled.rows, journal.spooled.waiting_bytes, journal.lag_seconds) == (0, 0, 0)
