@@ -42,6 +42,10 @@ class Line(asyncio.Protocol):
         self._is_stream = False
         self._hear: Callable[[bytes], None] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport

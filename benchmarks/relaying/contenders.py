@@ -61,14 +61,19 @@ class Relaying(Warmed, Gateway):
             "LIMIT_MONTHLY_TOKENS": "1000000000000",
         }
 
+    def models(self) -> dict[str, str]:
+        """What the stand-in answers as, with the kind of each."""
+        return dict.fromkeys((ANSWERS, *(f"{PACED}{rate}" for rate in RATES)), "chat")
+
     def prepare(self) -> None:
         lines = [
             "[backends.stand-in]",
             'kind = "openai"',
             f'base_url = "http://127.0.0.1:{self._upstream.port}/v1"',
         ]
-        for name in (ANSWERS, *(f"{PACED}{rate}" for rate in RATES)):
-            lines += [f'[models."{name}"]', 'backends = ["stand-in"]', "context_tokens = 1000000"]
+        for name, kind in self.models().items():
+            lines += [f'[models."{name}"]', 'backends = ["stand-in"]', f'kind = "{kind}"']
+            lines += ["context_tokens = 1000000"]
         (self.directory / "backends.toml").write_text("\n".join(lines) + "\n")
         super().prepare()
 

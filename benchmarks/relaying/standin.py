@@ -5,6 +5,7 @@ A model server that costs next to nothing, in a process of its own:
 
     stand-in    answers 1 KB at once, streamed in tokens of four characters or whole, as it is asked; two
                 findings in each answer, none twice
+    within-N    the same, but takes N milliseconds for it, as a model does; and makes vectors
     at-N        says N tokens a second (`ticks`) until somebody posts to /end
 
 OpenAI's wire format over plain asyncio.
@@ -16,12 +17,14 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.relaying.texts import Letters
 from benchmarks.relaying.ticks import tick
 
-ANSWERS, PACED = "stand-in", "at-"
+ANSWERS, PACED, UNHURRIED = "stand-in", "at-", "within-"
+PIECES = 8  # in which an unhurried answer comes
 TOKEN_CHARS = 4
 END = b"\r\n\r\n"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -56,6 +59,13 @@ def event(delta: dict[str, str], reason: str | None = None, **more: Any) -> byte
         **more,
     }
     return b"data: " + json.dumps(content, separators=(",", ":")).encode() + b"\n\n"
+
+
+def vectors(count: int) -> bytes:
+    """The body of an answer in numbers."""
+    data = [{"object": "embedding", "index": at, "embedding": [0.25, -0.5, 0.125]} for at in range(count)]
+    content = {"object": "list", "data": data, "model": UNHURRIED, "usage": usage(0)}
+    return json.dumps(content).encode()
 
 
 BEFORE, AFTER = event({"content": "\0"}).split(rb"\u0000")
@@ -135,6 +145,10 @@ class Conversation(asyncio.Protocol):
     def _answer(self, path: bytes, body: bytes) -> None:
         if path == b"/end":
             self._pacers.turn += 1
+        if path.endswith(b"/embeddings"):
+            given = json.loads(body)["input"]
+            self._send(vectors(len(given) if isinstance(given, list) else 1))
+            return
         if not path.endswith(b"/chat/completions"):
             self._send(b'{"object":"list","data":[{"id":"stand-in","object":"model"}]}')
             return
@@ -142,13 +156,28 @@ class Conversation(asyncio.Protocol):
         model = asked["model"]
         if model.startswith(PACED):
             Paced(float(model.removeprefix(PACED)), self._pacers, self._say)
-        elif asked.get("stream"):
-            text = self._letters.text()
-            tokens = [text[at : at + TOKEN_CHARS] for at in range(0, len(text), TOKEN_CHARS)]
-            events = [chunk(said(token)) for token in tokens]
-            self._say(b"".join([STREAM_HEAD, chunk(FIRST), *events, chunk(last(len(tokens))), NO_END]))
+            return
+        ms = float(model.removeprefix(UNHURRIED)) if model.startswith(UNHURRIED) else 0.0
+        text = self._letters.text()
+        if not asked.get("stream"):
+            self._later(ms / 1000, lambda: self._send(whole(text)))
+            return
+        tokens = [text[at : at + TOKEN_CHARS] for at in range(0, len(text), TOKEN_CHARS)]
+        events = [chunk(said(token)) for token in tokens]
+        parts = [b"".join([STREAM_HEAD, chunk(FIRST), *events, chunk(last(len(tokens))), NO_END])]
+        if ms:
+            size = -(-len(events) // PIECES)
+            parts = [b"".join(events[at : at + size]) for at in range(0, len(events), size)]
+            parts = [STREAM_HEAD + chunk(FIRST), *parts, chunk(last(len(tokens))) + NO_END]
+        for number, part in enumerate(parts):
+            self._later(ms / 1000 * number / max(1, len(parts) - 1), partial(self._say, part))
+
+    @staticmethod
+    def _later(seconds: float, say: Callable[[], object]) -> None:
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds, say)
         else:
-            self._send(whole(self._letters.text()))
+            say()
 
     def _send(self, body: bytes) -> None:
         self._say(
