@@ -110,11 +110,18 @@ class Server:
     # -- a client without dependencies --
 
     def call(
-        self, method: str, path: str, body: Any = None, *, token: str | None = None, seconds: float = 120
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        seconds: float = 120,
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
         """Status and parsed JSON (or text)."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"} | (headers or {})
         if token:
             headers["Authorization"] = f"Bearer {token}"
         request = urllib.request.Request(self.base + path, data, headers, method=method)
