@@ -9,7 +9,7 @@ through the middleware. And a body is held in memory here: `gateway.asgi` has bo
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -79,9 +79,21 @@ class Handler(ASGIHandler):
 
     async def _answer(self, request: Any, send: Send) -> HttpResponseBase:
         response: HttpResponseBase = await self.run_get_response(request)
-        with suppress(asyncio.CancelledError):  # the caller left while he was answered
-            await self.send_response(response, send)
+        try:
+            with suppress(asyncio.CancelledError):  # the caller left while he was answered
+                await self.send_response(response, send)
+        finally:
+            await end(response)
         return response
+
+
+async def end(response: HttpResponseBase) -> None:
+    """Ends what is streamed. Of a caller who left while he did not read, Django would leave it to the garbage
+    collector, and so long the prompt would be in progress and its model busy."""
+    if response.streaming and getattr(response, "is_async", False):
+        iterator = response._iterator  # type: ignore[attr-defined]
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()
 
 
 def get_application() -> Handler:

@@ -1,6 +1,7 @@
 """Requests on the event loop: no thread where nothing synchronous is asked for; callers who leave; bodies."""
 
 import asyncio
+import gc
 
 import pytest
 from django.core import signals
@@ -54,8 +55,9 @@ def handler(settings):
     signals.request_finished.connect(close_old_connections)
 
 
-async def call(handler, address, *chunks, leaves_after=None, threads=None):
-    """What it sends. The caller leaves after so many messages, or stays."""
+async def call(handler, address, *chunks, leaves_after=None, threads=None, reads=True):
+    """What it sends. The caller leaves after so many messages, or stays; one who does not read takes nothing
+    more by then."""
     scope = {"type": "http", "method": "POST", "path": address, "query_string": b"", "headers": []}
     waiting = [
         {"type": "http.request", "body": chunk, "more_body": at < len(chunks) - 1}
@@ -75,6 +77,8 @@ async def call(handler, address, *chunks, leaves_after=None, threads=None):
         sent.append(message)
         if len(sent) == leaves_after:
             has_left.set()
+            if not reads:
+                await asyncio.sleep(60)
 
     async with asyncio.timeout(20), (threads or Threads()).one():
         await handler(scope, receive, send)
@@ -110,6 +114,15 @@ async def test_what_listens_for_the_end_of_a_request_still_hears_of_it(handler):
 async def test_the_view_of_a_caller_who_leaves_is_cancelled(handler, address, after):
     await call(handler, address, b"", leaves_after=after)
     assert left == [address]
+
+
+async def test_a_stream_ends_when_a_caller_leaves_who_had_stopped_reading(handler):
+    gc.disable()  # which would end it some day
+    try:
+        await call(handler, "/endless", b"", leaves_after=4, reads=False)
+        assert left == ["/endless"]
+    finally:
+        gc.enable()
 
 
 async def test_who_leaves_before_his_body_is_there_gets_nothing(handler):
