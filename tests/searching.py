@@ -13,8 +13,8 @@ SHORTEST = 8  # of an encoded form: less would be found by chance
 
 
 def forms(value):
-    """The bytes that betray the value: as it is, in URLs, in JSON, in hexadecimal digits and in base64, wherever
-    it begins in a longer text."""
+    """The bytes that betray the value: as it is, in URLs, in JSON, in hexadecimal digits and in base64, where
+    it may begin anywhere in a longer text."""
     raw = value.encode()
     found = {
         raw,

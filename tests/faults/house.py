@@ -25,7 +25,7 @@ from tests.server import ROOT, Server, free_port
 
 ENGINE_TOKEN = secrets.token_urlsafe(32)
 RECOVERY_SECONDS = 10
-SLOW_START_SECONDS = 90
+OF_CALLERS = "user_id IN (SELECT id FROM accounts_user WHERE email LIKE 'caller%')"
 BACKENDS = """
 [backends.stand-in]
 kind = "openai"
@@ -267,11 +267,11 @@ class House:
         assert not problems, "\n".join(problems[:20])
 
     def rows(self):
-        query = "SELECT id, request_id, outcome, prompt, response FROM prompts_prompt"
+        query = f"SELECT id, request_id, outcome, prompt, response FROM prompts_prompt WHERE {OF_CALLERS}"
         return [Row(str(id), *others) for id, *others in self.postgres.rows(query)]
 
     def tallied(self):
-        query = "SELECT outcome, sum(prompts) FROM prompts_hourlytally GROUP BY outcome"
+        query = f"SELECT outcome, sum(prompts) FROM prompts_hourlytally WHERE {OF_CALLERS} GROUP BY outcome"
         return {outcome: int(count) for outcome, count in self.postgres.rows(query) if count}
 
     def places(self):

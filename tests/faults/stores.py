@@ -203,6 +203,7 @@ class Redis:
                     b"set": client.smembers,
                     b"zset": lambda key, client=client: client.zrange(key, 0, -1),
                     b"stream": client.xrange,
+                    b"none": lambda key: None,  # it has just expired
                 }[kind]
                 found.append(key + b" " + repr(read(key)).encode())
         return b"\n".join(found)

@@ -73,11 +73,12 @@ def test_a_caller_who_reads_nothing_frees_the_model(house):
             said = head(house, json.dumps(body).encode())
             stack.enter_context(connect(house, said, buffer_bytes=4096))
         until("endless answers", lambda: running(house) >= 3)
-        until("their end", lambda: all(row.outcome != "accepted" for row in rows_of(house, own)), 20)
+        until("their end", lambda: all(row.outcome != "accepted" for row in rows_of(house, own)), 40)
         assert [row.outcome for row in rows_of(house, own)] == ["cancelled"] * 3
         load.records += [
             Record(own, "chat stream", "endless", row.request_id, 0.0) for row in rows_of(house, own)
         ]
+        house.postgres.rows("UPDATE prompts_prompt SET response = '' WHERE length(response) > 100000")
     assert not [record for record in load.records if record.outcome == "refused"]
 
 
