@@ -107,10 +107,10 @@ def test_callers_who_leave_free_the_model(house):
 
 
 def test_too_many_at_once_are_sent_away_and_who_watches_us_is_not(house):
-    """A burst that no worker can begin in time: each is answered, or refused with a time to come back."""
+    """More than the workers take: each is answered, or refused with a time to come back."""
 
     async def burst(count):
-        records = [Record(marked(), "chat", "echo", str(uuid4()), 0.0) for _ in range(count)]
+        records = [Record(marked(), "chat", "slow", str(uuid4()), 0.0) for _ in range(count)]
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(
             house.gateway.base, connector=connector, timeout=aiohttp.ClientTimeout(total=60)
@@ -127,11 +127,12 @@ def test_too_many_at_once_are_sent_away_and_who_watches_us_is_not(house):
             await asyncio.gather(*asking)
         return records, watched
 
-    with house.trouble() as load:
-        records, watched = asyncio.run(burst(900))
+    with house.trouble(clients=1) as load:
+        records, watched = asyncio.run(burst(200))
         load.records += records
     assert {record.outcome for record in records} == {"answered", "refused"}
     refused = [record for record in records if record.outcome == "refused"]
     assert {(record.status, record.code) for record in refused} == {(503, "overloaded")}
     assert set(watched) == {200}
-    assert house.metrics()['gateway_shed_total{why="line"}'] >= len(refused)
+    shed = sum(value for name, value in house.metrics().items() if name.startswith("gateway_shed_total"))
+    assert shed >= len(refused)
