@@ -1,6 +1,12 @@
 """Counts what happens. Called on the event loop for every request, and by the writer of the book: nothing
 here waits or raises."""
 
+import logging
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
 from gateway.metrics.instruments import (
     CACHE,
     CACHED_TOKENS,
@@ -20,22 +26,49 @@ from gateway.metrics.instruments import (
 from prompts.outcomes import Conclusion
 from prompts.watch import Trouble
 
+logger = logging.getLogger("gateway.metrics")
 
+P = ParamSpec("P")
+TELL_SECONDS = 60.0
+_told_at = float("-inf")
+
+
+def quietly(count: Callable[P, None]) -> Callable[P, None]:
+    """What cannot be counted is told now and then, and stops no request: several workers count in files, and
+    a full disk can break these for good."""
+
+    @wraps(count)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> None:
+        global _told_at
+        try:
+            count(*args, **kwargs)
+        except Exception:
+            if time.monotonic() - _told_at > TELL_SECONDS:
+                _told_at = time.monotonic()
+                logger.exception("not counted")
+
+    return counted
+
+
+@quietly
 def count_request(*, route: str | None, method: str, status: int, seconds: float) -> None:
     """An HTTP request whose answer begins. A path that is no route of ours has none: callers choose it."""
     HTTP_SECONDS.labels(route or "", method, str(status)).observe(seconds)
 
 
+@quietly
 def count_problem(code: str) -> None:
     """A request that gets a problem document or OpenAI's envelope."""
     PROBLEMS.labels(code).inc()
 
 
+@quietly
 def count_shed(why: str) -> None:
     """A request that was sent away before anybody looked at it."""
     SHED.labels(why).inc()
 
 
+@quietly
 def count_prompt(ended: Conclusion) -> None:
     """A prompt whose outcome is known."""
     result, times = ended.result, ended.times

@@ -15,6 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from accounts import origin
 from gateway import env
 from gateway.metrics import gauging, processes
+from gateway.metrics.counting import quietly
 from gateway.metrics.instruments import ENGINE_PAGE
 from gateway.problems import Row, refusal
 
@@ -45,7 +46,7 @@ def may_read(authorization: str, address: str) -> bool:
 
 def registry() -> CollectorRegistry:
     """What is counted, as it stands now."""
-    gauging.look()
+    quietly(gauging.look)()
     if not env.shared_metrics():
         return REGISTRY
     shared = CollectorRegistry()

@@ -18,7 +18,7 @@ from django.test import AsyncClient, Client
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families as families
 
-from gateway.metrics import gauging, instruments, processes
+from gateway.metrics import counting, gauging, instruments, processes
 from gateway.metrics.gauging import Growth
 from inference import fleet
 from inference.errors import QueueFull
@@ -152,6 +152,20 @@ async def test_a_prompt_that_is_refused_is_counted_and_so_is_why(counted, parrot
     assert (await counted.chat("hello")).status_code == 503
     assert value("gen_ai_server_request_duration_seconds_count", **labels) == before + 1
     assert value("gateway_problems_total", code="queue-full") == code + 1
+
+
+async def test_what_cannot_be_counted_stops_no_request(counted, monkeypatch, caplog):
+    """As where the files that several workers count in cannot grow."""
+
+    def broken(*labels):
+        raise IndexError
+
+    monkeypatch.setattr(counting, "_told_at", float("-inf"))
+    for metric in (counting.HTTP_SECONDS, counting.REQUEST_SECONDS, counting.PROBLEMS):
+        monkeypatch.setattr(metric, "labels", broken)
+    for _ in range(3):
+        assert (await counted.chat("hello")).status_code == 200
+    assert [record.message for record in caplog.records].count("not counted") == 1
 
 
 async def test_a_listener_that_fails_stops_no_prompt(counted, monkeypatch):
