@@ -77,15 +77,15 @@ async def capacity(mix: Mix, *, seconds: float) -> float:
         rate *= STEP
 
 
-async def soak(mix: Mix, server: int, *, rate: float, minutes: float) -> tuple[Tally, Holding]:
-    """All that came of it, and what was held meanwhile."""
-    await mix.come(rate, WARM_UP_SECONDS)
+async def soak(mix: Mix, server: int, *, rate: float, minutes: float) -> tuple[Tally, Tally, Holding]:
+    """What came of warming up, all that came after, and what was held meanwhile."""
+    warm = await mix.come(rate, WARM_UP_SECONDS)
     all_of_it, holding = Tally(), Holding()
     for number in range(max(8, round(minutes * 60 / LOOK_SECONDS))):
         _progress(f"soak: {number * LOOK_SECONDS / 60:.1f} of {minutes:g} minutes")
         all_of_it.add(await mix.come(rate, LOOK_SECONDS))
         holding.look(server)
-    return all_of_it, holding
+    return warm, all_of_it, holding
 
 
 def spread(taken: Sequence[float]) -> dict[str, float]:
@@ -100,20 +100,20 @@ async def run(options: argparse.Namespace, gateway: Soaked, url: str) -> dict[st
     assert gateway.process is not None
     mix = Mix(gateway, seed=secrets.randbelow(10_000))
     _progress("unloaded")
-    warm = await unloaded(mix, seconds=WARM_UP_SECONDS)
+    await unloaded(mix, seconds=WARM_UP_SECONDS)
     calm = await unloaded(mix, seconds=15 if options.quick else 60)
     most = (
         options.rate / OVERLOAD if options.rate else await capacity(mix, seconds=4 if options.quick else 10)
     )
-    warm.add(await mix.end())
+    await mix.end()
     before = book(url)
     rate = OVERLOAD * most
-    loaded, holding = await soak(mix, gateway.process.pid, rate=rate, minutes=options.minutes)
+    warm, loaded, holding = await soak(mix, gateway.process.pid, rate=rate, minutes=options.minutes)
     last = await mix.end()
     held = settled(gateway)
     after = book(url)
     everything = Tally()
-    for tally in (loaded, last):
+    for tally in (warm, loaded, last):
         everything.add(tally)
     return {
         "capacity_per_s": most,
