@@ -1,7 +1,7 @@
 """
 Every environment variable this service reads, declared once: name, type, default and one sentence.
 
-`settings`, `.env.example`, the README's table and `manage.py show_config` all come from, or are tested
+`settings`, `.env.example`, the table of docs/CONFIGURATION.md and `manage.py show_config` all come from, or are tested
 against, this list. Rules: an empty value means unset; a flag is `true`/`false`/`1`/`0` and nothing else;
 a secret may also come from the file that `NAME_FILE` names; a value that cannot be read stops the start
 with the variable's name.

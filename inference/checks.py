@@ -91,7 +91,7 @@ def backends_can_be_used(**kwargs: Any) -> list[CheckMessage]:
     try:
         table = fleet.table()
     except TableInvalid as error:
-        hint = "Correct the file that BACKENDS_FILE names; the README shows a whole one."
+        hint = "Correct the file that BACKENDS_FILE names; docs/MODELS.md shows a whole one."
         return [Error(problem, hint=hint, id="inference.E004") for problem in error.problems]
     hint = "Give it an https address, or say `local = true` if the way there is yours alone."
     return [

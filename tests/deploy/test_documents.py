@@ -11,6 +11,7 @@ from gateway.env import DECLARED
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 
 
 def show_config(*arguments):
@@ -23,8 +24,8 @@ def test_the_example_file_is_what_the_declaration_makes():
     assert (ROOT / ".env.example").read_text() == show_config("--example")
 
 
-def test_the_readmes_table_is_what_the_declaration_makes():
-    assert show_config("--markdown").strip() in README
+def test_the_table_of_variables_is_what_the_declaration_makes():
+    assert show_config("--markdown").strip() in (ROOT / "docs" / "CONFIGURATION.md").read_text()
 
 
 def test_a_secret_is_never_shown(monkeypatch):
@@ -66,11 +67,21 @@ def test_every_requirement_is_pinned_and_constrained():
                     assert found.group(1).lower() in constrained, line
 
 
-def test_every_link_of_the_readme_into_the_repository_leads_somewhere():
-    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_every_link_into_the_repository_leads_somewhere(path):
+    folder, text = (ROOT / path).parent, (ROOT / path).read_text()
+    for target, _, anchor in re.findall(r"\]\((?!https?://|/)([^)#\s]*)(#?)([^)]*)\)", text):
+        there = folder / target if target else ROOT / path
+        assert there.exists(), target
+        assert not anchor or anchor in headings(there), (target, anchor)
 
 
-@pytest.mark.parametrize("path", ["README.md", "CHANGELOG.md", "Dockerfile", "docker-compose.yml", ".ci/run"])
+def headings(path):
+    """As the anchors of a page that shows it."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, "CHANGELOG.md", "Dockerfile", "docker-compose.yml", ".ci/run"])
 def test_no_document_names_this_machine(path):
     assert not re.search(r"/(work|farm|root|home/\w+)/", (ROOT / path).read_text())

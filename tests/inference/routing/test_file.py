@@ -80,7 +80,7 @@ def test_a_good_file():
 
 
 def test_the_readmes_example_can_be_used():
-    text = re.search(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
+    text = re.search(r"```toml\n(.*?)```", (ROOT / "docs" / "MODELS.md").read_text(), re.S).group(1)
     table = read(text, secret=lambda name: f"sk-{name}", local=LOCAL)
     assert {server.kind for server in table.servers} == {"vllm", "engine", "openai", "local"}
     assert [model.name for model in table.models] == ["llama-3.1-8b", "smollm2-135m", "bge-m3"]
