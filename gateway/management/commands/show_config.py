@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--example", action="store_true", help="print the text of .env.example instead")
-        parser.add_argument("--markdown", action="store_true", help="print docs/CONFIGURATION.md's table instead")
+        parser.add_argument("--markdown", action="store_true", help="print docs/CONFIGURATION.md's table")
 
     def handle(self, *args: Any, example: bool, markdown: bool, **options: Any) -> None:
         lines = example_lines() if example else markdown_lines() if markdown else current_lines()
