@@ -252,64 +252,21 @@ declare(_S, "LIMITS_WITHOUT_REDIS", choice("open", "closed"), "open", "While RED
 # fmt: on
 
 _S = "Prompts"
-declare(
-    _S,
-    "PROMPT_MAX_CHARS",
-    positive,
-    100_000,
-    "The longest prompt, in characters; a longer one gets 400.",
-)
 # fmt: off
+declare(_S, "PROMPT_MAX_CHARS", positive, 100_000, "The longest prompt, in characters; a longer one gets 400.")
 declare(_S, "PROMPT_CACHE_SECONDS", number, 3600, "How long an answer to a deterministic prompt (temperature 0, or a seed) is kept; 0 keeps and shares none.")
 declare(_S, "PROMPT_CACHE_SCOPE", choice("user", "shared"), "user", "Whom a kept answer serves: its own user, or everybody who asks the same; then headers and timing tell that somebody asked it before.")
 declare(_S, "PROMPT_CACHE_POLICIES", names, (), "Policies (their slugs, comma-separated) under which every answer is kept, as if its caller had asked for it, whatever the temperature.")
 declare(_S, "IDEMPOTENCY_SECONDS", number, 86_400, "How long an answer is given again to the same request with the same Idempotency-Key; 0 takes no notice of the header.")
 declare(_S, "PROMPT_CACHE_MB", positive, 64, "Kept answers in the memory of a process, where there is no REDIS_URL; Redis has its own maxmemory.")
 declare(_S, "PROMPT_CACHE_ENTRY_KB", positive, 256, "The longest answer that is kept, in KiB as it is stored.")
+declare(_S, "CONVERSATION_SECONDS", positive, 3600, "How long after its last prompt a conversation's placeholders keep their values, sealed.")
+declare(_S, "PROMPT_LOG_TEXT", choice("all", "none"), "all", "Whether the book keeps what was asked and answered (all, sanitized), or only numbers and findings (none).")
+declare(_S, "JOURNAL_MODE", choice("strict", "batched"), "strict", "Whether an answer's end waits until its row is committed (strict), or rows are committed ten times a second (batched): faster, and a process that is killed loses what it was told in the last tenth of a second.")
+declare(_S, "RETAIN_PROMPTS_DAYS", number, 0, "Days that `manage.py purge` keeps rows of the book; 0 is for ever.")
+declare(_S, "RETAIN_OUTCOMES_DAYS", days_by_name, (), "The same for some outcomes, instead: blocked=30,refused=7. 0 is for ever.")
+declare(_S, "RETAIN_TEXTS_DAYS", number, 0, "Days that `manage.py purge` keeps the texts of rows; then numbers and findings stay. 0 is as long as the row.")
 # fmt: on
-declare(
-    _S,
-    "CONVERSATION_SECONDS",
-    positive,
-    3600,
-    "How long after its last prompt a conversation's placeholders keep their values, sealed.",
-)
-
-declare(
-    _S,
-    "PROMPT_LOG_TEXT",
-    choice("all", "none"),
-    "all",
-    "Whether the book keeps what was asked and answered (all, sanitized), or only numbers and findings (none).",
-)
-declare(
-    _S,
-    "JOURNAL_MODE",
-    choice("strict", "batched"),
-    "strict",
-    "Whether an answer's end waits until its row is committed (strict), or rows are committed ten times a second (batched): faster, and a process that is killed loses what it was told in the last tenth of a second.",
-)
-declare(
-    _S,
-    "RETAIN_PROMPTS_DAYS",
-    number,
-    0,
-    "Days that `manage.py purge` keeps rows of the book; 0 is for ever.",
-)
-declare(
-    _S,
-    "RETAIN_OUTCOMES_DAYS",
-    days_by_name,
-    (),
-    "The same for some outcomes, instead: blocked=30,refused=7. 0 is for ever.",
-)
-declare(
-    _S,
-    "RETAIN_TEXTS_DAYS",
-    number,
-    0,
-    "Days that `manage.py purge` keeps the texts of rows; then numbers and findings stay. 0 is as long as the row.",
-)
 
 _S = "Policy"
 # fmt: off
