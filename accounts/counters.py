@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -22,15 +23,13 @@ def add(
     if not counts:
         return
     connection = connections[DEFAULT_DB_ALIAS]
-    places = sorted(counts, key=lambda one: tuple(map(str, one)))
+    places = sorted(counts)
     rows = [(*place, *(counts[place][name] for name in names)) for place in places]
     if connection.vendor == "postgresql":
-        # A list for each column, so that the statement is always the same: one that grows with its rows takes
-        # psycopg longer to read than all others of a prompt. Values go as they are: it knows their types.
-        statement, values = (
-            _statement(model, tuple(key), tuple(names), 0),
-            [*map(list, zip(*rows, strict=True))],
-        )
+        # An array for each column, so that the statement is always the same: one that grows with its rows
+        # takes psycopg longer to read than all others of a prompt.
+        statement = _statement(model, tuple(key), tuple(names), 0)
+        values: list[Any] = [*map(_array, zip(*rows, strict=True))]
     else:
         statement = _statement(model, tuple(key), tuple(names), len(rows))
         fields: list[Any] = [model._meta.get_field(name) for name in (*key, *names)]
@@ -41,6 +40,15 @@ def add(
         ]
     with nullcontext(cursor) if cursor else connection.cursor() as line:
         line.execute(statement, values)
+
+
+def _array(column: Sequence[Any]) -> str:
+    """As PostgreSQL reads it (8.15.2). psycopg would ask each element for its type."""
+    if isinstance(column[0], str):
+        column = ['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in column]
+    elif isinstance(column[0], datetime):
+        column = [f'"{instant.isoformat()}"' for instant in column]
+    return f"{{{','.join(map(str, column))}}}"
 
 
 @lru_cache(maxsize=256)

@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("BENCH_DATABASE_URL is not set; scripts/bench starts a PostgreSQL.", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
-        set_up(folder)
+        set_up(folder, os.environ["BENCH_DATABASE_URL"])
         described = setting(options)
         kept = report(measure(options, Path(folder)))
     if options.json:

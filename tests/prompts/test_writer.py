@@ -108,19 +108,24 @@ async def test_a_closed_journal_refuses(journal):
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'")
-async def test_a_connection_that_was_cut_costs_nobody_his_row(journal):
+async def test_a_connection_that_was_cut_costs_nobody_his_row(journal, monkeypatch):
+    pids, write = [], journal._write
+
+    def noted(group):
+        write(group)
+        pids.append(connection.connection.info.backend_pid)
+
+    monkeypatch.setattr(journal, "_write", noted)
     await journal.accept(first := entry())
-    await sync_to_async(cut_all_others)()
+    await sync_to_async(cut)(pids[0])
     await journal.accept(second := entry())
+    assert pids[0] != pids[1]
     assert {row.id async for row in Prompt.objects.all()} == {first.id, second.id}
 
 
-def cut_all_others():
+def cut(pid):
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'")
