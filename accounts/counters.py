@@ -15,11 +15,12 @@ def add(
     *,
     names: Sequence[str],
     counts: Mapping[tuple[Any, ...], Mapping[str, int]],
+    takes_off: str = "",
     cursor: Any = None,
 ) -> None:
     """Adds to the columns `names` of the rows that have these keys: one statement, part of the caller's
     transaction, with his cursor if he has one. Rows are taken in one order, so that two processes never wait
-    for each other's."""
+    for each other's. `takes_off` names a mark, false by default, that rows lose when they are added to."""
     if not counts:
         return
     connection = connections[DEFAULT_DB_ALIAS]
@@ -28,10 +29,10 @@ def add(
     if connection.vendor == "postgresql":
         # An array for each column, so that the statement is always the same: one that grows with its rows
         # takes psycopg longer to read than all others of a prompt.
-        statement = _statement(model, tuple(key), tuple(names), 0)
+        statement = _statement(model, tuple(key), tuple(names), takes_off, 0)
         values: list[Any] = [*map(_array, zip(*rows, strict=True))]
     else:
-        statement = _statement(model, tuple(key), tuple(names), len(rows))
+        statement = _statement(model, tuple(key), tuple(names), takes_off, len(rows))
         fields: list[Any] = [model._meta.get_field(name) for name in (*key, *names)]
         values = [
             field.get_db_prep_save(value, connection)
@@ -52,7 +53,9 @@ def _array(column: Sequence[Any]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _statement(model: type[models.Model], key: tuple[str, ...], names: tuple[str, ...], rows: int) -> str:
+def _statement(
+    model: type[models.Model], key: tuple[str, ...], names: tuple[str, ...], takes_off: str, rows: int
+) -> str:
     """For so many rows; 0 is for lists of any length. Names come from our models, values travel apart."""
     connection = connections[DEFAULT_DB_ALIAS]
     quote, table = connection.ops.quote_name, connection.ops.quote_name(model._meta.db_table)
@@ -63,6 +66,8 @@ def _statement(model: type[models.Model], key: tuple[str, ...], names: tuple[str
         kinds = [model._meta.get_field(name).db_type(connection) for name in columns]
         source = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"  # noqa: S608  # nosec B608
     sums = ", ".join(f"{quote(name)} = {table}.{quote(name)} + EXCLUDED.{quote(name)}" for name in names)
+    if takes_off:
+        sums += f", {quote(takes_off)} = false"
     return (
         f"INSERT INTO {table} ({', '.join(map(quote, columns))}) {source} "  # nosec B608
         f"ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {sums}"

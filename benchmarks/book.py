@@ -1,12 +1,13 @@
 """
 How fast the book opens when it is thick: the admin's pages, `/api/journal`, search, statistics.
 
-    scripts/bench book [--quick] [--rows N] [--sqlite] [--times N] [--json FILE]
+    scripts/bench book [--quick] [--rows N] [--sqlite] [--statistics] [--times N] [--json FILE]
 
 Fills a book of ten million rows over the past year on a PostgreSQL of its own, or of a million in an SQLite
 file, and asks for each page 20 times, in this process, without HTTP. Prints the median and the 95th
 percentile in milliseconds, and how long it takes to drop a month. A book that BENCH_DATABASE_URL names is
-filled where it is empty, and left there.
+filled where it is empty, and left there. With --statistics there are no rows, only what was counted of them
+on PostgreSQL, and the statistics are asked for before its days are summed up and after.
 """
 
 import argparse
@@ -110,6 +111,24 @@ def look(rows: int, *, times: int) -> dict[str, tuple[float, float]]:
     return found | ({"a month is dropped": drop_month()} if on_postgres else {})
 
 
+def look_at_statistics(rows: int, *, times: int) -> dict[str, tuple[float, float]]:
+    """Of a year that is only counted: before its days are summed up, and after."""
+    from accounts.models import User
+    from benchmarks.books import counted, pages
+    from prompts.models import HourlyTally
+
+    is_new = not HourlyTally.objects.exists()
+    if is_new:
+        counted.fill(rows)
+    root = User.objects.create_superuser(f"root{secrets.token_hex(4)}@example.org", "!")
+    asked = counted.pages(root, User.objects.get(email="user1@example.org"))
+    found = {}
+    if is_new:
+        found = {f"not summed: {name}": took for name, took in pages.measure(asked, times=3).items()}
+        counted.sum_up()
+    return found | pages.measure(asked, times=times)
+
+
 def drop_month() -> tuple[float, float]:
     """The second oldest, which is whole, with its row on the audit trail."""
     from prompts import maintenance, partitions
@@ -129,12 +148,13 @@ def main() -> None:
     parser.add_argument("--sqlite", action="store_true", help="an SQLite file instead of PostgreSQL")
     parser.add_argument("--times", type=int, default=TIMES, help=f"asks for each page; default: {TIMES}")
     parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--statistics", action="store_true", help="only statistics, counted without a book")
     options = parser.parse_args()
     usual = (SQLITE_ROWS, SQLITE_QUICK_ROWS) if options.sqlite else (ROWS, QUICK_ROWS)
     rows = options.rows or usual[options.quick]
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as directory:
         set_up(directory, "" if options.sqlite else os.environ["BENCH_DATABASE_URL"])
-        found = look(rows, times=options.times)
+        found = (look_at_statistics if options.statistics else look)(rows, times=options.times)
     vendor = "SQLite" if options.sqlite else "PostgreSQL"
     print(f"{rows:,} rows on {vendor}, Python {platform.python_version()}, {options.times} times each, ms")
     print(f"  {'':<52}{'p50':>8}{'p95':>8}")

@@ -30,6 +30,7 @@ from prompts.house import House
 from prompts.indexing import Indexer
 from prompts.leases import Lease
 from prompts.outcomes import Conclusion
+from prompts.statistics.summing import Summing
 from prompts.watch import Watch
 from prompts.writer import DatabaseJournal
 from sanitization import composition as sanitization
@@ -161,11 +162,18 @@ def indexer() -> Indexer:
     return Indexer()
 
 
+@cache
+def summing() -> Summing:
+    """What sums the statistics up."""
+    return Summing()
+
+
 def open_house() -> None:
     """Opens the book. Local models have been loading since `InferenceConfig.ready`."""
     house()
     journal().open()
     indexer().open()
+    summing().open()
 
 
 async def close_models(*, drain_seconds: float = 0) -> None:
@@ -177,6 +185,7 @@ async def close_models(*, drain_seconds: float = 0) -> None:
 async def close_house() -> None:
     """What answers first, so that its last answers still get into the book."""
     await close_models()
+    await asyncio.to_thread(summing().close)
     await asyncio.to_thread(indexer().close)
     await asyncio.to_thread(journal().close)
     await asyncio.to_thread(limiter().close)

@@ -13,8 +13,9 @@ behind it.
 import logging
 import threading
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 
+from prompts.behind import Behind
 from prompts.models import Prompt
 
 logger = logging.getLogger("prompts.indexing")
@@ -31,38 +32,21 @@ UPDATE {TABLE} SET is_searchable = true WHERE id = ANY (ARRAY(
 """  # noqa: S608  # nosec B608
 
 
-class Indexer:
+class Indexer(Behind):
     """`open()` starts the thread, where there is something for it to do."""
 
     def __init__(self) -> None:
-        self._is_closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        super().__init__("journal-indexer", every_seconds=EVERY_SECONDS, work=catch_up, logger=logger)
 
     def open(self) -> None:
         if connection.vendor == "postgresql":
-            self._is_closing.clear()
-            self._thread = threading.Thread(target=self._run, name="journal-indexer", daemon=True)
-            self._thread.start()
+            super().open()
 
-    def close(self, timeout_seconds: float = 5) -> None:
-        if self._thread is not None:
-            self._is_closing.set()
-            self._thread.join(timeout_seconds)
-            self._thread = None
 
-    def _run(self) -> None:
-        while not self._is_closing.wait(EVERY_SECONDS):
-            try:
-                while step() == BATCH and not self._is_closing.is_set():
-                    pass
-            except DatabaseError as error:
-                # Away, most likely, and the writer says so.
-                logger.info("not indexed", extra={"kind": type(error).__name__})
-                connection.close()
-            except Exception:
-                logger.exception("indexing")
-                connection.close()
-        connection.close()
+def catch_up(is_closing: threading.Event) -> None:
+    """Makes everything searchable that has ended."""
+    while step() == BATCH and not is_closing.is_set():
+        pass
 
 
 def step() -> int:

@@ -17,6 +17,7 @@ from prompts.lookups import RulesField
 from prompts.statistics.latency import PLACES
 
 NOBODY = UUID(int=0)
+EVERYBODY = UUID(int=(1 << 128) - 1)
 
 
 class Instance(models.Model):
@@ -154,6 +155,7 @@ class HourlyTally(models.Model):
     prompt_tokens = models.BigIntegerField(default=0, db_default=0)
     completion_tokens = models.BigIntegerField(default=0, db_default=0)
     cached_tokens = models.BigIntegerField(default=0, db_default=0)
+    is_summed = models.BooleanField(default=False, db_default=False, help_text="By `statistics.summing`.")
 
     class Meta:
         verbose_name = verbose_name_plural = "statistics"
@@ -164,16 +166,13 @@ class HourlyTally(models.Model):
                 fields=["hour", "user_id", "key_id", "model", "outcome"], name="tallies_unique"
             )
         ]
-        indexes = [models.Index(fields=["user_id", "hour"], name="tallies_by_user")]
+        indexes = [
+            models.Index(fields=["user_id", "hour"], name="tallies_by_user"),
+            models.Index(fields=["hour"], condition=models.Q(is_summed=False), name="tallies_not_summed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.hour:%Y-%m-%d %H}: {self.prompts} {self.outcome}"
-
-
-# How long answers took that a model made (not the cache), and until their first word.
-for _kind in ("total", "first"):
-    for _place in PLACES:
-        HourlyTally.add_to_class(f"{_kind}_{_place}", tally())
 
 
 class HourlyFindings(models.Model):
@@ -186,6 +185,7 @@ class HourlyFindings(models.Model):
     action = models.CharField(max_length=16)
     prompts = tally()
     findings = tally()
+    is_summed = models.BooleanField(default=False, db_default=False, help_text="By `statistics.summing`.")
 
     class Meta:
         default_permissions = ()
@@ -194,7 +194,91 @@ class HourlyFindings(models.Model):
                 fields=["hour", "user_id", "rule", "direction", "action"], name="findings_tallies_unique"
             )
         ]
-        indexes = [models.Index(fields=["user_id", "hour"], name="findings_tallies_by_user")]
+        indexes = [
+            models.Index(fields=["user_id", "hour"], name="findings_tallies_by_user"),
+            models.Index(fields=["hour"], condition=models.Q(is_summed=False), name="findings_not_summed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.hour:%Y-%m-%d %H}: {self.findings} {self.rule} ({self.action})"
+
+
+class SummedTally(models.Model):
+    """Tallies of `hours` hours from `hour` on, whatever the key: of EVERYBODY by the hour and by the day (1
+    and 24 hours), of each user by the day. Written by `prompts.statistics.summing` alone, as the next two."""
+
+    hours = models.SmallIntegerField()
+    hour = models.DateTimeField()
+    user_id = models.UUIDField()
+    model = models.CharField(max_length=200)
+    outcome = models.CharField(max_length=16)
+    prompts = tally()
+    cached = tally()
+    prompt_tokens = models.BigIntegerField(default=0, db_default=0)
+    completion_tokens = models.BigIntegerField(default=0, db_default=0)
+    cached_tokens = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user_id", "hours", "hour", "model", "outcome"], name="summed_tallies_unique"
+            )
+        ]
+        indexes = [models.Index(fields=["hour"], name="summed_tallies_by_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}, {self.hours} h: {self.prompts} {self.outcome}"
+
+
+class SummedFindings(models.Model):
+    """Findings of `hours` hours from `hour` on: of EVERYBODY by the hour and the day, of users by the day."""
+
+    hours = models.SmallIntegerField()
+    hour = models.DateTimeField()
+    user_id = models.UUIDField()
+    rule = models.CharField(max_length=64)
+    direction = models.CharField(max_length=8)
+    action = models.CharField(max_length=16)
+    prompts = tally()
+    findings = tally()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user_id", "hours", "hour", "rule", "direction", "action"],
+                name="summed_findings_unique",
+            )
+        ]
+        indexes = [models.Index(fields=["hour"], name="summed_findings_by_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}, {self.hours} h: {self.findings} {self.rule} ({self.action})"
+
+
+class SummedAsker(models.Model):
+    """How much a user asked by a key on the day that begins with this hour: narrow, because who asked most in
+    a year is found by reading the year."""
+
+    hour = models.DateTimeField()
+    user_id = models.UUIDField()
+    key_id = models.UUIDField()
+    prompts = tally()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["hour", "user_id", "key_id"], name="summed_askers_unique")
+        ]
+        indexes = [models.Index(fields=["user_id", "hour"], name="summed_askers_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d}: {self.prompts} of {self.user_id}"
+
+
+# How long answers took that a model made (not the cache), and until their first word.
+for _kind in ("total", "first"):
+    for _place in PLACES:
+        for _tallies in (HourlyTally, SummedTally):
+            _tallies.add_to_class(f"{_kind}_{_place}", tally())

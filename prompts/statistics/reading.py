@@ -1,5 +1,6 @@
 """
-What was asked and answered in a span of time, read from the hourly tallies and never from the book.
+What was asked and answered in a span of time, read from the sums of days and from the hourly tallies of
+those that are not summed up, and never from the book.
 
 Hours are UTC's, and whole: a span begins and ends where its hours do. Percentiles are of the answers that
 models made; those of the cache are counted apart.
@@ -13,12 +14,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet, Sum
+from django.db import connection
+from django.db.models import F, Model, QuerySet, Sum
 from django.db.models.functions import TruncDay, TruncWeek
 
 from prompts.journal import Outcome
-from prompts.models import HourlyFindings, HourlyTally
+from prompts.models import EVERYBODY, HourlyFindings, HourlyTally, SummedAsker, SummedFindings, SummedTally
 from prompts.statistics.latency import PLACES, percentile
+from prompts.statistics.pieces import Pieces, partial, unsummed
 from prompts.statistics.tallies import hour_of
 
 TOP = 10
@@ -128,16 +131,17 @@ class Statistics:
 
 
 def read(span: Span, *, user_id: UUID | None = None) -> Statistics:
-    """What happened in a span: of one user, or of everybody. Four queries."""
-    tallies = HourlyTally.objects.filter(hour__gte=span.since, hour__lt=span.until)
-    found = HourlyFindings.objects.filter(hour__gte=span.since, hour__lt=span.until)
-    if user_id is not None:
-        tallies, found = tallies.filter(user_id=user_id), found.filter(user_id=user_id)
+    """What happened in a span: of one user, or of everybody. At most ten queries, whatever the span."""
     asked, met = _Asked(span), _Met(span)
-    for row in _summed(tallies, span, ("model", "outcome"), (*SUMS, *PLACED)):
+    changed = unsummed(HourlyTally, span.since, span.until)
+    for row in _rows(
+        HourlyTally, SummedTally, span, user_id, changed, ("model", "outcome"), (*SUMS, *PLACED)
+    ):
         asked.add(row)
-    for row in _summed(found, span, FOUND_BY, ("prompts", "findings")):
+    found = unsummed(HourlyFindings, span.since, span.until)
+    for row in _rows(HourlyFindings, SummedFindings, span, user_id, found, FOUND_BY, ("prompts", "findings")):
         met.add(row)
+    askers = Pieces.of(span.since, span.until, changed | partial(span.since, span.until))
     return Statistics(
         span=span,
         counts=asked.counts,
@@ -146,10 +150,31 @@ def read(span: Span, *, user_id: UUID | None = None) -> Statistics:
         findings_series=met.series,
         latencies=asked.latencies(),
         latency_series=asked.latency_series(),
-        users=_most(tallies, "user_id"),
-        keys=_most(tallies, "key_id"),
+        users=_most("user_id", askers, user_id),
+        keys=_most("key_id", askers, user_id),
         models=asked.models(),
     )
+
+
+def _rows(
+    tallies: type[Model],
+    sums: type[Model],
+    span: Span,
+    user_id: UUID | None,
+    changed: set[datetime],
+    names: tuple[str, ...],
+    columns: tuple[str, ...],
+) -> Iterator[dict[str, Any]]:
+    """Sums for points and names, of both sources: some come twice, and are to be added up."""
+    of_all, is_hourly = tallies._default_manager.all(), span.step is Step.HOUR
+    pieces = Pieces.of(span.since, span.until, changed)
+    if user_id is not None:
+        of_all = of_all.filter(user_id=user_id)
+        if is_hourly:  # which nobody sums up for each user
+            pieces = Pieces.of_tallies(span.since, span.until)
+    summed = sums._default_manager.filter(user_id=user_id or EVERYBODY, hours=1 if is_hourly else 24)
+    for rows in (pieces.from_sums(summed), pieces.from_tallies(of_all)):
+        yield from _summed(rows, span, names, columns)
 
 
 def _summed(
@@ -225,10 +250,26 @@ def _percentiles(counts: list[int]) -> dict[str, float | None]:
     return {name: percentile(counts, share) for name, share in SHARES.items()}
 
 
-def _most(tallies: QuerySet[HourlyTally], name: str) -> dict[UUID, int]:
+def _most(name: str, pieces: Pieces, user_id: UUID | None) -> dict[UUID, int]:
     """Those who asked most, the most first."""
-    sums = tallies.values_list(name).order_by().annotate(asked=Sum("prompts"))
-    return {id: asked for id, asked in sums.order_by("-asked", name)[:TOP] if asked > 0}
+    whose = {} if user_id is None else {"user_id": user_id}
+    sources = [
+        rows.order_by().values_list(name, "prompts")
+        for rows in (
+            pieces.from_sums(SummedAsker.objects.filter(**whose)),
+            pieces.from_tallies(HourlyTally.objects.filter(**whose)),
+        )
+        if not rows.query.is_empty()
+    ]
+    texts, values = zip(*(rows.query.sql_with_params() for rows in sources), strict=True)
+    column = connection.ops.quote_name(name)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {column}, sum(prompts) AS asked FROM ({' UNION ALL '.join(texts)}) AS asks "  # noqa: S608  # nosec B608
+            f"GROUP BY {column} HAVING sum(prompts) > 0 ORDER BY asked DESC, {column} LIMIT {TOP}",
+            [one for some in values for one in some],
+        )
+        return {id if isinstance(id, UUID) else UUID(id): int(asked) for id, asked in cursor.fetchall()}
 
 
 def _floor(instant: datetime, step: Step) -> datetime:

@@ -9,10 +9,11 @@ ends it.
 A row is counted once, whatever crashes: `Prompt.is_tallied` changes with it and with the counts, or nothing
 does. A row that was taken for interrupted and is finished later is taken back and counted anew. So the caller
 holds the rows' locks, and `write` comes last in his transaction; counts are locked in one order everywhere.
+Days that ended are summed up behind the prompts, and whatever changes is summed anew: `statistics.summing`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,16 +22,25 @@ from django.db import models, transaction
 
 from accounts import counters
 from prompts.journal import Outcome
-from prompts.models import NOBODY, HourlyFindings, HourlyTally, Prompt
+from prompts.models import (
+    NOBODY,
+    HourlyFindings,
+    HourlyTally,
+    Prompt,
+    SummedAsker,
+    SummedFindings,
+    SummedTally,
+)
 from prompts.statistics.latency import place
 
 Key = tuple[Any, ...]
+MARK = "is_summed"  # taken off whatever changes
 TALLY_KEY = ("hour", "user_id", "key_id", "model", "outcome")
 FINDINGS_KEY = ("hour", "user_id", "rule", "direction", "action")
 TALLY_COUNTS = tuple(
     field.attname
     for field in HourlyTally._meta.concrete_fields
-    if not field.primary_key and field.attname not in TALLY_KEY
+    if not field.primary_key and field.attname not in (*TALLY_KEY, MARK)
 )
 FINDINGS_COUNTS = ("prompts", "findings")
 BATCH = 500
@@ -69,8 +79,8 @@ class Tallies:
 
     def write(self, cursor: Any = None) -> None:
         """Adds everything to what is there, in the caller's transaction, with his cursor if he has one."""
-        _add(HourlyTally, TALLY_KEY, self._prompts, cursor)
-        _add(HourlyFindings, FINDINGS_KEY, self._findings, cursor)
+        _add(HourlyTally, TALLY_KEY, self._prompts, cursor=cursor)
+        _add(HourlyFindings, FINDINGS_KEY, self._findings, cursor=cursor)
 
 
 def hour_of(instant: datetime) -> datetime:
@@ -118,17 +128,24 @@ def forget_user(user_id: UUID) -> int:
                     place_of = tuple(nobodys.get(name, getattr(row, name)) for name in key)
                     counts[place_of].update({name: getattr(row, name) for name in names})
                 model._default_manager.filter(id__in=[row.pk for row in batch]).delete()
-                _add(model, key, counts)
+                _add(model, key, counts, names)
             done += len(batch)
             if len(batch) < BATCH:
                 break
+    # His days are no longer in their sums, and will be summed up anew.
+    for sums in (SummedTally, SummedFindings, SummedAsker):
+        sums._default_manager.filter(user_id=user_id).delete()
     return done
 
 
 def _add(
-    model: type[models.Model], key: tuple[str, ...], counts: dict[Key, Counter[str]], cursor: Any = None
+    model: type[models.Model],
+    key: tuple[str, ...],
+    counts: dict[Key, Counter[str]],
+    names: Sequence[str] = (),
+    cursor: Any = None,
 ) -> None:
-    """One statement, of the columns that change."""
-    names = sorted({name for one in counts.values() for name, number in one.items() if number})
+    """One statement, of the columns that change, or of these."""
+    names = names or sorted({name for one in counts.values() for name, number in one.items() if number})
     if names:
-        counters.add(model, key, names=names, counts=counts, cursor=cursor)
+        counters.add(model, key, names=names, counts=counts, takes_off=MARK, cursor=cursor)
