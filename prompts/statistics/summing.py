@@ -127,13 +127,14 @@ def _sum(
 ) -> None:
     """Sums of these counts for each of these names, in one statement. Names come from our models."""
     quote = connection.ops.quote_name
+    fields: list[Any] = [sums._meta.get_field(name) for name in constants]
     values = [
-        (sums._meta.get_field(name), sums._meta.get_field(name).get_db_prep_save(value, connection))
-        for name, value in constants.items()
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(fields, constants.values(), strict=True)
     ]
-    marks = [f"CAST(%s AS {field.cast_db_type(connection)})" for field, _ in values]
+    marks = [f"CAST(%s AS {field.cast_db_type(connection)})" for field in fields]
     if connection.vendor == "sqlite":  # where a cast to a type that there is not is one to a number
-        marks = ["%s"] * len(values)
+        marks = ["%s"] * len(fields)
     told = [*marks, *map(quote, names), *(f"sum({quote(name)})" for name in counts)]
     columns = ", ".join(map(quote, (*constants, *names, *counts)))
     grouped = ", ".join(map(quote, names))
@@ -141,7 +142,7 @@ def _sum(
         cursor.execute(
             f"INSERT INTO {sums._meta.db_table} ({columns}) SELECT {', '.join(told)} "  # noqa: S608  # nosec B608
             f"FROM {tallies._meta.db_table} WHERE hour >= %s AND hour < %s GROUP BY {grouped}",
-            [*(value for _, value in values), *_bounds(day)],
+            [*values, *_bounds(day)],
         )
 
 
