@@ -180,6 +180,15 @@ def test_a_prompt_that_is_finished_late_is_read_at_once_and_summed_up_again():
     assert read(day).counts.outcomes == {"answered": 1}
 
 
+def test_a_prompt_that_ends_late_as_others_of_its_hour_did_is_read_at_once():
+    late = row(created_at=MONDAY)
+    write([(row(created_at=MONDAY).id, ANSWERED)])
+    sum_up()
+    write([(late.id, ANSWERED)])
+    assert HourlyTally.objects.get().prompts == 2  # it was there, and in its sums
+    assert read(Span(MONDAY, MONDAY + DAY, Step.DAY)).counts.prompts == 2
+
+
 def test_an_erased_user_is_in_no_sums_even_with_tallies_of_nothing():
     user = uuid4()
     HourlyTally.objects.create(hour=MONDAY, user_id=user, model="parrot", outcome="answered")
