@@ -14,7 +14,7 @@ from tests.faults.load import Record, ask
 from tests.faults.marks import marked
 from tests.faults.stores import until
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.faults]
 
 
 def connect(house, said=b"", *, buffer_bytes=None):

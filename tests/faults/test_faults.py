@@ -19,7 +19,7 @@ from tests.faults.audit import WRITTEN_LATER
 from tests.faults.load import Load
 from tests.faults.stores import missing, until
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.faults]
 STREAMS = ("chat stream", "prompt stream")
 
 

@@ -14,7 +14,7 @@ from tests.faults.values import KINDS, Bag
 from tests.searching import found
 from tests.server import PASSWORD
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.faults]
 ROOT = "root@example.org"
 EXPORTS = ("/api/journal?limit=100", "/api/journal.jsonl", "/api/journal.csv", "/api/statistics")
 PAGES = (
