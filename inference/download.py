@@ -207,11 +207,12 @@ def run_pip(requirement: str, folder: Path, progress: Progress) -> None:
 
 
 def largest(folder: Path) -> int:
-    """Bytes of the largest file in there; files may come and go meanwhile."""
+    """Bytes of the largest file in there; files and folders may come and go meanwhile."""
     sizes = [0]
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            sizes.append(path.stat().st_size)
+    for place, _, names in os.walk(folder):  # folders that are gone are passed over
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(os.stat(os.path.join(place, name)).st_size)
     return max(sizes)
 
 

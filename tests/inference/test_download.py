@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from inference import catalogue
 from inference.catalogue import Model
-from inference.download import SPARE_BYTES, DownloadError, fetch, is_complete
+from inference.download import SPARE_BYTES, DownloadError, fetch, is_complete, largest
 from inference.wanted import parse
 
 WEIGHTS = b"GGUF" + os.urandom(3_000_000)
@@ -401,3 +401,17 @@ def test_the_command_leaves_a_model_of_ones_own_alone(command, settings, models)
     models.mkdir()
     (models / "mine.gguf").write_bytes(b"GGUF")
     assert "your own" in command()[1]
+
+
+def test_a_folder_that_goes_while_its_files_are_looked_at_is_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "going").mkdir()
+    (tmp_path / "wheel").write_bytes(b"12345")
+    look = os.scandir
+
+    def looked(place):
+        if str(place).endswith("going"):
+            raise FileNotFoundError(place)
+        return look(place)
+
+    monkeypatch.setattr(os, "scandir", looked)
+    assert largest(tmp_path) == 5
