@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 # How long the first in line may have waited before others are sent away; a burst is let in.
-PATIENCE_SECONDS = 0.2
+PATIENCE_SECONDS = 0.5
 # So many may wait whatever the clock says: one pause of the process is no overload.
-ALWAYS_WAITING = 8
+ALWAYS_WAITING = 16
 MOST_WAITING = 256
 LONGEST_RETRY_SECONDS = 60
 

@@ -122,8 +122,10 @@ def test_a_hundred_prompts_at_once_are_answered_or_refused_and_each_has_its_row(
         assert not any(other in body["response"] for other in others)
     for user, token in enumerate(tokens):
         rows = server.get("/prompt?limit=100", token=token)[1]["results"]
-        assert len(rows) == 10
-        mine = [status for n, status, _ in answers if n % 10 == user]
+        # Whoever is sent away because there is too much to do was never let in.
+        let_in = [one for one in answers if one[0] % 10 == user and one[2].get("code") != "overloaded"]
+        assert len(rows) == len(let_in)
+        mine = [status for _, status, _ in let_in]
         assert [row["outcome"] for row in rows].count("answered") == mine.count(201)
         assert {row["outcome"] for row in rows} <= {"answered", "refused", "timed_out"}
 

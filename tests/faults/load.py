@@ -111,14 +111,14 @@ class Load:
     def answered(self):
         return [record for record in self.records if record.is_answered]
 
-    def await_answers(self, count, seconds=30):
+    def await_answers(self, count, seconds=60):
         """Until so many more prompts have been answered."""
         wanted, deadline = len(self.answered()) + count, time.monotonic() + seconds
         while len(self.answered()) < wanted:
             assert time.monotonic() < deadline, f"no answers; the last were {self.records[-3:]}"
             time.sleep(0.02)
 
-    def await_going(self, count=3, seconds=30):
+    def await_going(self, count=3, seconds=60):
         """Until so many answers have begun to come and are not over."""
         deadline = time.monotonic() + seconds
         while sum(bool(one.body) and not one.ended_at for one in self.records) < count:
