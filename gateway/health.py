@@ -31,7 +31,7 @@ from gateway.probes import Probe
 from inference import fleet
 from inference.backends import Status
 from inference.fleet import needed_names
-from inference.routing.router import Router
+from inference.routing.router import WELL, Router
 from prompts.composition import answers_store, house
 
 Component = dict[str, Any]
@@ -126,8 +126,7 @@ def _models() -> dict[str, Status]:
 def _backends(router: Router) -> Component:
     """How each of them fares, by its name: addresses and keys are nobody's business here."""
     states = router.states()
-    is_well = all(state in ("up", "busy", "draining", "ready", "unloaded") for state in states.values())
-    return {"state": "ready" if is_well else "degraded", "backends": states}
+    return {"state": "ready" if WELL.issuperset(states.values()) else "degraded", "backends": states}
 
 
 def worst(models: Mapping[str, Status]) -> Status:

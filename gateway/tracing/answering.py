@@ -43,19 +43,19 @@ class SeenBackend(Generic[Text]):
     """`Backend`, watched. `provider` is who answers; empty where that is seen for each try (`attempts`)."""
 
     def __init__(self, backend: Backend[Text], tracer: Tracer, *, provider: str) -> None:
-        self.inner = backend
+        self._backend = backend
         self._tracer = tracer
         self._facts: Facts = {PROVIDER: provider_of(provider)} if provider else {}
 
     async def answer(self, generation: Generation[Text]) -> AsyncGenerator[Event, None]:
-        card = self.inner.choose(generation.model)
+        card = self._backend.choose(generation.model)
         facts = {**request_of(generation, card), **self._facts}
         name = f"{facts[OPERATION]} {card.name}"
         with self._tracer.during(name, facts, traceparent=generation.traceparent) as seen:
             asked = replace(generation, traceparent=seen.traceparent)
             heard = Heard(seen, card)
             try:
-                async with aclosing(self.inner.answer(asked)) as events:
+                async with aclosing(self._backend.answer(asked)) as events:
                     async for event in events:
                         heard.note(event)
                         yield event
@@ -65,23 +65,23 @@ class SeenBackend(Generic[Text]):
     async def embed(
         self, texts: Sequence[Text], *, model: str, caller: str, request_id: str = "", traceparent: str = ""
     ) -> Embeddings:
-        named = model_of(self.inner.choose(model))
+        named = model_of(self._backend.choose(model))
         facts: dict[str, Fact] = {OPERATION: EMBEDDINGS, REQUEST_MODEL: named, **self._facts}
         with self._tracer.during(f"embeddings {named}", facts, traceparent=traceparent) as seen:
-            made = await self.inner.embed(
+            made = await self._backend.embed(
                 texts, model=model, caller=caller, request_id=request_id, traceparent=seen.traceparent
             )
             seen.say({INPUT_TOKENS: made.prompt_tokens})
             return made
 
     def choose(self, model: str | None) -> ModelCard:
-        return self.inner.choose(model)
+        return self._backend.choose(model)
 
     def models(self) -> tuple[tuple[ModelCard, Status], ...]:
-        return self.inner.models()
+        return self._backend.models()
 
     def status(self) -> Status:
-        return self.inner.status()
+        return self._backend.status()
 
 
 class Heard:

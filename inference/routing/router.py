@@ -55,6 +55,8 @@ ELSEWHERE = (*FAULTS, ModelLoading, QueueFull, ParameterUnsupported)
 ANSWERED = (BackendRefused, PromptTooLong, NotThere)
 # Another server may be asked for these without an end: they cost nobody anything.
 FREE = (ParameterUnsupported, NotThere)
+# States of a server that is as it should be, or as somebody wants it.
+WELL = frozenset({"up", "busy", "draining", "ready", "unloaded"})
 NOBODY = "No server of this model can be reached at this moment."
 
 

@@ -6,17 +6,16 @@ monitor reads `/metrics`, which is about all processes.
 import os
 import socket
 from dataclasses import dataclass
-from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.db.models.functions import Now
 
 from inference import composition as inference
-from inference.routing.router import Router
+from inference import fleet
+from inference.routing.router import WELL, Router
 from prompts import composition
 from prompts.models import Instance
-
-WELL = frozenset({"ready", "up", "busy", "unloaded", "draining"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +65,21 @@ class Health:
 
 def look() -> Health:
     """As it is now, in this process."""
-    backend: Any = composition.house().backend
-    backend = getattr(backend, "inner", backend)  # traces may stand around it
-    is_fleet = isinstance(backend, Router)
+    router = fleet.router() if settings.BACKENDS_FILE else None
     return Health(
         process=f"{os.getpid()} on {socket.gethostname()}",
-        models=_models(backend),
-        servers=_servers(backend) if is_fleet else (),
-        waiting=backend.waiting if is_fleet else None,
+        models=_models(),
+        servers=() if router is None else _servers(router),
+        waiting=None if router is None else router.waiting,
         book=_book(),
     )
 
 
-def _models(backend: Any) -> tuple[Standing, ...]:
+def _models() -> tuple[Standing, ...]:
     roster = inference.running()
     engines = roster.engines() if roster is not None else {}
     made = []
-    for card, status in backend.models():
+    for card, status in composition.house().backend.models():
         known: dict[str, int] = {}
         if (engine := engines.get(card.name)) is not None:
             figures = engine.figures()

@@ -178,9 +178,9 @@ def test_the_page_shows_how_this_process_sees_models_servers_and_the_book(root, 
         assert piece in text
 
 
-def test_a_fleet_shows_each_server_and_who_waits(root, monkeypatch):
-    router = FleetStandIn()
-    monkeypatch.setattr("prompts.statistics.health.Router", FleetStandIn)
+def test_a_fleet_shows_each_server_and_who_waits(root, monkeypatch, settings):
+    router, settings.BACKENDS_FILE = FleetStandIn(), "backends.toml"
+    monkeypatch.setattr("inference.fleet.router", lambda: router)
     composition.install(house_of(router, journal=Notebook()))
     try:
         text = page_of(root).content.decode()
