@@ -138,7 +138,26 @@ def tally() -> models.IntegerField[int, int]:
     return models.IntegerField(default=0, db_default=0)
 
 
-class HourlyTally(models.Model):
+class Counted(models.Model):
+    """What is counted of prompts. How long answers took that a model made (not the cache), and until their
+    first word, is counted by `latency.PLACES`."""
+
+    prompts = tally()
+    cached = tally()
+    prompt_tokens = models.BigIntegerField(default=0, db_default=0)
+    completion_tokens = models.BigIntegerField(default=0, db_default=0)
+    cached_tokens = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        abstract = True
+
+
+for _kind in ("total", "first"):
+    for _place in PLACES:
+        Counted.add_to_class(f"{_kind}_{_place}", tally())
+
+
+class HourlyTally(Counted):
     """What came to its end of the prompts of one hour, by who asked what with which outcome.
 
     Written by `prompts.statistics.tallies` alone. No user and no key are NOBODY, which a unique constraint
@@ -150,11 +169,6 @@ class HourlyTally(models.Model):
     key_id = models.UUIDField(default=NOBODY)
     model = models.CharField(max_length=200)
     outcome = models.CharField(max_length=16)
-    prompts = tally()
-    cached = tally()
-    prompt_tokens = models.BigIntegerField(default=0, db_default=0)
-    completion_tokens = models.BigIntegerField(default=0, db_default=0)
-    cached_tokens = models.BigIntegerField(default=0, db_default=0)
     is_summed = models.BooleanField(default=False, db_default=False, help_text="By `statistics.summing`.")
 
     class Meta:
@@ -203,7 +217,7 @@ class HourlyFindings(models.Model):
         return f"{self.hour:%Y-%m-%d %H}: {self.findings} {self.rule} ({self.action})"
 
 
-class SummedTally(models.Model):
+class SummedTally(Counted):
     """Tallies of `hours` hours from `hour` on, whatever the key: of EVERYBODY by the hour and by the day (1
     and 24 hours), of each user by the day. Written by `prompts.statistics.summing` alone, as the next two."""
 
@@ -212,11 +226,6 @@ class SummedTally(models.Model):
     user_id = models.UUIDField()
     model = models.CharField(max_length=200)
     outcome = models.CharField(max_length=16)
-    prompts = tally()
-    cached = tally()
-    prompt_tokens = models.BigIntegerField(default=0, db_default=0)
-    completion_tokens = models.BigIntegerField(default=0, db_default=0)
-    cached_tokens = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         default_permissions = ()
@@ -275,10 +284,3 @@ class SummedAsker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hour:%Y-%m-%d}: {self.prompts} of {self.user_id}"
-
-
-# How long answers took that a model made (not the cache), and until their first word.
-for _kind in ("total", "first"):
-    for _place in PLACES:
-        for _tallies in (HourlyTally, SummedTally):
-            _tallies.add_to_class(f"{_kind}_{_place}", tally())
