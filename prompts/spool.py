@@ -111,13 +111,16 @@ class Spool:
 
     def _opened(self) -> int:
         if self._file is None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_folder()
             file = _locked(self._path)
             while file is None:  # it was claimed, empty, before it was locked
                 file = _locked(self._path)
             self._file = file
             _sync_folder(self._folder)
         return self._file
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _claim(self, path: Path, write: Write) -> int:
         if path == self._path:
@@ -154,6 +157,10 @@ class Spool:
             count += len(finals)
         return count
 
+    def reject(self, final: Final) -> None:
+        """Puts aside what the database takes from nobody. Raises OSError."""
+        self._reject(_line(final))
+
     def _write_alone(self, final: Final, write: Write) -> None:
         try:
             write([final])
@@ -161,7 +168,7 @@ class Spool:
             raise
         except Exception:
             logger.exception("row not written", extra={"prompt_id": str(final[0])})
-            self._reject(_line(final))
+            self.reject(final)
 
     def _read(self, line: bytes) -> Final | None:
         try:
@@ -172,6 +179,7 @@ class Spool:
             return None
 
     def _reject(self, line: bytes) -> None:
+        self._make_folder()
         file = os.open(self._folder / REJECTED, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         try:
             _write_all(file, line.rstrip(b"\n") + b"\n")

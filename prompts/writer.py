@@ -301,14 +301,25 @@ class DatabaseJournal:
             except AWAY:
                 raise
             except Exception:
-                logger.exception("row lost", extra=change.named)
-                self._trouble("lost")
+                logger.exception("row not written", extra=change.named)
+                self._put_aside(change)
             self._backlog.popleft()
         try:
             self._spool.replay(finals.write)
             self._spool.claim(finals.write)
         except OSError as error:
             logger.error("spool away", extra={"errno": error.errno})
+
+    def _put_aside(self, change: Change) -> None:
+        """What the database takes from nobody: an end goes where those of a spool do."""
+        if change.result is None:
+            self._trouble("rejected")
+            return
+        try:
+            self._spool.reject((change.id, change.result))
+        except OSError as error:
+            self._trouble("lost")
+            logger.error("row lost", extra={**change.named, "errno": error.errno})
 
 
 def tell(group: Iterable[Change], *, is_written: bool = True) -> None:

@@ -225,6 +225,30 @@ async def test_an_answer_that_neither_database_nor_disk_takes_fails_and_is_still
     await until_ended(made.id)
 
 
+async def test_an_end_that_the_database_takes_from_nobody_is_put_aside(journal, monkeypatch, tmp_path):
+    """Also one that had not even come to the disk at first: the others behind it are written."""
+    bad, good = entry(), entry()
+    for one in (bad, good):
+        await journal.accept(one)
+    write, keep = journal._write, journal._spool.keep
+    monkeypatch.setattr(journal, "_write", away)
+    monkeypatch.setattr(journal._spool, "keep", full)
+    for one in (bad, good):
+        with pytest.raises(JournalUnavailable):
+            await journal.finish(one.id, Result(Outcome.ANSWERED))
+
+    def picky(group):
+        if bad.id in {change.id for change in group}:
+            raise ValueError
+        write(group)
+
+    monkeypatch.setattr(journal, "_write", picky)
+    monkeypatch.setattr(journal._spool, "keep", keep)
+    await until_ended(good.id)
+    assert bad.id.hex in (tmp_path / "spool" / "rejected.jsonl").read_text()
+    assert (await Prompt.objects.aget(id=bad.id)).outcome == "accepted"
+
+
 def full(finals):
     raise OSError(errno.ENOSPC, "full")
 
