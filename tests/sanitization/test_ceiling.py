@@ -12,10 +12,10 @@ from sanitization.policies import Policy
 from sanitization.stream import SLICE
 
 
-class Slow:
-    """A filter that works for a hundredth of a second on every slice."""
+class Patient:
+    """A filter that says at the end alone that there was nothing."""
 
-    rules = frozenset({"slow"})
+    rules = frozenset({"patient"})
     stage = Stage.VALUES
     settled = 0
 
@@ -23,6 +23,15 @@ class Slow:
         return self.__class__()
 
     open_answer = open_prompt
+
+    def feed(self, piece, *, last):
+        return []
+
+
+class Slow(Patient):
+    """A filter that works for a hundredth of a second on every slice."""
+
+    rules = frozenset({"slow"})
 
     def feed(self, piece, *, last):
         until = time.thread_time() + 0.01
@@ -90,22 +99,6 @@ def test_a_long_text_in_slices_is_what_it_is_at_once():
     text = ("x" * (SLICE - 8) + " ann@example.com ") * 3
     sanitized = Chain([PatternFilter()]).screen_prompt({"/prompt": text}, Policy()).texts["/prompt"]
     assert sanitized == text.replace("ann@example.com", "[EMAIL_1]")
-
-
-class Patient:
-    """A filter that says at the end alone that there was nothing."""
-
-    rules = frozenset({"patient"})
-    stage = Stage.VALUES
-    settled = 0
-
-    def open_prompt(self, policy):
-        return self.__class__()
-
-    open_answer = open_prompt
-
-    def feed(self, piece, *, last):
-        return []
 
 
 class Listener(Patient):
