@@ -105,7 +105,7 @@ def test_a_caller_who_hangs_up_without_streaming_frees_the_model_too(server, ali
     assert len(server.get("/prompt?outcome=cancelled", token=alice)[1]["results"]) == 2
 
 
-def test_a_hundred_prompts_at_once_are_answered_or_refused_and_each_has_its_row(server):
+def test_a_hundred_prompts_at_once_are_answered_or_refused_and_each_that_is_let_in_has_its_row(server):
     tokens = [server.token_of(f"user{n}@example.org") for n in range(10)]
 
     def ask(n):
