@@ -7,6 +7,7 @@ A field that a server does not know is left out where that changes nothing, and 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from inference.backends import MARK, MEDIA_FIELDS, TOP_K, Format, Generation, Media, Message, Tool
@@ -149,15 +150,15 @@ def _said(said: Message[str]) -> dict[str, Any]:
 def _content(said: Message[str]) -> list[dict[str, Any]]:
     """Text and media in turn. If a mark was masked together with what stood around it, all media follow the
     text: which of them was meant cannot be known."""
-    texts, media = said.content.split(MARK), list(said.media)
-    if len(texts) != len(media) + 1:
-        texts, media = [said.content.replace(MARK, "")], [*media]
+    texts = said.content.split(MARK)
+    if len(texts) != len(said.media) + 1:
+        texts = [said.content.replace(MARK, "")]
     parts: list[dict[str, Any]] = []
-    for number in range(max(len(texts), len(media))):
-        if number < len(texts) and (text := texts[number].strip("\n")):
-            parts.append({"type": "text", "text": text})
-        if number < len(media):
-            parts.append(_media(media[number]))
+    for text, media in zip_longest(texts, said.media):
+        if text and (line := text.strip("\n")):
+            parts.append({"type": "text", "text": line})
+        if media:
+            parts.append(_media(media))
     return parts
 
 
