@@ -5,12 +5,15 @@ answered, refused, broken off and nonsense; then everything that was written is 
 
 import json
 import re
+import signal
 import urllib.parse
 
 import httpx
 import pytest
 
+from tests.faults.stores import until
 from tests.faults.values import KINDS, Bag
+from tests.gateway.tracing.collector import Collector
 from tests.searching import found
 from tests.server import PASSWORD
 
@@ -35,7 +38,26 @@ def bag():
 
 
 @pytest.fixture(scope="module")
-def caller(house):
+def collector(house):
+    """Gets the traces and the reports of errors of this run, the gateway's and the engine service's."""
+    with Collector() as made:
+        to = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": made.base,
+            "OTEL_BSP_SCHEDULE_DELAY": "200",  # milliseconds
+            "SENTRY_DSN": made.base.replace("://", "://key@") + "/1",
+        }
+        services = {service: dict(service.environment) for service in (house.gateway, house.engine)}
+        for service in services:
+            service.signal(signal.SIGTERM)
+            service.environment |= to
+            service.start(until="/readyz")
+        yield made
+        for service, before in services.items():
+            service.environment = before
+
+
+@pytest.fixture(scope="module")
+def caller(house, collector):
     headers = {"Authorization": f"Bearer {house.gateway.token_of('marked@example.org')}"}
     with httpx.Client(base_url=house.gateway.base, headers=headers, timeout=30) as client:
         yield client
@@ -259,16 +281,24 @@ def pages_of(house):
     return {path: answer.content for path, answer in seen.items()}
 
 
-def exported_spans(house):
-    """What an exporter of traces was sent, by name. Its place is here, so that it is searched too."""
-    return {}
+def exported(collector):
+    """What was sent to where traces and reports of errors go, by name."""
+    until(
+        "spans of both", lambda: {service for service, _ in collector.spans} >= {"llm-gateway", "llm-engine"}
+    )
+    assert [path for path, _, _ in collector.requests if path.endswith("/envelope/")], "nothing was reported"
+    assert {"sanitize prompt", "sanitize answer"} <= {name for _, name in collector.spans}
+    return {
+        f"{path}, {number}": repr(headers).encode() + body
+        for number, (path, headers, body) in enumerate(collector.requests)
+    }
 
 
-def test_none_of_them_is_written_anywhere(house, bag):
+def test_none_of_them_is_written_anywhere(house, bag, collector):
     """Database, spool, Redis, logs, metrics, traces, exceptions, admin pages, exports."""
     assert {value.kind for value in bag.values} == set(KINDS)
     house.settle()
-    written = house.places() | pages_of(house) | exported_spans(house)
+    written = house.places() | pages_of(house) | exported(collector)
     assert len(bag.values) > 1000
     leaks = found(bag.raw, written)
     kinds = {value.raw: value.kind for value in bag.values}
