@@ -1,7 +1,6 @@
 """The operator's system prompt in answers: found word for word, nearly so, by its canary; quotations stay."""
 
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +14,7 @@ from sanitization.patterns import PatternFilter
 from sanitization.placeholders import Placeholders
 from sanitization.policies import Policy
 from sanitization.spans import Action
+from tests.effort import assert_affordable, processor_seconds
 from tests.sanitization.samples import pieces
 
 KEY = b"k" * 32
@@ -236,7 +236,8 @@ def test_the_model_gets_the_operators_prompt_before_the_callers():
 )
 def test_no_answer_is_expensive(unit):
     text = unit * (200_000 // len(unit))
-    since = time.thread_time()
-    stream = Chain([EchoFilter()], key=KEY).open_answer(POLICY, Placeholders())
-    stream.whole(text)
-    assert time.thread_time() - since < 0.5
+
+    def read() -> None:
+        Chain([EchoFilter()], key=KEY).open_answer(POLICY, Placeholders()).whole(text)
+
+    assert_affordable(lambda: (processor_seconds(read),), 0.5)

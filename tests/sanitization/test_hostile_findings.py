@@ -1,7 +1,6 @@
 """Texts of nothing but findings, or of what nearly is one, through every filter there is."""
 
 import base64
-import time
 
 import pytest
 
@@ -9,7 +8,7 @@ from sanitization.chain import Chain
 from sanitization.filters import DEFAULT_FILTERS
 from sanitization.placeholders import Placeholders
 from sanitization.policies import Policy
-from tests.sanitization.test_hostile_answers import YARDSTICK_SECONDS, yardstick
+from tests.effort import assert_affordable, processor_seconds
 
 CHAIN = Chain.from_paths(DEFAULT_FILTERS)
 SIZE = 50_000
@@ -29,15 +28,10 @@ TEXTS["different hexadecimal"] = " ".join((b"number %d" % number).hex() for numb
 @pytest.mark.parametrize("direction", ["prompt", "answer"])
 @pytest.mark.parametrize("name", TEXTS, ids=ascii)
 def test_no_text_of_nothing_but_findings_is_expensive(name, direction):
-    """Where the yardstick takes what it took when that was promised: see test_hostile_answers.py."""
-    for _ in range(8):
-        before, since = yardstick(), time.thread_time()
+    def screen() -> None:
         if direction == "prompt":
             CHAIN.screen_prompt({"/prompt": TEXTS[name]}, Policy())
         else:
             CHAIN.open_answer(Policy(), Placeholders()).whole(TEXTS[name])
-        took = time.thread_time() - since
-        slower = max(1.0, min(before, yardstick()) / YARDSTICK_SECONDS)
-        if took < ENOUGH * slower:
-            return
-    pytest.fail(f"{took:.2f} s; {ENOUGH:.2f} s are allowed")
+
+    assert_affordable(lambda: (processor_seconds(screen),), ENOUGH)
