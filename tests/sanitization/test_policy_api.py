@@ -195,6 +195,6 @@ def test_lists_cost_the_same_however_long_they_are(as_root, birds, django_assert
 
 def test_a_sample_is_neither_stored_nor_logged(as_root, birds, caplog, django_db_blocker):
     as_root("post", "policies/birds/revisions/2/preview", {"text": "mark-5f1c bluebird"})
-    assert "5f1c" not in caplog.text
+    assert "mark-5f1c" not in caplog.text
     for model in (Policy, PolicyRevision, PolicyActivation):
-        assert "5f1c" not in repr(list(model.objects.values()))
+        assert "mark-5f1c" not in repr(list(model.objects.values()))
