@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from prompts import posting
 from prompts.ids import floor
 from prompts.models import Prompt
 
@@ -83,6 +84,7 @@ def named(quoted: str) -> list[UUID]:
 def erase(row: Prompt) -> None:
     """Empties text and findings and keeps the row: the book still tells that something was asked, when,
     and what became of it. A row in progress stays erased when it ends."""
+    posting.post()  # what was found is counted, and stays counted
     Prompt.objects.filter(id=row.id, erased_at=None).update(
         prompt="", system="", parts=[], response="", choices=[], findings=[], rules=[], erased_at=Now()
     )

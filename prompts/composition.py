@@ -27,9 +27,9 @@ from prompts.caching.replies import Replies
 from prompts.caching.stores import MemoryStore, Store
 from prompts.conversations import Conversations
 from prompts.house import House
-from prompts.indexing import Indexer
 from prompts.leases import Lease
 from prompts.outcomes import Conclusion
+from prompts.posting import Posting
 from prompts.statistics.summing import Summing
 from prompts.watch import Watch
 from prompts.writer import DatabaseJournal
@@ -157,9 +157,9 @@ def journal() -> DatabaseJournal:
 
 
 @cache
-def indexer() -> Indexer:
-    """What makes the book searchable."""
-    return Indexer()
+def posting() -> Posting:
+    """What counts in the statistics what has ended, and makes it searchable."""
+    return Posting()
 
 
 @cache
@@ -172,7 +172,7 @@ def open_house() -> None:
     """Opens the book. Local models have been loading since `InferenceConfig.ready`."""
     house()
     journal().open()
-    indexer().open()
+    posting().open()
     summing().open()
 
 
@@ -186,7 +186,7 @@ async def close_house() -> None:
     """What answers first, so that its last answers still get into the book."""
     await close_models()
     await asyncio.to_thread(summing().close)
-    await asyncio.to_thread(indexer().close)
+    await asyncio.to_thread(posting().close)
     await asyncio.to_thread(journal().close)
     await asyncio.to_thread(limiter().close)
     await asyncio.to_thread(answers_store().close)

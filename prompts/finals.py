@@ -1,21 +1,23 @@
 """
-The end of a row, in the book, in the statistics and in what its user has used: all or nothing, and once.
+The end of a row, in the book and in what its user has used, and its place in the statistics: all or nothing,
+and once.
 
-    accepted ──► its outcome                    counted
+    accepted ──► its outcome                    counted; on PostgreSQL behind it, by `prompts.posting`
         └──► interrupted ──► its outcome        taken back, and counted as what it was
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from accounts.limits import usage
 from accounts.limits.usage import Used
-from prompts import statements
+from prompts import grouped, statements
 from prompts.journal import Charge, Outcome, Result
 from prompts.models import Prompt
 from prompts.statements import Cursor
@@ -28,9 +30,9 @@ def settle(cursor: Cursor, finals: Iterable[tuple[UUID, Result]]) -> None:
     A row that was taken for interrupted is put right; one that has its outcome keeps it, and one that is not
     there stays so.
     """
-    results: dict[UUID, Result] = {}
-    for id, result in finals:
-        results.setdefault(id, result)
+    results = _first(finals)
+    if not results:
+        return
     tallies, charges = Tallies(), []
     for row in statements.locked(cursor, results, COUNTED):
         if (charge := results[row.id].charge) is not None:
@@ -46,10 +48,26 @@ def settle(cursor: Cursor, finals: Iterable[tuple[UUID, Result]]) -> None:
     usage.add(spent(charges), cursor)
 
 
-def write(finals: Iterable[tuple[UUID, Result]]) -> None:
-    """The same in a transaction of its own. Raises what the database raises."""
-    with statements.together() as cursor:
-        settle(cursor, finals)
+def write(finals: Iterable[tuple[UUID, Result]], *, begun: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Rows that begin, by their columns, and how others ended. Raises what the database raises; then it is
+    safe to write all of it again."""
+    results = _first(finals)
+    if connection.vendor == "postgresql":
+        others = grouped.write(begun, results)
+        begun, results = (), {id: results[id] for id in others}
+    if begun or results:
+        with statements.together() as cursor:
+            for fields in begun:
+                statements.insert(cursor, fields)
+            settle(cursor, results.items())
+
+
+def _first(finals: Iterable[tuple[UUID, Result]]) -> dict[UUID, Result]:
+    """Of each row what came first."""
+    results: dict[UUID, Result] = {}
+    for id, result in finals:
+        results.setdefault(id, result)
+    return results
 
 
 def spent(charges: Iterable[Charge]) -> dict[UUID, Used]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts import retention as purging
-from prompts import partitions, retention
+from prompts import partitions, posting, retention
 from prompts.ids import floor
 from prompts.partitions import Month, Partition
 
@@ -49,6 +49,7 @@ def alone() -> Iterator[None]:
 def run(*, dry_run: bool = False) -> Iterator[str]:
     """Does it all, and says what it did, or what it would do. Raises AnotherRuns."""
     with alone():
+        posting.post()  # before rows go
         if partitions.is_partitioned():
             now = timezone.now()
             yield from make_months(now, dry_run=dry_run)

@@ -73,7 +73,7 @@ class Prompt(models.Model):
     total_ms = models.FloatField(null=True)
     erased_at = models.DateTimeField(null=True)
     is_tallied = models.BooleanField(default=False, db_default=False)
-    # Whether the search index has its texts. Until then it is searched without one: `prompts.indexing`.
+    # Whether the search index has its texts. Until then it is searched without one: `prompts.posting`.
     is_searchable = models.BooleanField(default=False, db_default=False)
 
     class Meta:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
 from accounts.person import Part
-from prompts import book
+from prompts import book, posting
 from prompts.caching import purging
 from prompts.caching.stores import StoreAway
 from prompts.composition import answers_store
@@ -46,6 +46,7 @@ def count(user_id: UUID) -> int:
 
 def erase(user_id: UUID) -> int:
     """In batches, so that the journal's own writes get between them."""
+    posting.post()  # what was found is counted, and stays counted
     done = 0
     while ids := list(Prompt.objects.filter(user_id=user_id).values_list("id", flat=True)[:BATCH]):
         rows = Prompt.objects.filter(Q(id__in=ids))

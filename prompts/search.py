@@ -5,7 +5,7 @@ Full-text search over the sanitized texts of the book, on PostgreSQL: the newest
 
 A rare word is found in all partitions by their indexes (`prompts_by_words`), whatever their age. A common one
 fills the page from the newest windows. What is in between, or not indexed yet, may meet the limit: then the
-answer says how far it looked, and where to go on. `prompts.indexing` says when rows come into the index.
+answer says how far it looked, and where to go on. `prompts.posting` says when rows come into the index.
 
 Words are letters and digits, in any language that puts spaces between them; nothing is stemmed. Of a row the
 first 20,000 characters are searched: the answer, the question, then the other messages, the newest first.

@@ -1,9 +1,8 @@
 """
-The statements that come with every prompt, written by hand: the ORM takes longer to write them than the
-database to follow them. Names come from the models, values travel apart.
+The statements that come with a prompt, written by hand: the ORM takes longer to write them than the database
+to follow them. Names come from the models, values travel apart.
 
-On PostgreSQL those of one transaction are sent without waiting for what became of each (libpq's pipeline):
-what waits is a row that is read, and the end.
+One row a statement, for any database. On PostgreSQL `prompts.grouped` does with a whole group what it can.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,11 +11,9 @@ from functools import cache, lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
-import psycopg
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.db.utils import InternalError, OperationalError
-from psycopg.types.json import Jsonb
 
 from prompts.journal import Outcome
 from prompts.models import Prompt
@@ -34,17 +31,9 @@ class Cursor(Protocol):
 
 @contextmanager
 def together() -> Iterator[Cursor]:
-    """One transaction for what is executed with this cursor. What a statement did wrong may be raised by a
-    later one, or at the end. Raises what Django raises."""
-    if connection.vendor != "postgresql":
-        with transaction.atomic(), connection.cursor() as cursor:
-            yield cursor
-        return
-    with read_only_is_away():
-        connection.ensure_connection()
-        line: psycopg.Connection[Any] = connection.connection
-        with connection.wrap_database_errors, line.pipeline(), transaction.atomic():
-            yield psycopg.Cursor(line)
+    """One transaction for what is executed with this cursor. Raises what Django raises."""
+    with read_only_is_away(), transaction.atomic(), connection.cursor() as cursor:
+        yield cursor
 
 
 @contextmanager
@@ -61,15 +50,15 @@ def read_only_is_away() -> Iterator[None]:
 def insert(cursor: Cursor, fields: Mapping[str, Any]) -> None:
     """A row of the book with these fields, by their columns; the others have their defaults. One that is
     there already stays: a commit whose answer got lost may be repeated."""
-    values = {**_defaults(), **fields}
-    cursor.execute(_insertion(tuple(values)), _prepared(cursor, values))
+    values = {**defaults(), **fields}
+    cursor.execute(_insertion(tuple(values)), prepared(values))
 
 
 def locked(cursor: Cursor, ids: Collection[UUID], columns: Sequence[str]) -> list[Prompt]:
     """Those of these rows that have no outcome yet, or only look as if they were interrupted. In an order:
     else two processes could wait for each other's rows."""
     names = _in_order(tuple(columns))
-    keys = [value for id in ids for value in _prepared(cursor, {"id": id})]
+    keys = [value for id in ids for value in prepared({"id": id})]
     states = Outcome.ACCEPTED.value, Outcome.INTERRUPTED.value
     cursor.execute(_locking(connection.vendor, names, len(keys)), [*keys, *states])
     return [Prompt.from_db(connection.alias, names, row) for row in _rows(cursor, names)]
@@ -78,7 +67,7 @@ def locked(cursor: Cursor, ids: Collection[UUID], columns: Sequence[str]) -> lis
 def update(cursor: Cursor, id: UUID, fields: Mapping[str, Any]) -> None:
     """This row gets these fields, and is finished now."""
     statement = _change(connection.vendor, tuple(fields))
-    cursor.execute(statement, _prepared(cursor, {**fields, "id": id}))
+    cursor.execute(statement, prepared({**fields, "id": id}))
 
 
 # -- what is said, once --
@@ -118,7 +107,7 @@ def _in_order(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @cache
-def _defaults() -> dict[str, Any]:
+def defaults() -> dict[str, Any]:
     """What a field is that nobody names."""
     return {field.attname: field.get_default() for field in Prompt._meta.concrete_fields}
 
@@ -126,27 +115,16 @@ def _defaults() -> dict[str, Any]:
 # -- values --
 
 
-def _prepared(cursor: Cursor, fields: Mapping[str, Any]) -> list[Any]:
-    """As the database takes them. psycopg knows Python's types; only of JSON it has to be told."""
-    if isinstance(cursor, psycopg.Cursor):
-        return [Jsonb(value) if name in _json() else value for name, value in fields.items()]
+def prepared(fields: Mapping[str, Any]) -> list[Any]:
+    """As the database takes them."""
     return [_field(name).get_db_prep_save(value, connection) for name, value in fields.items()]
-
-
-@cache
-def _json() -> frozenset[str]:
-    return frozenset(
-        field.attname for field in Prompt._meta.concrete_fields if isinstance(field, models.JSONField)
-    )
 
 
 def _rows(cursor: Cursor, columns: Collection[str]) -> Iterable[Sequence[Any]]:
     """What was selected, as Python knows it."""
-    rows = cursor.fetchall()
-    if isinstance(cursor, psycopg.Cursor):
-        return rows
     compiler = Prompt.objects.all().query.get_compiler(connection=connection)
     converters = compiler.get_converters([_field(name).get_col(BOOK) for name in columns])
+    rows = cursor.fetchall()
     return compiler.apply_converters(rows, converters) if converters else rows
 
 

@@ -246,32 +246,10 @@ class DatabaseJournal:
                 logger.error("row lost", extra=lost.named)
 
     def _write(self, group: Iterable[Change]) -> None:
-        with statements.together() as cursor:
-            for change in group:
-                if change.entry is not None:
-                    statements.insert(cursor, self._fields(change.entry))
-            ended = [(change.id, change.result) for change in group if change.result is not None]
-            if ended:
-                finals.settle(cursor, ended)
-
-    def _fields(self, entry: Entry) -> dict[str, Any]:
-        """Of a row in progress."""
-        return {
-            "id": entry.id,
-            "created_at": entry.created_at,
-            "user_id": entry.user_id,
-            "key_id": entry.key_id,
-            "instance_id": self.lease.id,
-            "request_id": entry.request_id,
-            "outcome": Outcome.ACCEPTED.value,
-            "model": entry.model,
-            "policy": entry.policy,
-            "prompt": entry.prompt,
-            "system": entry.system,
-            "parts": [part.as_dict() for part in entry.parts],
-            "findings": list(entry.findings),
-            "rules": list(rules_of(entry.findings)),
-        }
+        finals.write(
+            [(change.id, change.result) for change in group if change.result is not None],
+            begun=[columns_of(change.entry, self.lease.id) for change in group if change.entry is not None],
+        )
 
     # -- between groups --
 
@@ -320,6 +298,26 @@ class DatabaseJournal:
         except OSError as error:
             self._trouble("lost")
             logger.error("row lost", extra={**change.named, "errno": error.errno})
+
+
+def columns_of(entry: Entry, instance_id: UUID) -> dict[str, Any]:
+    """Of a row in progress, which this process has begun."""
+    return {
+        "id": entry.id,
+        "created_at": entry.created_at,
+        "user_id": entry.user_id,
+        "key_id": entry.key_id,
+        "instance_id": instance_id,
+        "request_id": entry.request_id,
+        "outcome": Outcome.ACCEPTED.value,
+        "model": entry.model,
+        "policy": entry.policy,
+        "prompt": entry.prompt,
+        "system": entry.system,
+        "parts": [part.as_dict() for part in entry.parts],
+        "findings": list(entry.findings),
+        "rules": list(rules_of(entry.findings)),
+    }
 
 
 def tell(group: Iterable[Change], *, is_written: bool = True) -> None:

@@ -42,6 +42,18 @@ def add(used: Mapping[UUID, Used], cursor: Any = None) -> None:
     counters.add(Usage, key, names=names, counts=counts, cursor=cursor)
 
 
+def adding(used: str) -> str:
+    """`add` as a part of a statement on PostgreSQL, which takes the month as its value. `used` is a query for
+    `subject` and `tokens`, a row for each request of each."""
+    # In one order, as everywhere.
+    return (
+        f"INSERT INTO {Usage._meta.db_table} AS there (subject, month, requests, tokens) "  # noqa: S608  # nosec B608
+        f"SELECT subject, %s::date, count(*), sum(tokens) FROM ({used}) AS used GROUP BY subject "
+        "ORDER BY subject ON CONFLICT (subject, month) DO UPDATE "
+        "SET requests = there.requests + EXCLUDED.requests, tokens = there.tokens + EXCLUDED.tokens"
+    )
+
+
 def in_month(month: date, subjects: Iterable[UUID]) -> dict[UUID, Used]:
     """What each of them used. One query."""
     wanted = list(subjects)

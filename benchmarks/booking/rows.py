@@ -21,7 +21,7 @@ ACCEPTED = (
 )
 FINAL = (
     *("outcome", "finish_reason", "prompt_tokens", "completion_tokens", "cached_tokens", "cached"),
-    *("queue_ms", "first_token_ms", "total_ms", "is_tallied", "response", "choices", "findings", "rules"),
+    *("queue_ms", "first_token_ms", "total_ms", "response", "choices", "findings", "rules"),
 )
 INSERT = f"INSERT INTO prompts_prompt ({', '.join(ACCEPTED)}) VALUES ({', '.join(['%s'] * len(ACCEPTED))})"
 UPDATE = (
@@ -65,7 +65,7 @@ class Asked:
         return (
             *(result.outcome.value, result.finish_reason),
             *(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, result.cached),
-            *(result.queue_ms, result.first_token_ms, result.total_ms, True, result.response, "[]"),
+            *(result.queue_ms, result.first_token_ms, result.total_ms, result.response, "[]"),
             *(json.dumps(result.findings), json.dumps(result.rules), self.entry.id),
         )
 

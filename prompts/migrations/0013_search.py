@@ -1,7 +1,7 @@
 """
 What search needs on PostgreSQL: the words of a row, and indexes. And an index for the filter by model.
 
-`prompts_by_words` has the rows that `prompts.indexing` has come to; `prompts_unsearchable` those that it has yet
+`prompts_by_words` has the rows that `prompts.posting` has come to; `prompts_unsearchable` those that it has yet
 to come to. On a big partition indexes are left to `manage.py journal_maintenance`, which makes them while rows
 are written.
 """

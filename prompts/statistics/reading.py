@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models import F, Model, QuerySet, Sum
 from django.db.models.functions import TruncDay, TruncWeek
 
+from prompts import posting
 from prompts.journal import Outcome
 from prompts.models import EVERYBODY, HourlyFindings, HourlyTally, SummedAsker, SummedFindings, SummedTally
 from prompts.statistics.latency import PLACES, percentile
@@ -131,7 +132,9 @@ class Statistics:
 
 
 def read(span: Span, *, user_id: UUID | None = None) -> Statistics:
-    """What happened in a span: of one user, or of everybody. At most ten queries, whatever the span."""
+    """What happened in a span: of one user, or of everybody. At most eleven queries, whatever the span,
+    unless something is to be counted first."""
+    posting.post()
     asked, met = _Asked(span), _Met(span)
     changed = unsummed(HourlyTally, span.since, span.until)
     for row in _rows(

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import services
-from prompts import book, indexing
+from prompts import book, posting
 from prompts.ids import floor, uuid7
 from prompts.models import Prompt
 from prompts.search import BEGINNING, SearchUnreadable, readable, search, windows
@@ -114,7 +114,7 @@ def test_search_finds_what_a_look_at_every_row_finds_indexed_or_not():
     for number in range(80):
         words = [chance.choice(WORDS) for _ in range(3)]
         made.append((row(number * 5.0 + 0.1, prompt=" ".join(words[:2]), response=words[2]), words))
-    while indexing.step():
+    while posting.step():
         pass
     made += [
         (row(0.01, prompt=word, outcome=how), [word])
@@ -142,7 +142,7 @@ def test_search_finds_what_a_look_at_every_row_finds_indexed_or_not():
 @postgres
 def test_erasing_a_row_takes_it_out_of_the_search():
     kept = row(prompt="penguins")
-    indexing.step()
+    posting.step()
     assert found("penguins") == [kept.id]
     book.erase(kept)
     assert found("penguins") == []
@@ -195,7 +195,7 @@ def test_hostile_texts_are_read_in_a_bound_of_work():
     """PostgreSQL's own parser takes seconds for 20,000 characters of the first two."""
     for text in ("a_" * 50_000, "<!--" * 25_000, "a-1.b@" * 20_000, "&#" * 50_000, "w " * 500_000):
         row(prompt=text, response="penguins")
-    indexing.step()
+    posting.step()
     assert len(found("penguins")) == 5
     assert found("beyond") == []
 
@@ -209,34 +209,34 @@ def test_or_and_not_alone_are_words_of_the_language(get):
 
 
 @postgres
-def test_an_indexer_in_another_process_is_left_alone(django_db_blocker):
+def test_another_process_that_posts_is_left_alone(django_db_blocker):
     import psycopg
 
     row(prompt="penguins")
     base = settings.DATABASES["default"]
     connect = {"host": base["HOST"], "port": base["PORT"], "user": base["USER"]}
     with psycopg.connect(**connect, dbname=connection.settings_dict["NAME"]) as other:
-        other.execute("SELECT pg_advisory_xact_lock(%s)", [indexing.LOCK])
-        assert indexing.step() == 0
-    assert indexing.step() == 1
-    assert indexing.step() == 0
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [posting.LOCK])
+        assert posting.step() == 0
+    assert posting.step() == 1
+    assert posting.step() == 0
 
 
 @postgres
 @pytest.mark.django_db(transaction=True)
-def test_the_indexer_comes_to_rows_by_itself(monkeypatch):
-    monkeypatch.setattr(indexing, "EVERY_SECONDS", 0.02)
+def test_posting_comes_to_rows_by_itself(monkeypatch):
+    monkeypatch.setattr(posting, "EVERY_SECONDS", 0.02)
     running = row(prompt="penguins", outcome="accepted")
     ended = row(prompt="penguins")
-    indexer = indexing.Indexer()
-    indexer.open()
+    thread = posting.Posting()
+    thread.open()
     try:
         for _ in range(500):
             if Prompt.objects.filter(id=ended.id, is_searchable=True).exists():
                 break
-            indexer._is_closing.wait(0.02)
+            thread._is_closing.wait(0.02)
     finally:
-        indexer.close()
+        thread.close()
     assert Prompt.objects.get(id=ended.id).is_searchable
     assert not Prompt.objects.get(id=running.id).is_searchable
 

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TransactionTestCase
 
-from prompts.finals import interrupt, write
+from prompts import posting
+from prompts.finals import interrupt
+from prompts.finals import write as finals_write
 from prompts.ids import floor
 from prompts.journal import Outcome, Result, Usage
 from prompts.models import (
@@ -40,6 +42,12 @@ SPANS = [
     Span(MONDAY, MONDAY + 7 * DAY, Step.WEEK),
 ]
 BLOCKED = Result(Outcome.BLOCKED, findings=(IBAN,), usage=Usage(5, 0, 0), total_ms=12.0)
+
+
+def write(finals):
+    """As it stands some seconds later."""
+    finals_write(finals)
+    posting.post()
 
 
 def sum_up():

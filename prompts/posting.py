@@ -1,0 +1,97 @@
+"""
+Brings rows that have ended into the statistics and the search index, behind the prompts: on PostgreSQL, in a
+thread of each process that writes the book.
+
+    prompt ends ──► committed ──► BATCH rows, a transaction ──► counted (`is_tallied`) and searchable
+
+To count a row of 160 words and to index it costs PostgreSQL more than to write it as accepted and as
+finished, so nobody waits for it. One process at a time does this, and under load it falls behind the prompts,
+not they behind it. Until then a row is searched without an index, which holds those with `is_searchable`
+alone; and whoever reads the statistics, or erases rows, has everything counted first (`post`).
+
+A row is counted once, whatever crashes: its mark changes with the counts, or nothing does. On SQLite, where
+one writer at a time is all there is, rows are counted as they end (`prompts.finals`).
+"""
+
+import logging
+import threading
+import time
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet
+
+from prompts.behind import Behind
+from prompts.journal import Outcome
+from prompts.models import Prompt
+from prompts.statistics.tallies import COUNTED, Tallies
+
+logger = logging.getLogger("prompts.posting")
+
+BATCH = 200
+EVERY_SECONDS = 2.0
+PATIENCE_SECONDS = 1.0
+LOCK = 0x70726F6D707473  # "prompts", for PostgreSQL's advisory locks
+
+
+class Posting(Behind):
+    """`open()` starts the thread, where there is something for it to do."""
+
+    def __init__(self) -> None:
+        super().__init__("journal-posting", every_seconds=EVERY_SECONDS, work=catch_up, logger=logger)
+
+    def open(self) -> None:
+        if connection.vendor == "postgresql":
+            super().open()
+
+
+def catch_up(is_closing: threading.Event | None = None) -> None:
+    """Posts everything that has ended."""
+    while step() == BATCH and not (is_closing and is_closing.is_set()):
+        pass
+
+
+def post() -> None:
+    """Posts what has ended, for PATIENCE_SECONDS at most; another process that is at it is waited for. Where
+    that cannot be, what is read is some seconds old."""
+    if connection.vendor != "postgresql":
+        return
+    until = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while _left().exists() and step(wait_seconds=PATIENCE_SECONDS) and time.monotonic() < until:
+            pass
+    except DatabaseError as error:  # busy, or one that only reads; else reading fails as well
+        logger.info("not posted", extra={"kind": type(error).__name__})
+
+
+def step(*, wait_seconds: float = 0) -> int:
+    """Posts the next `BATCH` rows; how many. 0 while another process is at it, unless it is to be waited
+    for; then OperationalError after so many seconds."""
+    with transaction.atomic():
+        if not _is_alone(wait_seconds):
+            return 0
+        # A row that is erased meanwhile comes next time, as it is then.
+        locked = _left().order_by("id").select_for_update(no_key=True, skip_locked=True)
+        rows = list(locked.only(*COUNTED, "findings")[:BATCH])
+        tallies = Tallies()
+        for row in rows:
+            if not row.is_tallied:
+                tallies.add(row)
+        Prompt.objects.filter(id__in=[row.id for row in rows]).update(is_searchable=True, is_tallied=True)
+        tallies.write()
+    return len(rows)
+
+
+def _left() -> QuerySet[Prompt]:
+    """Rows that are to be posted: an index has these alone."""
+    return Prompt.objects.filter(is_searchable=False).exclude(outcome=Outcome.ACCEPTED)
+
+
+def _is_alone(wait_seconds: float) -> bool:
+    """Until the end of the transaction."""
+    with connection.cursor() as cursor:
+        if wait_seconds:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait_seconds * 1000:.0f}ms"])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            return True
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        return bool(cursor.fetchone() == (True,))
