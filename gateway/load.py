@@ -5,9 +5,10 @@ How much this process takes on, and in which order, so that what it has taken is
                │ no               │ no
                └───── Full ───────┘
 
-What is in progress goes on in every turn of the event loop, and one prompt that waits is begun. So turns stay
-short, whoever must be refused hears it at once, and the addresses of health and metrics answer. Without the
-line, prompts that come faster than they can be screened would all be begun and all be late.
+What is in progress goes on in every turn of the event loop, and after a short turn one prompt that waits is
+begun: a long one says that those inside have enough to do. So turns stay short, whoever must be refused hears
+it at once, and the addresses of health and metrics answer. Without the line, prompts that come faster than
+they can be screened would all be begun and all be late.
 
 Knows no HTTP and no prompt: `gateway.asgi` asks.
 """
@@ -27,6 +28,9 @@ PATIENCE_SECONDS = 0.2
 ALWAYS_WAITING = 16
 MOST_WAITING = 256
 LONGEST_RETRY_SECONDS = 60
+SHORT_TURN_SECONDS = 0.001
+# Somebody is begun as often, however long turns are: they may be those of a thousand streams.
+LONGEST_PAUSE_SECONDS = 0.1
 
 Why = Literal["places", "line"]
 
@@ -55,7 +59,8 @@ class Line:
         self.inside = 0
         self._clock = clock
         self._waiting: deque[Waiting] = deque()
-        self._is_turning = False  # somebody was begun in this turn of the loop
+        self._is_turning = False  # somebody was begun, and there was no short turn since then
+        self._turned_at = self._begun_at = 0.0
         self._usual_seconds = 0.0  # that a place is taken for
         self._left: asyncio.Event | None = None
 
@@ -119,15 +124,20 @@ class Line:
             raise
 
     def _turn(self) -> None:
-        """From now on one a turn, as long as somebody waits."""
+        """From now on one a short turn, as long as somebody waits."""
         self._is_turning = True
+        self._turned_at = self._begun_at = self._clock()
         asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
-        if not self._waiting:
-            self._is_turning = False
-            return
-        one = self._waiting.popleft()
-        if not one.turn.done():
-            one.turn.set_result(None)
-        self._turn()
+        now = self._clock()
+        took, self._turned_at = now - self._turned_at, now
+        if took <= SHORT_TURN_SECONDS or now - self._begun_at > LONGEST_PAUSE_SECONDS:
+            if not self._waiting:
+                self._is_turning = False
+                return
+            self._begun_at = now
+            one = self._waiting.popleft()
+            if not one.turn.done():
+                one.turn.set_result(None)
+        asyncio.get_running_loop().call_soon(self._next)

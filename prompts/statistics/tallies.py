@@ -1,9 +1,9 @@
 """
 Statistics that nobody has to scan the book for: what ended is added to its hour.
 
-    rows that ended (`prompts.posting`, `prompts.finals`) ─┐
-    interrupted rows ──────────────────────────────────────┼─► Tallies.add ─► Tallies.write: one statement a table
-    rows of before ────────────────────────────────────────┘
+    rows that ended (`posting`, `finals`) ─┐
+    interrupted rows ──────────────────────┼─► Tallies.add ─► Tallies.write: one statement a table
+    rows of before ────────────────────────┘
 
 A row is counted once, whatever crashes: `Prompt.is_tallied` changes with it and with the counts, or nothing
 does. A row that was taken for interrupted and is finished later is taken back and counted anew. So the caller

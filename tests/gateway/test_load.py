@@ -5,7 +5,15 @@ import asyncio
 import pytest
 
 from gateway import load
-from gateway.load import ALWAYS_WAITING, MOST_WAITING, PATIENCE_SECONDS, Full, Line
+from gateway.load import (
+    ALWAYS_WAITING,
+    LONGEST_PAUSE_SECONDS,
+    MOST_WAITING,
+    PATIENCE_SECONDS,
+    SHORT_TURN_SECONDS,
+    Full,
+    Line,
+)
 
 
 class Clock:
@@ -63,6 +71,43 @@ async def test_of_many_one_begins_in_each_turn_of_the_loop_in_the_order_in_which
         seen.append(len(crowd.began) - before)
     assert max(seen) == 1
     assert crowd.began == list(range(20))
+    await crowd.go()
+
+
+async def test_nobody_is_begun_after_a_long_turn_unless_they_all_are():
+    clock = Clock()
+    crowd = Crowd(Line(places=100, clock=clock))
+    for name in range(10):
+        crowd.come(name)
+    await turns(1)
+    assert crowd.began == [0]
+    for _ in range(3):  # those inside have enough to do
+        clock.now += SHORT_TURN_SECONDS * 2
+        await turns(1)
+    assert crowd.began == [0]
+    await turns(2)
+    assert crowd.began[:2] == [0, 1]
+    began, before = len(crowd.began), clock.now
+    while len(crowd.began) < began + 3:
+        clock.now += LONGEST_PAUSE_SECONDS / 4
+        await turns(1)
+    assert LONGEST_PAUSE_SECONDS * 1.5 <= clock.now - before <= LONGEST_PAUSE_SECONDS * 5
+    await turns(30)
+    await crowd.go()
+    assert crowd.began == list(range(10))
+
+
+async def test_who_comes_while_turns_are_long_waits_behind_those_inside():
+    clock = Clock()
+    crowd = Crowd(Line(places=100, clock=clock))
+    crowd.come("first")
+    await turns(1)
+    crowd.come("second")
+    clock.now += SHORT_TURN_SECONDS * 2
+    await turns(1)
+    assert crowd.began == ["first"]
+    await turns(3)
+    assert crowd.began == ["first", "second"]
     await crowd.go()
 
 
