@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from benchmarks.booking.rows import INSERT, UPDATE, Asked, Client, asked
 from benchmarks.relaying.texts import Letters
 from benchmarks.serving.traffic import Sample
+from prompts import posting
 from prompts.models import Prompt
 from prompts.writer import DatabaseJournal
 
@@ -101,6 +102,9 @@ async def crowd(
     ours = _rate(sum(map(len, own)), before, cpu)
     ours["group_rows"] = statistics.mean(groups.taken())
     ours["missing"] = await sync_to_async(missing)([one.entry.id for mine in own for one in mine])
+    before = time.perf_counter()
+    await sync_to_async(posting.catch_up)()
+    ours["behind_us"] = (time.perf_counter() - before) / (len(values) + prompts) * 1e6
     ours["gain"] = ours["rows_per_s"] / theirs["rows_per_s"]
     return {"ours": ours, "bare": theirs}
 

@@ -245,10 +245,12 @@ class House:
                 "gateway_server_outstanding_tokens",
             )
         }
-        if accepted := self.postgres.rows("SELECT count(*) FROM prompts_prompt WHERE outcome = 'accepted'")[
-            0
-        ][0]:
-            held["accepted rows"] = accepted
+        for name, rows in (
+            ("accepted rows", "outcome = 'accepted'"),
+            ("rows that are not counted", "outcome <> 'accepted' AND NOT is_tallied"),
+        ):
+            if count := self.postgres.rows(f"SELECT count(*) FROM prompts_prompt WHERE {rows}")[0][0]:
+                held[name] = count
         for token in self.tokens:
             if used := self.gateway.get("/api/limits", token=token)[1]["user"]["streams"]["used"]:
                 held["answers in progress by the limits"] = used
