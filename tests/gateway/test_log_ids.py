@@ -84,10 +84,10 @@ def test_the_engines_thread_logs_the_id_of_whose_answer_failed(lines):
 
 @pytest.mark.django_db(transaction=True)
 async def test_the_books_thread_logs_the_id_of_whose_row_was_refused(lines, tmp_path, monkeypatch):
-    def refuse(*anything):
+    def refuse(*anything, **more):
         raise ValueError
 
-    monkeypatch.setattr(writer.statements, "insert", refuse)
+    monkeypatch.setattr(writer.finals, "write", refuse)
     journal = DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool")
     journal.open()
     entry = Entry(uuid7(), datetime.now(UTC), uuid4(), OURS, "parrot", "default@1", EMPTY, EMPTY, ())

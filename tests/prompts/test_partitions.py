@@ -137,6 +137,9 @@ def test_two_at_once_are_one(settings):
     ) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [maintenance.LOCK])
         assert "Another journal_maintenance" in maintain()
+        other.execute(
+            "SELECT pg_advisory_unlock(%s)", [maintenance.LOCK]
+        )  # the end of a connection takes a while
     assert "Another" not in maintain()
 
 
