@@ -6,7 +6,7 @@ import pytest
 import schemathesis
 from django.test import Client
 from drf_spectacular.validation import validate_schema
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -189,6 +189,11 @@ def service(transactional_db, tmp_path, alice):
     journal.close()
 
 
+def arrives(value):
+    """Whether a parameter with this value leaves anything in a URL."""
+    return value not in (None, {}) and not (isinstance(value, list) and all(one is None for one in value))
+
+
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize(("method", "path"), sorted(CALLS))
 def test_the_service_keeps_to_its_schema(service, alice, root, method, path, mode):
@@ -200,6 +205,7 @@ def test_the_service_keeps_to_its_schema(service, alice, root, method, path, mod
     @given(case=service[path][method].as_strategy(generation_mode=mode))
     @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     def holds(case):
+        assume(all(map(arrives, (case.query or {}).values())))  # else what is wrong is not sent
         case.call_and_validate(headers=headers, excluded_checks=excluded)
 
     holds()
