@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
+
+from accounts.arrays import array
 
 
 def add(
@@ -27,10 +28,8 @@ def add(
     places = sorted(counts)
     rows = [(*place, *(counts[place][name] for name in names)) for place in places]
     if connection.vendor == "postgresql":
-        # An array for each column, so that the statement is always the same: one that grows with its rows
-        # takes psycopg longer to read than all others of a prompt.
         statement = _statement(model, tuple(key), tuple(names), takes_off, 0)
-        values: list[Any] = [*map(_array, zip(*rows, strict=True))]
+        values: list[Any] = [*map(array, zip(*rows, strict=True))]
     else:
         statement = _statement(model, tuple(key), tuple(names), takes_off, len(rows))
         fields: list[Any] = [model._meta.get_field(name) for name in (*key, *names)]
@@ -41,15 +40,6 @@ def add(
         ]
     with nullcontext(cursor) if cursor else connection.cursor() as line:
         line.execute(statement, values)
-
-
-def _array(column: Sequence[Any]) -> str:
-    """As PostgreSQL reads it (8.15.2). psycopg would ask each element for its type."""
-    if isinstance(column[0], str):
-        column = ['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in column]
-    elif isinstance(column[0], datetime):
-        column = [f'"{instant.isoformat()}"' for instant in column]
-    return f"{{{','.join(map(str, column))}}}"
 
 
 @lru_cache(maxsize=256)

@@ -24,13 +24,12 @@ from prompts.statements import Cursor
 from prompts.statistics.tallies import COUNTED, Tallies, count
 
 
-def settle(cursor: Cursor, finals: Iterable[tuple[UUID, Result]]) -> None:
+def settle(cursor: Cursor, results: Mapping[UUID, Result]) -> None:
     """Writes how rows ended and counts them, in the caller's transaction (`statements.together`).
 
     A row that was taken for interrupted is put right; one that has its outcome keeps it, and one that is not
     there stays so.
     """
-    results = _first(finals)
     if not results:
         return
     tallies, charges = Tallies(), []
@@ -51,7 +50,9 @@ def settle(cursor: Cursor, finals: Iterable[tuple[UUID, Result]]) -> None:
 def write(finals: Iterable[tuple[UUID, Result]], *, begun: Sequence[Mapping[str, Any]] = ()) -> None:
     """Rows that begin, by their columns, and how others ended. Raises what the database raises; then it is
     safe to write all of it again."""
-    results = _first(finals)
+    results: dict[UUID, Result] = {}
+    for id, result in finals:
+        results.setdefault(id, result)  # what came first
     if connection.vendor == "postgresql":
         others = grouped.write(begun, results)
         begun, results = (), {id: results[id] for id in others}
@@ -59,15 +60,7 @@ def write(finals: Iterable[tuple[UUID, Result]], *, begun: Sequence[Mapping[str,
         with statements.together() as cursor:
             for fields in begun:
                 statements.insert(cursor, fields)
-            settle(cursor, results.items())
-
-
-def _first(finals: Iterable[tuple[UUID, Result]]) -> dict[UUID, Result]:
-    """Of each row what came first."""
-    results: dict[UUID, Result] = {}
-    for id, result in finals:
-        results.setdefault(id, result)
-    return results
+            settle(cursor, results)
 
 
 def spent(charges: Iterable[Charge]) -> dict[UUID, Used]:

@@ -10,9 +10,8 @@ column. Names come from the models, values travel apart. What is not in progress
 which looks at it row by row.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from functools import cache
 from itertools import starmap
 from typing import Any
@@ -21,6 +20,7 @@ from uuid import UUID
 import psycopg
 from django.db import connection
 
+from accounts.arrays import array
 from accounts.limits import usage
 from prompts import statements
 from prompts.journal import Charge, Outcome, Result
@@ -31,7 +31,6 @@ NUMBERS = (
     *("outcome", "finish_reason", "prompt_tokens", "completion_tokens", "cached_tokens", "cached"),
     *("queue_ms", "first_token_ms", "total_ms"),
 )
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # What a row that was erased while it ran does not get.
 TEXTS = ("response", "choices", "findings", "rules")
 # Of a row that ends; `subjects` and `tokens` are what it is charged with.
@@ -53,9 +52,9 @@ def write(begun: Sequence[Mapping[str, Any]], ended: Mapping[UUID, Result]) -> s
             if begun:
                 statement, others = _beginning(tuple(begun[0]))
                 columns = zip(*(row.values() for row in begun), strict=True)
-                beginning.execute(statement, [*others, *map(_array, columns)])
+                beginning.execute(statement, [*others, *map(array, columns)])
             if ended:
-                arrays = list(map(_array, zip(*starmap(_ended, ended.items()), strict=True)))
+                arrays = list(map(array, zip(*starmap(_ended, ended.items()), strict=True)))
                 ends = [min(ended), max(ended)]
                 ending.execute(_ending(), [*arrays, arrays[0], *ends, usage.this_month(), *ends])
     return set(ended).difference(*ending.fetchall()) if ended else set()
@@ -68,6 +67,17 @@ def _prepare(line: psycopg.Connection[Any]) -> None:
         line.prepare_threshold = 0
         line.execute("SET plan_cache_mode = force_generic_plan")
         line.execute("SET enable_seqscan = off")
+
+
+def let_go() -> None:
+    """Closes the connection of this thread, as it was before: a pool lends it to others."""
+    line = connection.connection
+    if isinstance(line, psycopg.Connection) and line.prepare_threshold is not None:
+        line.prepare_threshold = None
+        with suppress(psycopg.Error):  # broken: no pool keeps it
+            line.execute("RESET plan_cache_mode")
+            line.execute("RESET enable_seqscan")
+    connection.close()
 
 
 # -- what is said, once --
@@ -138,19 +148,5 @@ def _ended(id: UUID, result: Result) -> tuple[Any, ...]:
         *(used.prompt_tokens, used.completion_tokens, used.cached_tokens, result.cached),
         *(result.queue_ms, result.first_token_ms, result.total_ms, result.response),
         *([choice.as_dict() for choice in result.choices], result.findings, result.rules),
-        *(_array(charge.subjects), charge.tokens),
+        *(array(charge.subjects), charge.tokens),
     )
-
-
-def _array(column: Iterable[Any]) -> str:
-    """As PostgreSQL reads it (8.15.2). psycopg would ask each element for its type."""
-    return f"{{{','.join(map(_element, column))}}}"
-
-
-def _element(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, int | float):
-        return str(value)
-    text = _as_json(value) if isinstance(value, list | tuple) else str(value)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import Error, connection
+from django.db import Error
 from django.db.utils import InterfaceError, OperationalError
 
 from accounts.inbox import gather
-from prompts import finals, statements
+from prompts import finals, grouped, statements
 from prompts.errors import JournalUnavailable
 from prompts.journal import Entry, JournalState, Outcome, Result, rules_of
 from prompts.leases import RENEW_SECONDS, Lease
@@ -169,7 +169,7 @@ class DatabaseJournal:
         except Error:
             logger.warning("lease not given back")
         self._spool.close()
-        connection.close()
+        grouped.let_go()
 
     def _gather(self) -> tuple[list[Change], bool]:
         """The next group; True: asked to end."""
@@ -185,7 +185,7 @@ class DatabaseJournal:
             try:
                 self._write(group)
             except AWAY:
-                connection.close()  # perhaps only this connection was broken: once more on a new one
+                grouped.let_go()  # perhaps only this connection was broken: once more on a new one
                 self._write(group)
         except AWAY as error:
             self._is_away = True
@@ -267,7 +267,7 @@ class DatabaseJournal:
         except AWAY as error:
             self._is_away = True
             self.lease.unsteady()
-            connection.close()
+            grouped.let_go()
             logger.warning("database away", extra={"kind": type(error).__name__})
 
     def _retry_backlog(self) -> None:

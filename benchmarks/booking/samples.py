@@ -92,6 +92,7 @@ async def crowd(
         for prompt in mine:
             await write(journal, prompt)
 
+    await sync_to_async(posting.catch_up)()  # what others have written
     before, cpu = time.perf_counter(), time.process_time()
     for value in values:
         bare.write(value)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TransactionTestCase
 
 from accounts.models import Usage as Used
-from prompts import book, finals, posting
+from prompts import book, finals, grouped, posting
 from prompts.ids import uuid7
 from prompts.journal import Answered, AnsweredCall, Charge, Outcome, Result, Usage
 from prompts.models import HourlyTally, Prompt
@@ -158,7 +158,10 @@ def test_a_row_that_the_database_does_not_take_takes_its_group_along():
         finals.write([], begun=[begun(good), begun(bad)])
     assert not Prompt.objects.exists()
     finals.write([], begun=[begun(good)])
-    assert Prompt.objects.get().id == good.id
+    with pytest.raises(DataError):
+        finals.write([(good.id, Result(Outcome.ANSWERED, finish_reason="r" * 33))], begun=[begun(entry())])
+    one = Prompt.objects.get()
+    assert (one.id, one.outcome) == (good.id, "accepted")
 
 
 @postgres
@@ -170,6 +173,19 @@ def test_the_plans_of_groups_are_made_once_and_read_no_table_from_end_to_end():
         assert sorted(cursor.fetchall()) == [("INSERT", 0), ("WITH g", 0)]
         cursor.execute("SHOW enable_seqscan")
         assert cursor.fetchone() == ("off",)
+
+
+@postgres
+def test_a_connection_is_given_back_as_it_was(monkeypatch):
+    finals.write([], begun=[begun(entry())])
+    line = connection.connection
+    monkeypatch.setattr(connection, "close", lambda: None)
+    grouped.let_go()
+    assert line.prepare_threshold is None
+    for name, was in (("enable_seqscan", "on"), ("plan_cache_mode", "auto")):
+        assert line.execute(f"SHOW {name}").fetchone() == (was,)
+    finals.write([], begun=[begun(entry())])
+    assert line.execute("SHOW enable_seqscan").fetchone() == ("off",)
 
 
 # -- behind --

@@ -172,7 +172,7 @@ class Recording:
 def test_the_writer_and_who_looks_for_one_row_touch_one_partition():
     made = row(outcome="accepted")
     with together() as cursor:
-        settle(recording := Recording(cursor), [(made.id, Result(Outcome.ANSWERED, response="fine"))])
+        settle(recording := Recording(cursor), {made.id: Result(Outcome.ANSWERED, response="fine")})
     one = Prompt.objects.filter(id=made.id)
     assert one.get().response == "fine"
     seen = [*recording.seen, one.query.sql_with_params()]

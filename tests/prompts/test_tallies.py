@@ -88,7 +88,7 @@ class Recording:
 def test_a_group_of_rows_is_locked_and_counted_as_one():
     finals = [(row().id, ANSWERED) for _ in range(20)]
     with together() as cursor:
-        settle(recording := Recording(cursor), finals)
+        settle(recording := Recording(cursor), dict(finals))
     assert recording.verbs == ["SELECT", *["UPDATE"] * 20, "INSERT", "INSERT"]
     assert counted() == {(NOBODY, "answered"): 20}
 
@@ -103,7 +103,7 @@ def test_what_the_database_refuses_is_djangos_error_and_nothing_is_written():
 
 def settle_and_insert_half(one):
     with together() as cursor:
-        settle(cursor, [(one.id, ANSWERED)])
+        settle(cursor, {one.id: ANSWERED})
         insert(cursor, {"id": uuid7()})  # what is wrong with it may be told at the end
 
 
@@ -150,7 +150,7 @@ def test_what_is_rolled_back_is_not_counted():
 
 def settle_and_fail(one):
     with together() as cursor:
-        settle(cursor, [(one.id, ANSWERED)])
+        settle(cursor, {one.id: ANSWERED})
         raise ZeroDivisionError
 
 
