@@ -11,7 +11,6 @@ The ASGI application: static files, a bound on request bodies, Django, and an or
 
 import asyncio
 import gc
-import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -37,9 +36,11 @@ from gateway import reporting
 from gateway.load import Full, Line
 from gateway.metrics import gauging, processes
 from gateway.metrics.counting import count_shed
-from gateway.problems import MEDIA_TYPE, TABLE, Row, document, envelope, is_openai
+from gateway.problems import TABLE, Row
+from gateway.refusing import refusal, refuse, whole
 from gateway.threads import Threads
 from gateway.tracing import switch as tracing
+from gateway.worker import Connection
 from inference import fleet
 from inference.routing.file import TableInvalid
 from prompts import composition
@@ -134,26 +135,6 @@ def is_watched(scope: Scope) -> bool:
     return scope["path"].rstrip("/") in WATCHED
 
 
-async def refuse(
-    send: Send, row: Row, path: str, *, retry_after_seconds: int | None = None, closes: bool = True
-) -> None:
-    """Answers with a problem document, or OpenAI's envelope, before Django is asked. `closes` the connection,
-    because something of the body may be left in it."""
-    status, content, media_type = row.status, document(row), MEDIA_TYPE
-    if is_openai(path):
-        (status, content), media_type = envelope(row), "application/json"
-    body = json.dumps(content).encode()
-    headers = [
-        (b"content-type", media_type.encode()),
-        (b"content-length", str(len(body)).encode()),
-        *([(b"connection", b"close")] if closes else []),
-    ]
-    if retry_after_seconds is not None:
-        headers.append((b"retry-after", str(retry_after_seconds).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
 def unsniffed(send: Send) -> Send:
     """Browsers take a static file for what its type says, and for nothing else."""
 
@@ -226,6 +207,18 @@ async def send_away(
     await refuse(send, row, scope["path"], retry_after_seconds=retry_after_seconds, closes=not is_whole)
 
 
+def turned_away(data: bytes) -> bytes | None:
+    """The answer to a prompt that is all of `data`, where the line is full; None for whatever else it is."""
+    full = line.full()
+    if full is None or (request := whole(data)) is None:
+        return None
+    method, path = request
+    if not takes_a_model({"method": method, "path": path}):
+        return None
+    count_shed(full.why)
+    return refusal(TABLE[Full], path, retry_after_seconds=full.retry_after_seconds).as_bytes()
+
+
 async def lifespan(receive: Receive, send: Send) -> None:
     """Opens what the service needs before the first request and closes it after the last."""
     while True:
@@ -244,6 +237,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
                 await send({"type": "lifespan.startup.failed", "message": why})
                 return
             Handler.settle_in()
+            Connection.turned_away = staticmethod(turned_away)
             gauging.look_now_and_then()
             watching = processes.watch()
             keep_for_good()
@@ -280,7 +274,7 @@ async def api(scope: Scope, receive: Receive, send: Send) -> None:
 
 hashing_door = NarrowDoor(api, limit=hashers.QUEUE)
 pages_door = NarrowDoor(api, limit=PAGES_AT_ONCE, row=TABLE[Full])
-line = Line(places=settings.MAX_PROMPTS)
+line = Line(places=settings.MAX_PROMPTS, is_busy=lambda: composition.house().pace.is_busy)
 prompts_door = Orderly(api, line)
 gauging.line = line
 STATIC_PREFIX = "/" + settings.STATIC_URL.strip("/") + "/"

@@ -33,6 +33,7 @@ graceful_timeout = env.read("LLM_DRAIN_SECONDS") + 15
 # The asgi worker answers from the event loop; this only catches a loop that is stuck.
 timeout = 60
 keepalive = 75
+asgi_loop = "uvloop"
 backlog = 1024  # connections that the kernel takes before the worker does
 limit_request_line = 8190
 limit_request_fields = 64

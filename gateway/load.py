@@ -5,10 +5,10 @@ How much this process takes on, and in which order, so that what it has taken is
                │ no               │ no
                └───── Full ───────┘
 
-What is in progress goes on in every turn of the event loop, and after a short turn one prompt that waits is
-begun: a long one says that those inside have enough to do. So turns stay short, whoever must be refused hears
-it at once, and the addresses of health and metrics answer. Without the line, prompts that come faster than
-they can be screened would all be begun and all be late.
+What is in progress goes on first: one prompt that waits is begun after a short turn of the event loop in
+which nobody inside waits to go on (`prompts.pace`). So turns stay short, whoever must be refused hears it at
+once, and the addresses of health and metrics answer. Without the line, prompts that come faster than they
+can be screened would all be begun and all be late.
 
 Knows no HTTP and no prompt: `gateway.asgi` asks.
 """
@@ -23,13 +23,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 # How long the first in line may have waited before others are sent away; a burst is let in.
-PATIENCE_SECONDS = 0.2
+PATIENCE_SECONDS = 0.15
 # So many may wait whatever the clock says: one pause of the process is no overload.
 ALWAYS_WAITING = 16
 MOST_WAITING = 256
 LONGEST_RETRY_SECONDS = 60
 SHORT_TURN_SECONDS = 0.001
-# Somebody is begun as often, however long turns are: they may be those of a thousand streams.
+# Somebody is begun as often, whoever waits inside: it may be a thousand streams.
 LONGEST_PAUSE_SECONDS = 0.1
 
 Why = Literal["places", "line"]
@@ -52,10 +52,17 @@ class Waiting:
 
 class Line:
     """Of one event loop. `places` is how many may be in progress or wait. `inside` are those in progress;
-    `clock` is in seconds."""
+    `is_busy` says whether one of them waits to go on; `clock` is in seconds."""
 
-    def __init__(self, *, places: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        places: int,
+        is_busy: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.places = places
+        self._is_busy = is_busy
         self.inside = 0
         self._clock = clock
         self._waiting: deque[Waiting] = deque()
@@ -71,7 +78,8 @@ class Line:
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """Begins when it is this one's turn. Raises Full at once, or not at all."""
-        self._refuse_if_full()
+        if full := self.full():
+            raise full
         if self._is_turning:
             await self._wait()
         else:
@@ -101,16 +109,18 @@ class Line:
         if self._left is not None:
             self._left.set()
 
-    def _refuse_if_full(self) -> None:
+    def full(self) -> Full | None:
+        """What the next one would hear, if it would not be let in."""
         waiting = len(self._waiting)
         if self.inside + waiting >= self.places:
             # By then about as many have left as are inside now.
             soon = min(LONGEST_RETRY_SECONDS, max(1, math.ceil(self._usual_seconds)))
-            raise Full("places", retry_after_seconds=soon)
+            return Full("places", retry_after_seconds=soon)
         if waiting >= MOST_WAITING or (
             waiting >= ALWAYS_WAITING and self._clock() - self._waiting[0].since > PATIENCE_SECONDS
         ):
-            raise Full("line", retry_after_seconds=1)
+            return Full("line", retry_after_seconds=1)
+        return None
 
     async def _wait(self) -> None:
         one = Waiting(self._clock())
@@ -132,7 +142,8 @@ class Line:
     def _next(self) -> None:
         now = self._clock()
         took, self._turned_at = now - self._turned_at, now
-        if took <= SHORT_TURN_SECONDS or now - self._begun_at > LONGEST_PAUSE_SECONDS:
+        has_time = took <= SHORT_TURN_SECONDS and not self._is_busy()
+        if has_time or now - self._begun_at > LONGEST_PAUSE_SECONDS:
             if not self._waiting:
                 self._is_turning = False
                 return

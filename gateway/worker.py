@@ -4,6 +4,7 @@ gunicorn's asgi worker, with bounds on its connections:
     connections      as many as the worker has files for; one more takes the place of one that asks nothing
     half a request   a caller who does not send the rest of the head is cut off after CLIENT_SECONDS
     no reader        so is one who takes nothing of an answer that waits for him: the model is free again
+    no room          prompts that the application turns away are answered from their bytes, at once
     the end          connections without a request are closed at once, and answers get LLM_DRAIN_SECONDS
 
 By itself it lets every connection in, waits for ever for the first request of one and for a caller to read,
@@ -13,6 +14,7 @@ before the last rows are written.
 
 import asyncio
 import resource
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -41,7 +43,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     """One caller's."""
 
     patience_seconds = 30.0  # CLIENT_SECONDS
+    # The application's: the whole answer to a request that is these bytes, or None if it wants to see it.
+    turned_away: Callable[[bytes], bytes | None] = staticmethod(lambda data: None)
     worker: "Worker"
+    _begun = 0  # the number of the last request of which something has been parsed
     _timer: asyncio.TimerHandle | None = None
 
     @property
@@ -56,6 +61,19 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             transport.close()
             return
         self._cut_off_later(self._cut_off_if_idle)
+
+    def data_received(self, data: bytes) -> None:
+        if self._awaiting_request and self._begun != self.req_count and (answer := self.turned_away(data)):
+            self._safe_write(answer)
+            if self.req_count > 1:
+                self._arm_keepalive_timer()
+            return
+        super().data_received(data)
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """What follows a request that has been answered is fed before the next one is awaited."""
+        self._begun = self.req_count + (self._current_request is None and not self._awaiting_request)
+        return bool(super()._feed_callback_parser(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.worker.connections.pop(self, None)

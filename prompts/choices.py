@@ -35,14 +35,20 @@ class CallText:
 
 # What leaves the chain of an answer.
 Heard = Sanitized | CallText | AsideText
-# Makes a call: its number, and its name as the model says it.
-OpenCall = Callable[[int, str], Call]
+# Makes a call whose arguments go through the chain: its number, its name as the model says it, and how
+# findings call them. And one whose arguments did.
+OpenCall = Callable[[int, str, str], Call]
+KnownCall = Callable[[int, str], Call]
 # Opens the chain for a text of the answer, as findings call it.
 OpenText = Callable[[str], StreamSanitizer]
 
 
 class Choice:
-    """`part` is how findings call it. A `new_restorer` that gives None shows what was sanitized as it is."""
+    """`part` is how findings call it. A `new_restorer` that gives None shows what was sanitized as it is.
+
+    Nothing that is handed in holds this in turn: what is known of a prompt, its raw text too, is gone with
+    the request, and not when the collector comes by.
+    """
 
     def __init__(self, number: int, new_restorer: Callable[[], Restorer | None], *, streamed: bool) -> None:
         self.number = number
@@ -143,7 +149,8 @@ class Choice:
             heard += self._end_call()
             if self.is_blocked:
                 return heard
-            self.calls.append(self._open_call(len(self.calls), piece.name))
+            number = len(self.calls)
+            self.calls.append(self._open_call(number, piece.name, self.call_part(number)))
             heard.append(CallText(self.calls[-1], EMPTY))
         if piece.arguments and (text := self.calls[-1].take(piece.arguments)):
             heard.append(CallText(self.calls[-1], text))
@@ -224,7 +231,7 @@ class Choice:
             self._tokens.keep(text)
         return text
 
-    def replay(self, answered: Answered, open_call: OpenCall) -> list[Heard]:
+    def replay(self, answered: Answered, open_call: KnownCall) -> list[Heard]:
         """An answer that was given before, instead of a model's."""
         self._replayed, self.finish_reason = answered, answered.finish_reason
         self._sanitized.append(answered.text)
@@ -247,7 +254,7 @@ class Choice:
         for aside in self._asides:
             aside.read_along()
 
-    def follow(self, source: "Choice", heard: Heard, open_call: OpenCall) -> Heard:
+    def follow(self, source: "Choice", heard: Heard, open_call: KnownCall) -> Heard:
         """What left the chain of another's answer, which is also this one."""
         self._source = source
         if not isinstance(heard, CallText):

@@ -17,6 +17,7 @@ from prompts.asks import Ask
 from prompts.calls import Call
 from prompts.choices import Choice, Heard
 from prompts.journal import Usage
+from prompts.pace import Pace
 from sanitization.chain import EMPTY, Chain, Sanitized, Screened
 from sanitization.policies import Policy
 from sanitization.structured import ArgumentsRestorer, StructuredSanitizer
@@ -36,8 +37,7 @@ class Setting:
         chain, policy, placeholders = self.chain, self.policy, self.screened.placeholders
         later = placeholders.for_answer()
 
-        def open_call(number: int, name: str) -> Call:
-            part = choice.call_part(number)
+        def open_call(number: int, name: str, part: str) -> Call:
             return self.call(number, name, chain.open_arguments(policy, placeholders, part, later=later))
 
         choice.open(partial(chain.open_answer, policy, placeholders, later=later), open_call)
@@ -67,6 +67,7 @@ class Generating:
         choices: tuple[Choice, ...],
         *,
         card: ModelCard,
+        pace: Pace,
     ) -> None:
         self.card = card  # of the model that answers
         self.choices = choices
@@ -79,6 +80,7 @@ class Generating:
         self._backend = backend
         self._generation = generation
         self._setting = setting
+        self._pace = pace
 
     async def texts(self) -> AsyncGenerator[tuple[Choice, Heard], None]:
         """What leaves the chain, as it comes. Raises InferenceErrors and ScreeningFailed. Closing this frees
@@ -93,10 +95,11 @@ class Generating:
                     continue
                 came_at = time.perf_counter()
                 self.backend_ms += (came_at - waiting_since) * 1000
-                choice = self.choices[event.choice]
+                await self._pace.piece()
+                choice, begun_at = self.choices[event.choice], time.perf_counter()
                 heard = self._heard(choice, event, came_at)
                 waiting_since = time.perf_counter()
-                self.sanitize_ms += (waiting_since - came_at) * 1000
+                self.sanitize_ms += (waiting_since - begun_at) * 1000
                 if heard:
                     for one in heard:
                         yield choice, one

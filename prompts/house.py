@@ -12,6 +12,7 @@ from prompts.caching.replies import Replies
 from prompts.conversations import Conversations
 from prompts.journal import Journal
 from prompts.outcomes import Conclusion
+from prompts.pace import Pace
 from sanitization.chain import Chain, Sanitized
 from sanitization.policies import Policy
 
@@ -27,6 +28,7 @@ class House:
     journal: Journal
     cache: AnswerCache
     flights: Flights = field(default_factory=Flights)
+    pace: Pace = field(default_factory=Pace)
     shares_answers: bool = False
     keeps_for: frozenset[str] = frozenset()
     replies: Replies | None = None

@@ -119,7 +119,8 @@ class Source:
 
     def _make(self, choices: tuple[Choice, ...]) -> Generating:
         card = self._course.card
-        return Generating(self._house.backend, self._generation, self._setting, choices, card=card)
+        house = self._house
+        return Generating(house.backend, self._generation, self._setting, choices, card=card, pace=house.pace)
 
     async def _keep(self, made: Generating) -> None:
         """The model that really answered may be another one than the one that was asked for."""

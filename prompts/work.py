@@ -119,8 +119,9 @@ class Work:
             self.failure = error
             return
         self.course.times.screen_ms = ms_since(began)
+        new_restorer = partial(restorer_of, self.policy, self.screened)
         self.choices = tuple(
-            Choice(number, self._restorer, streamed=self.ask.streamed) for number in range(self.ask.choices)
+            Choice(number, new_restorer, streamed=self.ask.streamed) for number in range(self.ask.choices)
         )
 
     async def _screen(self, parts: dict[str, str], memory: Memory | None = None) -> Screened:
@@ -133,12 +134,10 @@ class Work:
             memory=memory,
             beside=self.ask.unscanned(),
         )
-        return await asyncio.to_thread(screen) if sum(map(len, parts.values())) > INLINE_CHARS else screen()
-
-    def _restorer(self) -> Restorer | None:
-        if not self.policy.restore or self.screened is None:
-            return None
-        return Restorer(self.screened.placeholders, self.policy.html, unrestored=self.policy.unrestored)
+        if sum(map(len, parts.values())) > INLINE_CHARS:
+            return await asyncio.to_thread(screen)
+        await self.house.pace.piece()
+        return screen()
 
     def _turn(self, conversation_id: UUID) -> AbstractAsyncContextManager[Turn]:
         if self.house.conversations is None:
@@ -163,6 +162,7 @@ class Work:
                 parts=self._other_parts(),
             )
         )
+        await self.house.pace.piece()  # many rows are committed at once
 
     @property
     def policy_name(self) -> str:
@@ -238,6 +238,7 @@ class Work:
         """Commits the final row."""
         await self._note_answer()
         await self.house.journal.finish(self.id, self._conclude(self.outcome))
+        await self.house.pace.piece()
 
     @property
     def outcome(self) -> Outcome:
@@ -332,3 +333,10 @@ class Work:
             result=self.result,
             own_emails=tuple(self.screened.placeholders.originals("email")),
         )
+
+
+def restorer_of(policy: Policy, screened: Screened) -> Restorer | None:
+    """What puts the caller's values back into an answer, if anything does."""
+    if not policy.restore:
+        return None
+    return Restorer(screened.placeholders, policy.html, unrestored=policy.unrestored)

@@ -201,5 +201,5 @@ def test_a_refusal_never_asks_to_wait_for_more_than_a_minute():
     line = Line(places=0)
     line._usual_seconds = 1e6
     with pytest.raises(Full) as full:
-        line._refuse_if_full()
+        raise line.full()
     assert full.value.retry_after_seconds == load.LONGEST_RETRY_SECONDS

@@ -1,12 +1,16 @@
 """Connections of a worker are bounded. tests/faults shows over sockets what becomes of idle ones."""
 
+import asyncio
 import resource
+from contextlib import suppress
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from gunicorn.config import Config
 
 from gateway import worker
-from gateway.worker import MOST_CONNECTIONS, OTHER_FILES, Worker, most_connections
+from gateway.worker import MOST_CONNECTIONS, OTHER_FILES, Connection, Worker, most_connections
 
 
 class Caller:
@@ -71,3 +75,87 @@ def test_there_are_as_many_as_there_are_files_for(monkeypatch, soft, hard, conne
     monkeypatch.setattr(worker, "resource", limits)
     assert most_connections() == connections
     assert limits.set_to == ([raised_to] if raised_to else [])
+
+
+async def echo(scope, receive, send):
+    """Says what it was asked."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message["body"], message.get("more_body", False)
+    said = scope["path"].encode() + b" " + body
+    headers = [(b"content-length", str(len(said)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": said})
+
+
+class House(Worker):
+    """A worker without a process of its own, which turns away all that begins with `unwanted`."""
+
+    unwanted = b"POST /v1/"
+
+    def __init__(self):
+        self.cfg, self.log, self.asgi = Config(), Mock(access_log_enabled=False), echo
+        self.cfg.set("keepalive", 5)
+        self.loop = asyncio.get_running_loop()
+        self.connections, self.worker_connections = {}, 10
+        self.nr_conns, self.nr, self.max_requests, self.alive, self.state = 0, 0, 1 << 30, True, {}
+
+    async def said_to(self, *pieces):
+        """What a caller hears who sends these, one after the other."""
+
+        class Door(Connection):
+            turned_away = staticmethod(
+                lambda data: b"HTTP/1.1 503 -\r\n\r\n" if data.startswith(self.unwanted) else None
+            )
+
+        server = await self.loop.create_server(lambda: Door(self), "127.0.0.1")
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        heard = []
+        for piece in pieces:
+            writer.write(piece)
+            with suppress(TimeoutError):
+                while True:
+                    async with asyncio.timeout(0.1):
+                        heard.append(await reader.read(4096))
+        writer.close()
+        server.close()
+        return b"".join(heard)
+
+
+def asking(path, body=b"x"):
+    return b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (path, len(body), body)
+
+
+async def test_a_connection_goes_on_after_requests_that_were_turned_away():
+    heard = await House().said_to(
+        asking(b"/a"), asking(b"/v1/b"), asking(b"/v1/c"), asking(b"/d"), asking(b"/v1/e"), asking(b"/f")
+    )
+    assert heard.count(b"HTTP/1.1 503 -") == 3
+    assert [said in heard for said in (b"/a x", b"/d x", b"/f x")] == [True] * 3
+
+
+async def test_the_first_request_of_a_connection_can_be_turned_away():
+    heard = await House().said_to(asking(b"/v1/a"), asking(b"/b"))
+    assert heard.startswith(b"HTTP/1.1 503 -")
+    assert b"/b x" in heard
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (asking(b"/a", asking(b"/v1/b"))[: -len(asking(b"/v1/b"))], asking(b"/v1/b")),  # a body
+        (b"POST /a HTTP/1.1\r\nX: ", asking(b"/v1/b")),  # a head
+        (asking(b"/0") + asking(b"/a", asking(b"/v1/b"))[: -len(asking(b"/v1/b"))], asking(b"/v1/b")),
+        (asking(b"/0") + b"POST /a HTTP/1.1\r\nX: ", asking(b"/v1/b")),  # of one that came with another
+    ],
+)
+async def test_the_rest_of_a_request_is_never_taken_for_one_to_turn_away(pieces):
+    assert b" 503 " not in await House().said_to(*pieces)
+
+
+async def test_what_comes_before_an_answer_is_over_waits_for_its_turn():
+    """Answers leave in the order of the requests."""
+    heard = await House().said_to(asking(b"/a") + asking(b"/v1/b"))
+    assert b"/a x" in heard
+    assert b"/v1/b x" in heard

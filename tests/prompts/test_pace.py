@@ -1,0 +1,121 @@
+"""Who computes when, so that turns of the event loop stay short."""
+
+import asyncio
+
+import pytest
+
+from prompts.pace import MOST_PIECES, TURN_SECONDS, Pace
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Workers:
+    """Each computes `pieces` pieces of so many seconds. `turns` are how many computed in each turn."""
+
+    def __init__(self, *, seconds):
+        self.clock = Clock()
+        self.pace = Pace(self.clock)
+        self.seconds = seconds
+        self.order = []
+        self.turns = []
+
+    async def work(self, name, pieces=1):
+        for _ in range(pieces):
+            await self.pace.piece()
+            self.order.append(name)
+            self.clock.now += self.seconds
+
+    async def count(self, tasks):
+        while not all(task.done() for task in tasks):
+            before = len(self.order)
+            await asyncio.sleep(0)
+            self.turns.append(len(self.order) - before)
+
+    async def all(self, count, pieces=1):
+        tasks = [asyncio.create_task(self.work(name, pieces)) for name in range(count)]
+        await self.count(tasks)
+
+
+async def test_who_is_alone_never_waits():
+    pace = Pace()
+    for _ in range(100):
+        await pace.piece()
+        assert not pace.is_busy
+        await asyncio.sleep(0)
+
+
+async def test_large_pieces_are_computed_one_a_turn_in_the_order_in_which_they_came():
+    workers = Workers(seconds=TURN_SECONDS * 2)
+    await workers.all(30)
+    assert workers.order == list(range(30))
+    assert max(workers.turns[10:]) == 1
+
+
+async def test_of_small_ones_as_many_as_fit():
+    workers = Workers(seconds=TURN_SECONDS / 10)
+    await workers.all(50, pieces=20)
+    busy = sorted(workers.turns[50:-10])
+    assert 5 <= busy[len(busy) // 2] <= 12
+    assert len(workers.order) == 1000
+
+
+async def test_tiny_ones_are_bounded_too():
+    workers = Workers(seconds=0)
+    await workers.all(500, pieces=2)
+    assert max(workers.turns) <= MOST_PIECES
+
+
+async def test_others_get_on_between_two_pieces():
+    """Whatever else the loop has to do waits for a turn, and not for all who want to compute."""
+    workers = Workers(seconds=TURN_SECONDS * 2)
+    tasks = [asyncio.create_task(workers.work(name)) for name in range(40)]
+    await asyncio.sleep(0)
+    heard = []
+    for _ in range(20):
+        asyncio.get_running_loop().call_soon(lambda: heard.append(len(workers.order)))
+        await asyncio.sleep(0)
+    assert len(heard) == 20
+    assert heard[-1] < 40
+    await workers.count(tasks)
+
+
+async def test_who_leaves_while_he_waits_holds_up_nobody():
+    workers = Workers(seconds=TURN_SECONDS * 2)
+    tasks = [asyncio.create_task(workers.work(name)) for name in range(12)]
+    await asyncio.sleep(0)
+    for task in tasks[6:10]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert workers.order == [0, 1, 2, 3, 4, 5, 10, 11]
+    assert not workers.pace.is_busy
+
+
+async def test_who_leaves_when_his_turn_came_holds_up_nobody():
+    workers = Workers(seconds=TURN_SECONDS * 2)
+    tasks = [asyncio.create_task(workers.work(name)) for name in range(12)]
+    while not workers.order or workers.order[-1] < 5:
+        await asyncio.sleep(0)
+    tasks[6].cancel()
+    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert workers.order[-1] == 11
+
+
+@pytest.mark.parametrize("is_left_behind", [False, True])
+def test_another_event_loop_begins_anew(is_left_behind):
+    pace = Pace()
+
+    async def crowd():
+        tasks = [asyncio.create_task(pace.piece()) for _ in range(200)]
+        await asyncio.sleep(0)
+        if not is_left_behind:
+            await asyncio.gather(*tasks)
+
+    for _ in range(2):
+        asyncio.run(crowd())
+    asyncio.run(asyncio.wait_for(pace.piece(), 5))
