@@ -136,6 +136,12 @@ else:
     _database["CONN_MAX_AGE"] = 0
     _database["CONN_HEALTH_CHECKS"] = True
     _database["OPTIONS"] = {
+        # A host that is gone without a word counts as gone when it confirms nothing for so long (in ms); who
+        # waits in silence asks after so many seconds. By itself the kernel tries for a quarter of an hour.
+        "tcp_user_timeout": 5000,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
         **_database.get("OPTIONS", {}),
         # A short patience with a database that is away: the next request tries again at once, where the
         # pool's own tries would be minutes apart by then.
