@@ -19,7 +19,8 @@ LONGEST_RUN = 64
 _ESCAPED = re.compile(r'u[0-9A-Fa-f]{4}|["\\/bfnrt]')
 _QUOTED = re.compile(r'(\\?["\'`])(.+)\1', re.DOTALL)
 _TRAILING_QUOTE = re.compile(r'["\'][ \t\r\n,;:)\]}]{0,8}\Z')
-_KEY = re.compile(r'(\\*)["\'][ \t]{0,4}:[ \t\r\n]{0,8}\Z')
+_LONGEST_GAP = 8
+_KEY = re.compile(rf'(\\*)["\'][ \t]{{0,4}}:[ \t\r\n]{{0,{_LONGEST_GAP}}}\Z')
 _QUOTING = re.compile(r"[\"'`\\]")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 
@@ -51,12 +52,14 @@ def run_before(text: str, at: int) -> int:
 
 def is_number(value: str) -> bool:
     """Whether this is a number as JSON writes it, without an exponent."""
-    return _NUMBER.fullmatch(value) is not None
+    return value[-1:].isdigit() and _NUMBER.fullmatch(value) is not None
 
 
 def quote_behind_key(before: str) -> str | None:
     """What a string begins with behind this text, if it ends with `"key":`; in a string that holds JSON,
     quotes are escaped.
     """
+    if not before[-_LONGEST_GAP - 1 :].rstrip(" \t\r\n").endswith(":"):
+        return None
     key = _KEY.search(before)
     return f'{key[1]}"' if key else None

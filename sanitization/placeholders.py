@@ -81,7 +81,7 @@ class Placeholders:
     def mint(self, rule: str, value: str) -> str:
         """The placeholder of this value under this rule, a new one if it has none."""
         key = rule, value
-        self._named.setdefault(key)
+        self._named[key] = None
         known = self._by_value.get(key)
         if known is not None:
             return known

@@ -1,6 +1,7 @@
 """Where things went when a text was rewritten, and where they came from."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 
 
 class Edits:
@@ -19,10 +20,14 @@ class Edits:
         return bool(self._in_starts)
 
     def add(self, start: int, end: int, out_start: int, out_end: int) -> None:
-        self._in_starts.append(start)
-        self._in_ends.append(end)
-        self._out_starts.append(out_start)
-        self._out_ends.append(out_end)
+        self.extend((start, end, out_start, out_end))
+
+    def extend(self, moves: Sequence[int]) -> None:
+        """`add` for many: four numbers for each."""
+        self._in_starts += moves[0::4]
+        self._in_ends += moves[1::4]
+        self._out_starts += moves[2::4]
+        self._out_ends += moves[3::4]
 
     def touches(self, start: int, end: int) -> bool:
         """Whether something of this stretch of the text as it was has been rewritten."""

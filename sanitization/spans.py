@@ -6,6 +6,7 @@ the original and in the sanitized text, and may be logged and stored.
 """
 
 from enum import Enum
+from functools import partial
 from typing import Literal, NamedTuple
 
 Direction = Literal["prompt", "answer"]
@@ -84,3 +85,8 @@ class Finding(NamedTuple):
             "version": self.version,
             "fingerprint": self.fingerprint,
         }
+
+
+# A `Span` or `Finding` of a tuple of its fields, for half of what a call of the class costs: hostile texts
+# have a hundred thousand.
+as_span, as_finding = partial(tuple.__new__, Span), partial(tuple.__new__, Finding)

@@ -9,7 +9,7 @@ A hostile text is nothing but findings: each costs a few microseconds here, whic
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -19,10 +19,13 @@ from sanitization.errors import ScreeningFailed
 from sanitization.filters import Scan
 from sanitization.json_values import JsonValues
 from sanitization.positions import Edits
-from sanitization.rulings import Found, Ruling
+from sanitization.rulings import Found, Ruling, as_found
 from sanitization.spans import Action, Span
 
+STAYS = -1
 BEHIND = edges.LONGEST_RUN + 16  # how far back a stage remembers what it has let out
+# A member costs more to look up than to compare.
+_OFF, _FLAG, _BLOCK = Action.OFF, Action.FLAG, Action.BLOCK
 _START, _ORDER = itemgetter(0), itemgetter(0, 1, 2)  # of a `Found`
 
 
@@ -37,8 +40,9 @@ class NamedScan:
 class Stage:
     """One rewrite of one text. Positions count from its start, in what this stage is given.
 
-    `found` are the findings that have left, `places` where in what was let out stands what took the place of
-    each; None where it stays. With `quotes`, a number of JSON that is rewritten becomes a string.
+    `found` are the findings that have left, `places` where in what was let out begins and ends what took the
+    place of each, two numbers for each; STAYS where it stays. With `quotes`, a number of JSON that is
+    rewritten becomes a string.
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class Stage:
         self._emitted = 0
         self.edits = Edits()
         self.found: list[Found] = []
-        self.places: list[tuple[int, int] | None] = []
+        self.places: list[int] = []
         self.blocked = False
 
     def feed(self, piece: str, *, last: bool) -> str:
@@ -90,13 +94,14 @@ class Stage:
         ruling, consumed, given, text = self._ruling, self.consumed, self._given, self._joined()
         treatment, before = ruling.treatment(spans[0].rule), self._behind[-1:]
         waiting: list[Found] = []
+        latest, in_order = -1, True
         for start, end, rule, score, own, replacement in spans:
             if not consumed <= start < end <= given:
                 raise ValueError("a span outside of what is open")
             if rule != treatment.rule:
                 treatment = ruling.treatment(rule)
             action = own or treatment.action
-            if action is Action.OFF:
+            if action is _OFF:
                 continue
             value, mark = text[start - consumed : end - consumed], ""
             if treatment.is_value:
@@ -107,15 +112,22 @@ class Stage:
                     end, mark = start + len(value), ruling.fingerprint(rule, value)
                 elif not mark:
                     mark = treatment.marks[value] = ruling.fingerprint(rule, value)
-            if treatment.counts(score, value):
-                found = Found(start, end, rule, score, action, replacement, mark)
-                (self._flagged if action is Action.FLAG else waiting).append(found)
+            if score < treatment.threshold or (treatment.allowed and treatment.allows(value)):
+                continue
+            found = as_found((start, end, rule, score, action, replacement, mark))
+            if action is _FLAG:
+                self._flagged.append(found)
+            else:
+                in_order = in_order and start > latest
+                latest = start
+                waiting.append(found)
         if waiting:
-            self._wait(waiting)
+            self._wait(waiting, in_order=in_order)
 
-    def _wait(self, found: list[Found]) -> None:
+    def _wait(self, found: list[Found], *, in_order: bool) -> None:
         """Puts findings among those that wait, in order. A scan's new ones belong to the end of them."""
-        found.sort(key=_ORDER)
+        if not in_order:
+            found.sort(key=_ORDER)
         waiting = self._waiting
         if waiting and found[0].start <= waiting[-1].start:
             first = bisect_left(waiting, found[0].start, key=_START)
@@ -148,21 +160,44 @@ class Stage:
         self._behind = (self._behind + text[:size])[-BEHIND:]
         return self._copied(text, self.consumed, frontier)
 
-    def _advance(self, frontier: int) -> Iterator[str]:
+    def _advance(self, frontier: int) -> list[str]:
         """Lets out what lies before `frontier` and belongs to no group that reaches across it."""
-        text, base, done = self._joined(), self.consumed, 0
-        for after, group, start, end in _groups(self._waiting):
+        text, base, waiting, done = self._joined(), self.consumed, self._waiting, 0
+        at, out, count = base, self._emitted, len(waiting)
+        sent: list[str] = []
+        moves: list[int] = []  # of each group, as `Edits` takes them
+        blocking: Sequence[Found] = ()
+        while done < count and not blocking:
+            start, end, after = waiting[done].start, waiting[done].end, done + 1
+            while after < count and waiting[after].start < end:
+                end = max(end, waiting[after].end)
+                after += 1
             if end > frontier:
                 frontier = min(start, frontier)
                 break
-            if start > self.consumed:
-                yield self._copied(text, base, start)
-            if (group[0].action is Action.BLOCK or len(group) > 1) and self._blocks(group):
-                self._close(group, start)
-                return
-            yield self._rewrite(group, text, base, start, end)
-            done = after
-        yield self._copied(text, base, frontier)
+            sent.append(text[at - base : start - base])
+            out += start - at
+            group = waiting[done:after]
+            if (after > done + 1 or group[0].action is _BLOCK) and self._blocks(group):
+                blocking, new = group, ""
+            else:
+                new = self._replacement(group, text, base, start, end)
+            sent.append(new)
+            moves += (start, end, out, out + len(new))
+            self.places += (out, out + len(new)) * len(group)
+            at, out, done = end, out + len(new), after
+        self.found += waiting[:done]
+        self.edits.extend(moves)
+        self.consumed, self._emitted = at, out
+        if blocking:
+            self._close(moves[-4])
+        else:
+            sent.append(self._copied(text, base, frontier))
+            self._keep(text, base, frontier, done)
+        return sent
+
+    def _keep(self, text: str, base: int, frontier: int, done: int) -> None:
+        """Goes on from `frontier`, before which `done` of the findings lay."""
         self._follow(text, base, frontier)
         del self._waiting[:done]
         self._behind = self._before(frontier - base)
@@ -181,21 +216,14 @@ class Stage:
             self._json.feed(text[self._followed - base : to - base])
             self._followed = to
 
-    def _rewrite(self, group: Sequence[Found], text: str, base: int, start: int, end: int) -> str:
+    def _replacement(self, group: Sequence[Found], text: str, base: int, start: int, end: int) -> str:
         """What takes the place of a group. A number that is a value of JSON becomes a string."""
         original = text[start - base : end - base]
         new = self._ruling.rewrite(group, original)
         if self._json is not None and new and edges.is_number(original):
             self._follow(text, base, start)
             quote = self._quote(start - base)
-            new = f"{quote}{new}{quote}"
-        out_start = self._emitted
-        self.consumed = end
-        self._emitted = out_end = out_start + len(new)
-        self.edits.add(start, end, out_start, out_end)
-        self.found += group
-        place = out_start, out_end
-        self.places += (place,) if len(group) == 1 else [place] * len(group)
+            return f"{quote}{new}{quote}"
         return new
 
     def _quote(self, at: int) -> str:
@@ -205,17 +233,14 @@ class Stage:
 
     def _blocks(self, group: Sequence[Found]) -> bool:
         for one in group:
-            if one.action is Action.BLOCK:
+            if one.action is _BLOCK:
                 self.blocked = True
                 return self._ruling.ends_at_block
         return False
 
-    def _close(self, group: Sequence[Found], start: int) -> None:
-        """The text ends before this group."""
-        self.found += group
-        self.places += [(self._emitted, self._emitted)] * len(group)
-        end = max(one.end for one in group)
-        self.edits.add(start, end, self._emitted, self._emitted)
+    def _close(self, start: int) -> None:
+        """The text ends before the group that begins here."""
+        self.consumed = start
         self._keep_flags(start)
         self._scans, self._waiting, self._held = (), [], []
 
@@ -223,17 +248,5 @@ class Stage:
         if self._flagged:
             kept = [one for one in self._flagged if one.start < frontier]
             self.found += kept
-            self.places += [None] * len(kept)
+            self.places += (STAYS, STAYS) * len(kept)
             self._flagged = [one for one in self._flagged if one.start >= frontier]
-
-
-def _groups(found: Sequence[Found]) -> Iterator[tuple[int, Sequence[Found], int, int]]:
-    """Runs of overlapping spans in a sorted list: index behind the run, the run, both ends of its union."""
-    first, count = 0, len(found)
-    while first < count:
-        after, start, end = first + 1, found[first].start, found[first].end
-        while after < count and found[after].start < end:
-            end = max(end, found[after].end)
-            after += 1
-        yield after, found[first:after], start, end
-        first = after

@@ -6,14 +6,15 @@ Sanitizes a text while it arrives: what leaves is byte for byte what the whole t
 This is the only place that turns text into `Sanitized`; `sanitization.stages` does the rewriting.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from sanitization.ceiling import Ceiling
 from sanitization.errors import ScreeningFailed
 from sanitization.rulings import Ruling
-from sanitization.spans import Finding
-from sanitization.stages import Stage
+from sanitization.spans import Finding, as_finding
+from sanitization.stages import STAYS, Stage
 from sanitization.text import EMPTY, Sanitized, join
 
 SLICE = 16_384
@@ -118,8 +119,15 @@ class StreamSanitizer:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Those whose place in the sanitized text is certain, in order of it."""
-        located = [one for number in range(len(self._stages)) for one in self._located(number)]
-        located.sort(key=_PLACE_AND_RULE)
+        located: list[Finding] = []
+        latest, in_order = -1, True
+        for number in range(len(self._stages)):
+            for one in self._located(number):
+                in_order = in_order and one.start > latest
+                latest = one.start
+                located.append(one)
+        if not in_order:  # rarely, and to sort very many would keep other threads waiting
+            located.sort(key=_PLACE_AND_RULE)
         return tuple(located)
 
     def _located(self, number: int) -> Iterator[Finding]:
@@ -127,18 +135,33 @@ class StreamSanitizer:
         own, direction, part = self._stages[number], self._ruling.direction, self._part
         earlier = [stage.edits for stage in reversed(self._stages[:number]) if stage.edits]
         later = self._stages[number + 1 :]
+        moved = any(stage.edits for stage in later)
+        sure = min((stage.consumed for stage in later), default=sys.maxsize)  # if nothing was moved
         versions = {rule: self._ruling.treatment(rule).version for rule in {one.rule for one in own.found}}
-        for (start, end, rule, score, action, _, mark), place in zip(own.found, own.places, strict=True):
-            out_start, out_end = place or own.edits.forward(start, end)
-            for stage in later:
-                if out_end > stage.consumed:
-                    break
-                if stage.edits:
-                    out_start, out_end = stage.edits.forward(out_start, out_end)
-            else:
-                for edits in earlier:
-                    start, end = edits.back(start, end)
-                version = versions[rule]
-                yield Finding(
-                    rule, direction, part, start, end, out_start, out_end, action, score, version, mark
-                )
+        places = iter(own.places)
+        for found, out_start, out_end in zip(own.found, places, places, strict=True):
+            start, end, rule, score, action, _, mark = found
+            if out_start == STAYS:
+                out_start, out_end = own.edits.forward(start, end)
+            if moved:
+                if (place := _forward(out_start, out_end, later)) is None:
+                    continue
+                out_start, out_end = place
+            elif out_end > sure:
+                continue
+            for edits in earlier:
+                start, end = edits.back(start, end)
+            version = versions[rule]
+            yield as_finding(
+                (rule, direction, part, start, end, out_start, out_end, action, score, version, mark)
+            )
+
+
+def _forward(start: int, end: int, stages: Sequence[Stage]) -> tuple[int, int] | None:
+    """Where something stands behind these stages; None if it has not left them all."""
+    for stage in stages:
+        if end > stage.consumed:
+            return None
+        if stage.edits:
+            start, end = stage.edits.forward(start, end)
+    return start, end
