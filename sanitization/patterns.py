@@ -18,7 +18,7 @@ from sanitization.matching import Among, Searcher
 from sanitization.normalize import Normalized
 from sanitization.partial import beginnings
 from sanitization.policies import Policy
-from sanitization.spans import Action, Direction, Span
+from sanitization.spans import Action, Direction, Span, as_span
 
 __all__ = ["DetectorScan", "PatternDetector", "PatternFilter"]
 
@@ -203,25 +203,31 @@ class DetectorScan:
 
     def _find(self, number: int, limit: int) -> list[Span]:
         """What one detector finds that begins before `limit`."""
-        copy, detector, told = self._copy, self._plan.detectors[number], number in self._plan.told
-        text, shift = copy.text, copy.shift
+        copy, detector = self._copy, self._plan.detectors[number]
+        shift, rule, score, rates = copy.shift, detector.rule, detector.score, detector.rates
+        least = score if number in self._plan.told else 0.0
         spans: list[Span] = []
-        start = max(self._decided, self._behind.get(number, 0))
-        find, rate, rule = detector.finder(text), detector.rate, detector.rule
-        while found := find(start, limit):
-            begin, start = found
-            score = rate(text, begin)
-            if detector.parts and score < detector.alone and copy.is_parted(begin, start, detector.parts):
-                score = detector.alone
-            if told and score < detector.score:
-                start = begin + 1  # nothing: where no such word is near, nobody has even looked
+        reader = detector.reader(copy.text)
+        places = reader.each(max(self._decided, self._behind.get(number, 0)), limit)
+        while found := next(places, None):
+            begin, end = found
+            if rates and (score := self._rated(detector, begin, end)) < least:
+                # Nothing: where no such word is near, nobody has even looked.
+                places = reader.each(begin + 1, limit)
                 continue
-            self._behind[number] = start
+            self._behind[number] = end
             if shift is None:
-                spans.append(Span(copy.place(begin), copy.end(start - 1), rule, score))
+                begin, end = copy.place(begin), copy.end(end - 1)
             else:
-                spans.append(Span(begin + shift, start + shift, rule, score))
+                begin, end = begin + shift, end + shift
+            spans.append(as_span((begin, end, rule, score, None, "")))
         return spans
+
+    def _rated(self, detector: Detector, begin: int, end: int) -> float:
+        score = detector.rate(self._copy.text, begin)
+        if detector.parts and score < detector.alone and self._copy.is_parted(begin, end, detector.parts):
+            return detector.alone
+        return score
 
 
 class PatternFilter:

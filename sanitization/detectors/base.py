@@ -7,7 +7,8 @@ search goes on one character further.
 """
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import ClassVar
 
@@ -31,7 +32,10 @@ WINDOW = 8 * MAX_CANDIDATE
 
 _NAMED = re.compile(r"\(\?P<\w+>")
 
-Finder = Callable[[int, int], tuple[int, int] | None]
+# Matches of a window that are rejected one by one before the detector is asked about all that are left.
+PATIENCE = 32
+
+Find = Callable[[int, int], tuple[int, int] | None]
 
 
 class Detector:
@@ -75,9 +79,14 @@ class Detector:
         """The first finding whose match begins in [start, limit)."""
         raise NotImplementedError
 
-    def finder(self, text: str) -> Finder:
+    def reader(self, text: str) -> "Reader":
         """`find` for one text, from places that never go back: for what is worth doing once for all of it."""
-        return partial(self.find, text)
+        return Reader(partial(self.find, text))
+
+    @cached_property
+    def rates(self) -> bool:
+        """Whether not all of its findings have the same score."""
+        return type(self).rate is not Detector.rate or bool(self.parts)
 
     def rate(self, text: str, begin: int) -> float:
         """The score of a finding that begins here. May look at LOOKBACK characters in front of it."""
@@ -86,6 +95,19 @@ class Detector:
     def hold(self, text: str, start: int) -> int:
         """The leftmost place from `start` on where more text could still make or change a match."""
         raise NotImplementedError
+
+
+class Reader:
+    """What a detector finds in one text, from places that never go back."""
+
+    def __init__(self, find: Find) -> None:
+        self.find = find
+
+    def each(self, start: int, limit: int) -> Iterator[tuple[int, int]]:
+        """Every finding whose match begins in [start, limit), each sought behind the one before."""
+        while found := self.find(start, limit):
+            yield found
+            start = found[1]
 
 
 class PatternDetector(Detector):
@@ -132,12 +154,18 @@ class PatternDetector(Detector):
         """Which part of what was accepted is the finding; None if it is none after all."""
         return begin, end
 
-    def finder(self, text: str) -> Finder:
+    def reader(self, text: str) -> Reader:
         own = type(self).find is not PatternDetector.find
-        return partial(self.find, text) if own else _Reader(self, text).find
+        return super().reader(text) if own else _Reader(self, text)
 
     def find(self, text: str, start: int, limit: int) -> tuple[int, int] | None:
-        return _Reader(self, text).find(start, limit)
+        return next(_Reader(self, text).each(start, limit), None)
+
+    def places(self, window: str) -> Sequence[int] | None:
+        """All places in a window, sorted, where a match may begin that is accepted; None where nothing but
+        judging tells. Asked where many in a row were rejected, and worth it where it judges all at once.
+        """
+        return None
 
     def over(self, text: str) -> Cursor:
         """For many searches of one text, each from further on."""
@@ -159,20 +187,22 @@ class PatternDetector(Detector):
         return len(text) if found < 0 else found
 
 
-class _Reader:
-    """What a detector finds in one text, from places that never go back.
+class _Reader(Reader):
+    """What a `PatternDetector` finds in one text.
 
     Without judging there is no bound on matches, so each search is given all of the text. Else it is given a
     window, and what begins in it before `_sure` ends in it too.
     """
 
-    def __init__(self, detector: PatternDetector, text: str) -> None:
+    def __init__(self, detector: "PatternDetector", text: str) -> None:
         self._detector = detector
         self._text = text
         self._base = self._sure = 0
         self._window = ""
         self._cursor: Cursor | None = None
         self._known: dict[tuple[str, str], int] = {}  # group and candidate to what the detector said
+        self._patience = PATIENCE
+        self._places: Sequence[int] | None = None  # of the window, where the detector may accept something
 
     def _over(self, start: int) -> Cursor:
         """The cursor of a window in which a search can begin here."""
@@ -186,10 +216,11 @@ class _Reader:
         self._sure = stop if stop == len(self._text) else stop - MAX_CANDIDATE - 1
         self._cursor = self._detector.over(self._window)
         self._known.clear()
+        self._patience, self._places = PATIENCE, None
         return self._cursor
 
-    def find(self, start: int, limit: int) -> tuple[int, int] | None:
-        detector, cursor, known = self._detector, self._cursor, self._known
+    def each(self, start: int, limit: int) -> Iterator[tuple[int, int]]:
+        detector, cursor, known, text = self._detector, self._cursor, self._known, self._text
         judged, narrows, place = detector.judged, detector.narrows, detector.place
         while start < limit:
             if cursor is None or start >= self._sure:
@@ -207,15 +238,27 @@ class _Reader:
                     # Once for each candidate: hostile texts repeat the same one in every few characters.
                     length = known[key] = detector.judge(*key)
                 if not length:
-                    start = base + spans[0][0] + 1
+                    start = self._behind(base + spans[0][0])
                     continue
             begin += base
             start = begin + length
             if not narrows:
-                return begin, start
-            if (found := detector.narrowed(self._text, begin, start)) is not None:
-                return found
-        return None
+                yield begin, start
+            elif (found := detector.narrowed(text, begin, start)) is not None:
+                start = found[1]
+                yield found
+
+    def _behind(self, rejected: int) -> int:
+        """Where to go on behind a match that began here and was rejected."""
+        self._patience -= 1
+        if self._patience > 0:
+            return rejected + 1
+        if self._places is None:
+            self._places = self._detector.places(self._window)
+        if self._places is None:
+            return rejected + 1
+        at = bisect_right(self._places, rejected - self._base)
+        return min(self._base + self._places[at], self._sure) if at < len(self._places) else self._sure
 
 
 # A placeholder says what was there, not what stands behind it; its beginning may lie before LOOKBACK.

@@ -1,12 +1,16 @@
 """Numbers that move money: payment cards and bank accounts."""
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+
+import numpy as np
+import numpy.typing as npt
 
 from sanitization.detectors.base import PatternDetector
 
 _MAESTRO = range(12, 20)
+_LEAST_GROUPED = 13  # longer ones may stand in groups
 # Issuer prefixes (ISO/IEC 7812) as ranges of the leading digits, with the lengths they are issued in:
 # UATP, American Express, Diners, JCB, Visa, Mastercard, Maestro, Discover, UnionPay, RuPay, Mir, Troy.
 _ISSUERS: tuple[tuple[range, Iterable[int]], ...] = (
@@ -51,6 +55,7 @@ _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_REGISTRY.split()}
 # The code of a digit to its value, and to the digit sum of twice its value.
 _ONCE = bytes.maketrans(b"0123456789", bytes(range(10)))
 _TWICE = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
+_DOUBLED = np.frombuffer(_TWICE[ord("0") : ord("9") + 1], dtype=np.uint8).astype(np.intp)
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d[\d .-]*\d")
 _ZEROS = re.compile(r"\.0{1,2}\Z")
@@ -71,6 +76,41 @@ def _issued_lengths(first: str) -> tuple[int, ...]:
 def issued_lengths(digits: str) -> tuple[int, ...]:
     """The lengths in which some issuer gives out numbers that begin like this, the longest first."""
     return _issued_lengths(digits[:4])
+
+
+@cache
+def _issued() -> npt.NDArray[np.intp]:
+    """`issued_lengths` of all beginnings of four digits, a bit for each length."""
+    table = np.zeros(10_000, dtype=np.intp)
+    for prefix, lengths in _LENGTHS.items():
+        size = 10 ** (4 - len(prefix))
+        table[int(prefix) * size : (int(prefix) + 1) * size] |= sum(1 << length for length in lengths)
+    return table
+
+
+def _may_begin(digits: npt.NDArray[np.intp], places: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """With which of the digits that stand at these places a card begins, as far as `accept` asks for a length
+    that the issuer has, the check digit, and ends that are no part of a group.
+    """
+    count = len(digits)
+    begins = np.zeros(count, dtype=bool)
+    issued = _issued().take(digits[:-3] * 1000 + digits[1:-2] * 100 + digits[2:-1] * 10 + digits[3:])
+    # The sums up to each digit, if those in even places count once, and if those in odd ones do.
+    sums = np.zeros((2, count + 1), dtype=np.intp)
+    odd = np.arange(count) & 1
+    for parity in (0, 1):
+        np.cumsum(np.where(odd == parity, digits, _DOUBLED.take(digits)), out=sums[parity, 1:])
+    apart = np.diff(places) > 1
+    ends, starts = np.append(apart, True), np.append(True, apart)
+    for length in range(min(_MAESTRO), min(_MAESTRO.stop, count + 1)):
+        even, uneven = sums[:, length:] - sums[:, :-length]
+        right = np.where(odd[length - 1 :] == 0, even, uneven) % 10 == 0
+        right &= ends[length - 1 :]
+        right &= issued[: len(right)] >> length & 1 == 1
+        if length <= _LEAST_GROUPED:
+            right &= places[length - 1 :] - places[: len(right)] < length
+        begins[: len(right)] |= right
+    return begins & starts
 
 
 class CreditCard(PatternDetector):
@@ -104,9 +144,18 @@ class CreditCard(PatternDetector):
             if length <= len(digits) and luhn_valid(digits[:length]):
                 end = _end_of(number, length)
                 # Three groups of four are a part of something longer more often than a short card.
-                if not number[end : end + 1].isdigit() and (length > 13 or length == end):
+                if not number[end : end + 1].isdigit() and (length > _LEAST_GROUPED or length == end):
                     return stop if end == len(number) else begin + end
         return 0
+
+    def places(self, window: str) -> Sequence[int]:
+        """One or two characters before each digit with which, as issuers and check digits go, a card begins."""
+        codes = np.frombuffer(window.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        digits = np.flatnonzero((codes >= ord("0")) & (codes <= ord("9")))
+        if not len(digits):
+            return []
+        first = digits[_may_begin(codes[digits].astype(np.intp) - ord("0"), digits)]
+        return np.unique(np.concatenate((first - 2, first - 1))).tolist()
 
     def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
         """Without the context in front of it. A named group would cost several times the search."""

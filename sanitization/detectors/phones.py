@@ -181,8 +181,11 @@ class Phone(PatternDetector):
             return 0
         begin = first.start()
         number = candidate[begin:end]
-        told = any(map(str.isalpha, candidate[1:begin]))
-        if candidate[0] >= "\u3400" and number.isdigit() and not told:
+        told = begin > 1 and any(map(str.isalpha, candidate[1:begin]))
+        plain = number.isdigit()
+        if told and plain and number[:2] != "00":
+            return end if 6 <= len(number) <= 15 else 0
+        if candidate[0] >= "\u3400" and plain and not told:
             return end  # the one form that needs Chinese in front of it
         if " " in number and _SPACED_SHAPE.fullmatch(number) and (begin > 1 or candidate[0] != " "):
             return end

@@ -11,6 +11,7 @@ E-mail addresses that somebody spelled out, so that no machine should read them.
 """
 
 import re
+from collections.abc import Sequence
 from itertools import product
 
 from sanitization.detectors.addresses import LONGEST_UNSPACED, NAME, SPACED, UNSPACED, Email
@@ -108,6 +109,9 @@ class SpelledEmail(PatternDetector):
     _parts = Searcher(
         rf"(?P<local>{_LOCAL})(?:(?P<marked>{_MARKED_AT})|(?P<worded>{_WORDED_AT})|(?P<sign>{_SIGN})){_domain()}"
     )
+
+    def places(self, window: str) -> Sequence[int] | None:
+        return None if self._may_end.search(window) else ()
 
     def accept(self, candidate: str) -> int:
         if self._may_end.search(candidate) is None:
