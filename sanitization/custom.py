@@ -13,14 +13,15 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import ahocorasick_rs
+import numpy as np
 
 from sanitization.errors import PolicyInvalid
 from sanitization.expressions import WIDTH, detector_of
 from sanitization.filters import Scan, Stage
-from sanitization.normalize import Normalized, fold
+from sanitization.normalize import Normalized, Places, codes, fold
 from sanitization.patterns import DetectorScan, Plan
 from sanitization.policies import CustomRule, Policy
 from sanitization.spans import Action, Direction, Span
@@ -34,7 +35,6 @@ MAX_NESTED = 16
 # Policies whose rules are kept compiled, each for two directions.
 MAX_COMPILED = 64
 
-_BLANK = re.compile(r" {2,}")
 _BLANKS = dict.fromkeys(map(ord, "\t\n\r"), " ")
 
 
@@ -136,23 +136,17 @@ class Collapsed(Normalized):
         super().__init__()
         self._after_blank = False
 
-    def _extend_plainly(self, piece: str) -> None:
-        self._extend([(0, piece)], len(piece))  # it may hold blanks
-
-    def _extend(self, runs: Iterable[tuple[int, str]], length: int) -> None:
-        super()._extend(self._collapsed(runs), length)
-
-    def _collapsed(self, runs: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-        for start, raw in runs:
-            run = raw.translate(_BLANKS)
-            begin = len(run) - len(run.lstrip(" ")) if self._after_blank else 0
-            for blank in _BLANK.finditer(run, begin):
-                yield start + begin, run[begin : blank.start() + 1]
-                begin = blank.end()
-            if begin < len(run):
-                yield start + begin, run[begin:]
-            if run:
-                self._after_blank = run[-1] == " "
+    def _extend(self, text: str, places: Places | None, length: int) -> None:
+        text = text.translate(_BLANKS)
+        after_blank = self._after_blank and text.startswith(" ")
+        if text:
+            self._after_blank = text[-1] == " "
+        if after_blank or "  " in text:
+            blank = codes(text) == ord(" ")
+            kept = ~(blank & np.append(after_blank, blank[:-1]))
+            places = np.flatnonzero(kept) if places is None else places[kept]
+            text = codes(text)[kept].tobytes().decode("utf-32-le")
+        super()._extend(text, places, length)
 
 
 class Terms:

@@ -15,12 +15,13 @@ Case stays: patterns say whether it matters to them.
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import unescape
 from html.entities import html5
 from itertools import accumulate
 
 import numpy as np
+import numpy.typing as npt
 
 from sanitization.lookalikes import LOOKALIKES
 
@@ -48,6 +49,9 @@ _REFERENCE_BEGINNING = re.compile(r"&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-
 _LONGEST_REFERENCE = 34
 _SLICE = 16_384
 _SHORT = 100  # texts that Python's own loop is faster with
+
+
+Places = npt.NDArray[np.intp]
 
 
 class _Fold(dict[int, str]):
@@ -95,32 +99,41 @@ def _translated(text: str) -> str:
     """Each character as what it reads as, or as _IRREGULAR."""
     if len(text) < _SHORT:
         return text.translate(_FOLD)
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    read = _FOLDED_CODES.take(codes)
+    given = codes(text)
+    read = _FOLDED_CODES.take(given)
     if not read.all():
-        for code in np.unique(codes[read == 0]).tolist():
+        for code in np.unique(given[read == 0]).tolist():
             _FOLDED_CODES[code] = ord(_FOLD[code])
-        read = _FOLDED_CODES.take(codes)
+        read = _FOLDED_CODES.take(given)
     return read.tobytes().decode("utf-32-le")
 
 
-def _runs(text: str) -> Iterator[tuple[int, str]]:
-    """The folded text in runs: where each began. Within a run every character kept its place; where one
-    became several, each is a run of its own.
+def _read(text: str) -> tuple[str, Places | None]:
+    """The folded text, without reading character references, and where each of its characters stood; None
+    where every one kept its place.
     """
     if text.isascii() and not text.encode().translate(None, _PLAIN):
-        yield 0, text
-        return
+        return text, None
     folded = _translated(text)
-    done, at = 0, folded.find(_IRREGULAR)
-    while at >= 0:
-        if at > done:
-            yield done, folded[done:at]
-        for char in _IRREGULARS[text[at]]:
-            yield at, char
-        done, at = at + 1, folded.find(_IRREGULAR, at + 1)
-    if done < len(folded) or not folded:
-        yield done, folded[done:]
+    return (folded, None) if _IRREGULAR not in folded else _expanded(text, folded)
+
+
+def _expanded(text: str, translated: str) -> tuple[str, Places]:
+    """The text with each irregular character as what it becomes, and where each of its characters stood."""
+    chars = codes(translated)
+    irregular = chars == ord(_IRREGULAR)
+    parts = [_IRREGULARS[text[at]] for at in np.flatnonzero(irregular).tolist()]
+    counts = np.ones(len(chars), dtype=np.intp)
+    counts[irregular] = np.fromiter(map(len, parts), dtype=np.intp, count=len(parts))
+    places = np.arange(len(chars)).repeat(counts)
+    read = chars.repeat(counts)
+    read[irregular.repeat(counts)] = codes("".join(parts))
+    return read.tobytes().decode("utf-32-le"), places
+
+
+def codes(text: str) -> npt.NDArray[np.uint32]:
+    """The code points of a text."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
 def fold(text: str) -> tuple[str, list[int] | None]:
@@ -129,11 +142,8 @@ def fold(text: str) -> tuple[str, list[int] | None]:
     """
     if text.isascii() and text.isprintable():
         return text, None
-    runs = list(_runs(text))
-    if len(runs) == 1 and runs[0][0] == 0 and len(runs[0][1]) == len(text):
-        return runs[0][1], None
-    places = [start + offset for start, run in runs for offset in range(len(run))]
-    return "".join(run for _, run in runs), places
+    read, places = _read(text)
+    return read, None if places is None else places.tolist()
 
 
 def folded(text: str) -> Iterator[str]:
@@ -141,7 +151,7 @@ def folded(text: str) -> Iterator[str]:
     one call would keep other threads waiting.
     """
     for at in range(0, len(text), _SLICE):
-        yield "".join(run for _, run in _runs(text[at : at + _SLICE]))
+        yield _read(text[at : at + _SLICE])[0]
 
 
 class Normalized:
@@ -167,45 +177,49 @@ class Normalized:
             piece, self._pending = self._pending + piece, ""
         if "&" not in piece:
             if piece.isascii() and piece.isprintable():
-                self._extend_plainly(piece)
+                self._extend(piece, None, len(piece))
             else:
-                self._extend(_runs(piece), len(piece))
+                self._extend(*_read(piece), len(piece))
             return
         if not last and (tail := _REFERENCE_BEGINNING.search(piece, max(0, len(piece) - _LONGEST_REFERENCE))):
             piece, self._pending = piece[: tail.start()], piece[tail.start() :]
-        self._extend(self._decoded(piece), len(piece))
+        self._extend(*self._decoded(piece), len(piece))
 
-    def _decoded(self, piece: str) -> Iterator[tuple[int, str]]:
-        """The runs of a piece, with each character reference as what it stands for."""
+    def _decoded(self, piece: str) -> tuple[str, Places | None]:
+        """A piece as it reads, with each character reference as what it stands for."""
+        texts: list[str] = []
+        places: list[int] = []
+
+        def add(start: int, end: int) -> None:
+            text, stood = _read(piece[start:end])
+            texts.append(text)
+            places.extend(range(start, end) if stood is None else (stood + start).tolist())
+
         done = 0
         for found in _REFERENCE.finditer(piece):
             if (char := _referenced(found[0])) is None:
                 continue
-            for start, run in _runs(piece[done : found.start()]):
-                yield done + start, run
-            for _, run in _runs(char):
-                for one in run:
-                    yield found.start(), one
+            add(done, found.start())
+            texts.append(_read(char)[0])
+            places += [found.start()] * len(texts[-1])
             self._long[self._given + found.start()] = len(found[0])
             done = found.end()
-        for start, run in _runs(piece[done:]):
-            yield done + start, run
+        if not done:
+            return _read(piece)
+        add(done, len(piece))
+        return "".join(texts), np.array(places, dtype=np.intp)
 
-    def _extend_plainly(self, piece: str) -> None:
-        """Adds a piece that is its own folded copy: the usual one."""
-        self._jump(self._dropped + len(self.text), self._given)
-        self.text += piece
-        self._given += len(piece)
-
-    def _extend(self, runs: Iterable[tuple[int, str]], length: int) -> None:
-        """Adds the runs of a piece of this length."""
-        added: list[str] = []
-        at = self._dropped + len(self.text)
-        for start, run in runs:
-            self._jump(at, self._given + start)
-            added.append(run)
-            at += len(run)
-        self.text += "".join(added)
+    def _extend(self, text: str, places: Places | None, length: int) -> None:
+        """Adds what a piece of this length reads as, and where in it each of the characters stood."""
+        at, given = self._dropped + len(self.text), self._given
+        if places is None:
+            self._jump(at, given)
+        elif len(places):
+            self._jump(at, given + int(places[0]))
+            behind = np.flatnonzero(np.diff(places) != 1) + 1
+            self._at += (at + behind).tolist()
+            self._place += (given + places[behind]).tolist()
+        self.text += text
         self._given += length
 
     def _jump(self, at: int, place: int) -> None:

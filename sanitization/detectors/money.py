@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sanitization.detectors.base import PatternDetector
+from sanitization.normalize import codes
 
 _MAESTRO = range(12, 20)
 _LEAST_GROUPED = 13  # longer ones may stand in groups
@@ -149,12 +150,12 @@ class CreditCard(PatternDetector):
         return 0
 
     def places(self, window: str) -> Sequence[int]:
-        """One or two characters before each digit with which, as issuers and check digits go, a card begins."""
-        codes = np.frombuffer(window.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-        digits = np.flatnonzero((codes >= ord("0")) & (codes <= ord("9")))
+        """One and two characters before each digit with which `_may_begin` says that a card begins."""
+        chars = codes(window)
+        digits = np.flatnonzero((chars >= ord("0")) & (chars <= ord("9")))
         if not len(digits):
             return []
-        first = digits[_may_begin(codes[digits].astype(np.intp) - ord("0"), digits)]
+        first = digits[_may_begin(chars[digits].astype(np.intp) - ord("0"), digits)]
         return np.unique(np.concatenate((first - 2, first - 1))).tolist()
 
     def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
