@@ -9,7 +9,6 @@ All are read in the folded copy of a text (`normalize`), so look-alikes and invi
 Words and phrases go through one Aho-Corasick automaton, thousands of them at the cost of a few.
 """
 
-import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter

@@ -58,7 +58,7 @@ _IMAGE_ADDRESS = re.compile(r"\]\(<?(https?://[^\s<>()]+)")
 MAX_IMAGE = 2_200
 _MAY_BEGIN = re.compile(r"[!\]]")
 # Where a link's address or an image may begin.
-_STOPS = r"!(?:\[|\Z)|\](?:[(:]|\Z)"
+_STOPS = r"!(?:\[|\Z)|\](?:[(:](?![\])(\[}{>!?#*`'\"|@])|\Z)"
 
 _BLANKS = re.compile(r"\s{0,100}+")
 _NO_ADDRESS = frozenset("])([}{>!?#*`'\"|@")  # what a relative address or none begins with

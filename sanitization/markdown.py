@@ -56,6 +56,7 @@ class _Fence:
     char: str
     length: int
     info: str
+    odd: bool = False  # blanks other than spaces and tabs stand before it
 
     @classmethod
     def read(cls, line: str) -> "_Fence | None":
@@ -63,7 +64,8 @@ class _Fence:
         if parts is None or (parts[2][0] == "`" and "`" in parts[3]):
             return None  # backticks behind backticks: a code span, wherever the line stands
         indent = len(parts[1]) if not parts[1].strip(" ") else None
-        return cls(indent, parts[2][0], len(parts[2]), parts[3].strip(" \t"))
+        odd = any(char.isspace() and char not in " \t" for char in parts[1])
+        return cls(indent, parts[2][0], len(parts[2]), parts[3].strip(" \t"), odd)
 
     @property
     def contained(self) -> bool:
@@ -175,12 +177,17 @@ class CodeReader:
             if fence is None or fence.indent is None or fence.contained or not fence.closes(self._open):
                 return at
             self._state, self._blank = _State.PLAIN, False
-            return at + len(line)
+            return self._past(text, at + len(line))
         if self._state is _State.MAYBE:
             self._weigh(line, fence)
         elif self._state is _State.PLAIN and fence is not None:
-            self._begin(line, fence)
-        return at + len(line) if self._in_fence() else at
+            self._begin(fence)
+        return self._past(text, at + len(line)) if self._in_fence() else at
+
+    def _past(self, text: str, end: int) -> int:
+        """Behind a line that opens or closes a block and ends here."""
+        self._at_line_start = text.startswith("\n", end)
+        return end + self._at_line_start
 
     def _in_fence(self) -> bool:
         return self._state is _State.FENCE
@@ -193,11 +200,10 @@ class CodeReader:
             return True
         return len(line) < MAX_MARKS + 3 and _FENCE_BEGINNING.match(line) is not None
 
-    def _begin(self, line: str, fence: _Fence) -> None:
+    def _begin(self, fence: _Fence) -> None:
         """A line that may be a fence, while nothing is open."""
         self._open = fence
-        odd_blanks = any(char.isspace() and char not in " \t" for char in line.partition(fence.char)[0])
-        if self._tags or odd_blanks or (fence.indent == 0 and "<" in fence.info):
+        if self._tags or fence.odd or (fence.indent == 0 and "<" in fence.info):
             self._state = _State.LOST
         elif fence.indent == 0:
             self._state, self._unpaired = _State.FENCE, False
@@ -215,7 +221,7 @@ class CodeReader:
         elif known.contained and not line[0].isspace() and line[0] != ">":
             self._state = _State.PLAIN
             if fence is not None:
-                self._begin(line, fence)
+                self._begin(fence)
         elif fence is not None or (known.indent is not None and _spaces(line) < known.indent):
             both = known.contained and (fence is None or fence.contained)
             self._open = replace(known, indent=None)

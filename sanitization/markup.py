@@ -45,7 +45,9 @@ _AUTOLINK = (
     r"<(?:(?i:https?|mailto):[^ \t\r\n<>\"'=`\\]{1,1000}"
     r"|[A-Za-z0-9.!#$%&*+?^_{|}~-]{1,64}@[A-Za-z0-9.-]{1,255})>"
 )
-_WHOLE_TAG = compile_pattern(_TAG)
+# Tags are bounded, and nothing that a repeat takes of one could be of use to what follows: possessive, `re`
+# reads one in a third of the time that it takes to ask RE2.
+_WHOLE_TAG = re.compile(re.sub(r"[*+]|\?(?!:)", r"\g<0>+", _TAG))
 _WHOLE_LINK = compile_pattern(_AUTOLINK)
 _TAG_BEGINNING = compile_pattern(rf"(?:{beginnings(_TAG)})\z")
 _LINK_BEGINNING = compile_pattern(rf"(?:{beginnings(_AUTOLINK)})\z")
@@ -55,14 +57,16 @@ _CLEAN = re.compile(r'<[a-z][a-z0-9]*(?: href="(?i:https?://|mailto:)[^"<>`\s]*"
 _COMPARISON = re.compile(r"<[A-Za-z][A-Za-z0-9]{0,30}(?:[);,\]}&|?*+%]|[ \t]{1,8}[&|?*+%=-])")
 _BEHIND = re.compile(r"[A-Za-z0-9_)\]]")
 _BEGINS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/!?")
+_STOPS = r"<(?:[A-Za-z/!?]|\Z)"
 _TAG_END = re.compile(r"[<>\r\n]")  # none of them stands inside a tag or a link
-_ATTRIBUTE_PARTS = compile_pattern(
-    r"[ \t](?P<name>[A-Za-z_:][A-Za-z0-9_.:-]*)"
-    r"(?:[ \t]*=[ \t]*(?P<value>\"[^\"]*\"|'[^']*'|[^ \t\r\n\"'=<>`]+))?"
+_ATTRIBUTE_PARTS = re.compile(
+    r"[ \t](?P<name>[A-Za-z_:][A-Za-z0-9_.:-]*+)"
+    r"(?:[ \t]*+=[ \t]*+(?P<value>\"[^\"]*+\"|'[^']*+'|[^ \t\r\n\"'=<>`]++))?+"
 )
 # A link whose target reads the same to everybody: the scheme in plain letters, nothing that needs decoding.
-_USUAL_HREF = compile_pattern(
-    r"(?i:https?://|mailto:)(?:[A-Za-z0-9._~:/?@!$()*+,;=%#-]|&amp;|&[A-Za-z0-9_.%-]*(?:[=&]|\z))*"
+_USUAL_HREF = re.compile(
+    r"(?i:https?://|mailto:)"
+    r"(?:[A-Za-z0-9._~:/?@!$()*+,;=%#-]|&amp;|&[A-Za-z0-9_.%-]*+(?:[=&]|\Z))*+"
 )
 _BARE_AMPERSAND = re.compile("&(?!amp;)")
 UNUSUAL = "unusual"
@@ -153,7 +157,7 @@ class MarkupScan:
         link = self._code is not None and self._code.links
         if end is not None and end[0] == ">":
             tag = text[at : end.end()]
-            if link and _WHOLE_LINK.match(tag):
+            if link and " " not in tag and _WHOLE_LINK.match(tag):
                 return len(tag), None
             if (cleaned := self._clean(tag)) is not None:
                 if self._code is not None:
@@ -249,4 +253,4 @@ class MarkupFilter:
     def open_answer(self, policy: Policy) -> MarkupScan | None:
         if policy.html == "off" or policy.action("answer", RULE) is Action.OFF:
             return None
-        return MarkupScan(CodeReader() if policy.html == "markdown" else None)
+        return MarkupScan(CodeReader(_STOPS) if policy.html == "markdown" else None)
