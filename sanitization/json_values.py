@@ -14,8 +14,9 @@ import re
 
 MAX_DEPTH = 500
 
-# Not behind what is indexed or called, nor an image or the second half of a reference, and not empty.
-_OPENING = re.compile(r"(?<![\w)\]}!])[\[{](?![ \t]*[\]}])")
+# Not behind what is indexed or called, nor an image or the second half of a reference, and not empty. Most of
+# those in prose have something behind them that JSON does not have there.
+_OPENING = re.compile(r"(?<![\w)\]}!])[\[{](?![ \t]*[\]}])(?=[-+.0-9Ee,: \t\r\n\"\[{tfn]|\Z)")
 _NESTED = re.compile(rf"[\[{{]{{0,{MAX_DEPTH}}}")
 _STRING = r'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
 _INSIDE = re.compile(rf"(?:[-+.0-9Ee,: \t\r\n]|true|false|null|{_STRING})*+")
