@@ -62,6 +62,10 @@ _STOPS = r"!(?:\[|\Z)|\](?:[(:](?![\])(\[}{>!?#*`'\"|@])|\Z)"
 
 _BLANKS = re.compile(r"\s{0,100}+")
 _NO_ADDRESS = frozenset("])([}{>!?#*`'\"|@")  # what a relative address or none begins with
+# An address and its query, if that is all there is to read: no parentheses, references or escapes.
+_PLAIN_LINK = re.compile(
+    r"[Hh][Tt][Tt][Pp][Ss]?://[^\s()<>?&\\]{0,1000}+(\?[^\s()<>&\\]{0,1000}+)?+(?=[)\s<>])"
+)
 REMOVED = "#removed-link"
 
 
@@ -72,6 +76,7 @@ class LinkScan:
         self._code = CodeReader(f"<|{_STOPS}", _STOPS) if policy.html == "markdown" else None
         self._origins = Origins(policy.origins)
         self._links, self._images = policy.links, policy.images
+        self._only_queries = self._links == "plain" and not self._origins
         self._text = ""
         self._start = 0  # position of text[0] in the answer
         self._backlog = Backlog()
@@ -154,6 +159,9 @@ class LinkScan:
         first = blanks.end()
         if text[first : first + 1] in _NO_ADDRESS:
             return 2, None
+        if self._only_queries and (plain := _PLAIN_LINK.match(text, first)):
+            query, end = plain.span(1)
+            return (2, None) if query < 0 else (end - at, self._span(query, end, ""))
         angle = text[first : first + 1] == "<"
         address = Address(text, first + angle, angle=angle, last=last)
         try:

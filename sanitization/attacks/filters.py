@@ -132,6 +132,7 @@ _MAY_RUN = Searcher(
     r"%[0-9A-Fa-f]{2}|[A-Za-z0-9+/_-]{16}|(?:\\(?:x|u00)[0-9A-Fa-f]{2}){8}"
     r"|\b[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){8}"
 )
+_BETWEEN_DIGITS = re.compile(r"\\(?:x|u00)|[ :]")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 _MANGLED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 KNOWN = 256  # runs whose judgement a text keeps: who repeats one pays for it once
@@ -149,6 +150,8 @@ def _quick_look(text: str) -> Cursor:
 
 
 def _next_run(text: str, at: int, quick: Cursor) -> re.Match[str] | None:
+    if at > 1 and (found := _RUNS.match(text, at) or _RUNS.match(text, at + 1)):
+        return found  # right behind another one: to look for it costs more than to see it
     maybe = quick.spans(at)
     return None if maybe is None else _RUNS.search(text, maybe[0][0])
 
@@ -164,11 +167,11 @@ def _decodings(run: str) -> list[bytes]:
     if run.startswith("%"):
         found.append(unquote_to_bytes(run.replace("+", " ")))
         return found
-    digits = re.sub(r"\\(?:x|u00)|[ :]", "", run)
+    digits = _BETWEEN_DIGITS.sub("", run)
     if _HEX.fullmatch(digits):
         found.append(bytes.fromhex(digits))
     if digits == run:
-        body = run.rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
+        body = run.rstrip("=").replace("-", "+").replace("_", "/")
         body = body[: len(body) - (len(body) % 4 == 1)]
         with suppress(binascii.Error):
             found.append(base64.b64decode(body + "=" * (-len(body) % 4)))
@@ -178,6 +181,8 @@ def _decodings(run: str) -> list[bytes]:
 def _readable(data: bytes) -> str | None:
     """As text, if it is one: nearly all of it UTF-8 without control bytes."""
     text = data.decode("utf-8", "replace")
+    if text.isascii() and text.isprintable():
+        return text if len(text) >= 8 else None
     return text if len(text) >= 8 and len(_MANGLED.findall(text)) * 20 <= len(text) else None
 
 
