@@ -24,7 +24,8 @@ class Fingerprints:
 
     def of(self, rule: str, value: str) -> str:
         """16 hexadecimal digits."""
-        read = fold(value)[0].casefold()
+        plain = value.isascii() and value.isprintable()
+        read = value.lower() if plain else fold(value)[0].casefold()
         hash = self._hash.copy()
         hash.update(f"{rule}\0{read}".encode("utf-8", "surrogatepass"))
         return hash.hexdigest()

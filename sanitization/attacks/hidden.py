@@ -8,7 +8,7 @@ flagged: a policy may remove or block it.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from sanitization.filters import Stage
 from sanitization.joining import Joiner
@@ -119,7 +119,7 @@ class EdgeScan:
         end = self._base + len(self._text)
         sure = end if last else max(self._read, end - LONGEST)
         start = self._read
-        units = list(self._units(sure)) if self._may_match(self._text) else []
+        units = self._units(sure) if self._may_match(self._text) else []
         self._read = max(self._read, sure)
         spans = self._joiner.take(units, self._text, start, self._read, base=self._base)
         if last:
@@ -129,18 +129,21 @@ class EdgeScan:
         self._text, self._base = self._text[kept:], self._base + kept
         return spans
 
-    def _units(self, sure: int) -> Iterator[tuple[int, int, str, str]]:
+    def _units(self, sure: int) -> list[tuple[int, int, str, str]]:
         """Every match that begins before `sure`: where it is, its rule, and what takes its place."""
-        base, rules = self._base, self._rules
-        for found in self._pattern.finditer(self._text, self._read - base):
+        base, rules, read = self._base, self._rules, self._read
+        units: list[tuple[int, int, str, str]] = []
+        for found in self._pattern.finditer(self._text, read - base):
             start, end = found.span()
             if start + base >= sure:
                 break
-            self._read = end + base
+            read = end + base
             rule = found.lastgroup or TOKEN
             if rule in rules:
                 apart = f"{found[0][0]} {found[0][1:]}" if rule == TOKEN else ""
-                yield start + base, end + base, rule, apart
+                units.append((start + base, read, rule, apart))
+        self._read = read
+        return units
 
 
 class HiddenTextFilter:

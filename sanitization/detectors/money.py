@@ -111,7 +111,8 @@ def _may_begin(digits: npt.NDArray[np.intp], places: npt.NDArray[np.intp]) -> np
         if length <= _LEAST_GROUPED:
             right &= places[length - 1 :] - places[: len(right)] < length
         begins[: len(right)] |= right
-    return begins & starts
+    begins &= starts
+    return begins
 
 
 class CreditCard(PatternDetector):
@@ -156,7 +157,8 @@ class CreditCard(PatternDetector):
         if not len(digits):
             return []
         first = digits[_may_begin(chars[digits].astype(np.intp) - ord("0"), digits)]
-        return np.unique(np.concatenate((first - 2, first - 1))).tolist()
+        places: list[int] = np.unique(np.concatenate((first - 2, first - 1))).tolist()
+        return places
 
     def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
         """Without the context in front of it. A named group would cost several times the search."""

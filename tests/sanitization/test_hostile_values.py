@@ -1,10 +1,11 @@
 """Texts made of the beginnings of numbers and addresses cost no more than other texts do, per character."""
 
+import random
 import time
 
 import pytest
 
-from sanitization.detectors import ALL, BY_RULE
+from sanitization.detectors import ALL, BY_RULE, base
 from sanitization.detectors.base import LOOKBACK
 from sanitization.filters import Backlog
 from sanitization.patterns import DetectorScan, _made, plan
@@ -36,6 +37,10 @@ PIECES = [
     *["DE44", "ab", "eyJhbGciOiJIUzI1NiJ9.", "1", "-", "é1 ", "用1 ", "account ", "abcaba"],
 ]
 VALUES = tuple(BY_RULE[rule]() for rule in BY_RULE if RULES[rule].category is Category.PII)
+
+
+def _of(rule: str) -> list[base.Detector]:
+    return [_made(one) for one in ALL if one.rule == rule]
 
 
 def seconds(text: str) -> float:
@@ -82,3 +87,35 @@ def test_text_without_blanks_is_let_out_while_it_comes(piece):
     for at in range(0, len(text), 250):
         scan.feed(text[at : at + 250], last=False)
         assert at + 250 - scan.settled < 1500
+
+
+@pytest.mark.parametrize("rule", ["credit_card", "email"])
+def test_what_is_passed_over_at_once_would_have_been_rejected_one_by_one(rule, monkeypatch):
+    source = random.Random(5)
+    parts = [
+        "4111 1111 1111 1111",
+        "5500005555555559",
+        "378282246310005",
+        "4111.1111.1111.1111",
+        "1-1-",
+        "12 34 ",
+    ]
+    parts += [
+        "4111 ",
+        "6304000000000000",
+        "a [at] b.",
+        "ann [at] corp.com ",
+        "ann at corp dot com ",
+        "a@b dot ",
+    ]
+    parts += [" ", "1 ", "0", "7", " - ", "\n", "."]
+    found = 0
+    for size in (40, 400, 2_000):
+        text = "\n" + "".join(source.choices(parts, k=size))
+        each = []
+        for patience in (1, 32, 10**9):
+            monkeypatch.setattr(base, "PATIENCE", patience)
+            each.append([list(one.reader(text).each(0, len(text))) for one in _of(rule)])
+        assert each[0] == each[1] == each[2]
+        found += sum(map(len, each[0]))
+    assert found > 50
