@@ -58,7 +58,7 @@ _IMAGE_ADDRESS = re.compile(r"\]\(<?(https?://[^\s<>()]+)")
 MAX_IMAGE = 2_200
 _MAY_BEGIN = re.compile(r"[!\]]")
 # Where a link's address or an image may begin.
-_STOPS = r"!(?:\[|\Z)|\](?:[(:](?![\])(\[}{>!?#*`'\"|@])|\Z)"
+_STOPS = (("!", r"\[|\Z"), ("]", r"[(:](?![\])(\[}{>!?#*`'\"|@])|\Z"))
 
 _BLANKS = re.compile(r"\s{0,100}+")
 _NO_ADDRESS = frozenset("])([}{>!?#*`'\"|@")  # what a relative address or none begins with
@@ -73,7 +73,7 @@ class LinkScan:
     """One answer's way through. `alike` says that the same is done about both rules."""
 
     def __init__(self, policy: Policy, *, alike: bool = False) -> None:
-        self._code = CodeReader(f"<|{_STOPS}", _STOPS) if policy.html == "markdown" else None
+        self._code = CodeReader((("<", ""), *_STOPS), _STOPS) if policy.html == "markdown" else None
         self._origins = Origins(policy.origins)
         self._links, self._images = policy.links, policy.images
         self._only_queries = self._links == "plain" and not self._origins

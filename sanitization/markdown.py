@@ -41,6 +41,11 @@ _BACKTICKS = re.compile(r"`+")
 MAX_SPAN = 4096
 
 
+Stops = tuple[
+    tuple[str, str], ...
+]  # characters, each with the pattern of what stands behind it, if that matters
+
+
 class _State(Enum):
     PLAIN = "nothing is open"
     FENCE = "a fenced block is open"
@@ -92,11 +97,11 @@ def _fence(line: str) -> _Fence | None:
 
 
 class CodeReader:
-    """Reads one text and stops where the pattern `stops` matches, after a tag that stays markup and up to the
-    next blank line at `stops_in_tags`. `previous` is the character before the text that is given next.
+    """Reads one text and stops at any of `stops`, after a tag that stays markup and up to the next blank line
+    at `stops_in_tags`. `previous` is the character before the text that is given next.
     """
 
-    def __init__(self, stops: str = "<", stops_in_tags: str | None = None) -> None:
+    def __init__(self, stops: Stops = (("<", ""),), stops_in_tags: Stops | None = None) -> None:
         self.previous = "\n"
         self._usual, self._in_tags = _events(stops), _events(stops_in_tags or stops)
         self._event = self._usual
@@ -278,9 +283,17 @@ class CodeReader:
 
 
 @lru_cache
-def _events(stops: str) -> re.Pattern[str]:
-    """What a reader looks at: what it stops at, backticks and line ends."""
-    return re.compile(rf"{stops}|[`\r\n]")
+def _events(stops: Stops) -> re.Pattern[str]:
+    """What a reader looks at: its stops, backticks and line ends. Begins with a set of characters, which
+    `re` looks for several times faster than for alternatives.
+    """
+    chars = "".join(re.escape(char) for char, _ in stops)
+    behind = {re.escape(char): following for char, following in stops if following}
+    ways = [
+        f"(?<!{'|'.join(behind)})",
+        *(f"(?<={char})(?:{following})" for char, following in behind.items()),
+    ]
+    return re.compile(rf"[{chars}`\r\n]" + (f"(?:{'|'.join(ways)})" if behind else ""))
 
 
 def _spaces(line: str) -> int:

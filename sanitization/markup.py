@@ -57,7 +57,7 @@ _CLEAN = re.compile(r'<[a-z][a-z0-9]*(?: href="(?i:https?://|mailto:)[^"<>`\s]*"
 _COMPARISON = re.compile(r"<[A-Za-z][A-Za-z0-9]{0,30}(?:[);,\]}&|?*+%]|[ \t]{1,8}[&|?*+%=-])")
 _BEHIND = re.compile(r"[A-Za-z0-9_)\]]")
 _BEGINS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/!?")
-_STOPS = r"<(?:[A-Za-z/!?]|\Z)"
+_STOPS = (("<", r"[A-Za-z/!?]|\Z"),)
 _TAG_END = re.compile(r"[<>\r\n]")  # none of them stands inside a tag or a link
 _ATTRIBUTE_PARTS = re.compile(
     r"[ \t](?P<name>[A-Za-z_:][A-Za-z0-9_.:-]*+)"
