@@ -41,9 +41,8 @@ _BACKTICKS = re.compile(r"`+")
 MAX_SPAN = 4096
 
 
-Stops = tuple[
-    tuple[str, str], ...
-]  # characters, each with the pattern of what stands behind it, if that matters
+# Characters, each with the pattern of what stands behind it, if that matters.
+Stops = tuple[tuple[str, str], ...]
 
 
 class _State(Enum):
