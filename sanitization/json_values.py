@@ -18,9 +18,10 @@ MAX_DEPTH = 500
 # those in prose have something behind them that JSON does not have there.
 _OPENING = re.compile(r"(?<![\w)\]}!])[\[{](?![ \t]*[\]}])(?=[-+.0-9Ee,: \t\r\n\"\[{tfn]|\Z)")
 _NESTED = re.compile(rf"[\[{{]{{0,{MAX_DEPTH}}}")
-_STRING = r'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
-_INSIDE = re.compile(rf"(?:[-+.0-9Ee,: \t\r\n]|true|false|null|{_STRING})*+")
-_REST_OF_STRING = re.compile(r'(?:[^"\\\r\n]|\\[^\r\n])*+')
+_IN_STRING = r'(?>(?:[^"\\\r\n]|\\[^\r\n])*)'
+_STRING = f'"{_IN_STRING}"'
+_INSIDE = re.compile(rf"(?>(?:[-+.0-9Ee,: \t\r\n]|true|false|null|{_STRING})*)")
+_REST_OF_STRING = re.compile(_IN_STRING)
 _BEGUN_WORD = re.compile(r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)\Z")
 _CLOSING = {"]": b"[", "}": b"{"}
 _BLANKS = " \t\r\n"

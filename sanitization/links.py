@@ -64,7 +64,7 @@ _BLANKS = re.compile(r"\s{0,100}+")
 _NO_ADDRESS = frozenset("])([}{>!?#*`'\"|@")  # what a relative address or none begins with
 # An address and its query, if that is all there is to read: no parentheses, references or escapes.
 _PLAIN_LINK = re.compile(
-    r"[Hh][Tt][Tt][Pp][Ss]?://[^\s()<>?&\\]{0,1000}+(\?[^\s()<>&\\]{0,1000}+)?+(?=[)\s<>])"
+    r"[Hh][Tt][Tt][Pp][Ss]?://[^\s()<>?&\\]{0,1000}+(\?[^\s()<>&\\]{0,1000}+)?(?=[)\s<>])"
 )
 REMOVED = "#removed-link"
 

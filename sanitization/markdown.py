@@ -29,7 +29,7 @@ from functools import lru_cache
 # any script are none of that. No renderer goes into hundreds of containers, and a line of nothing but marks
 # would be held for ever.
 MAX_MARKS = 512
-_MARKS = r"(?:(?:[^\w`~<\r\n]|_)++|[0-9]{1,9}[.)])*+"
+_MARKS = r"(?>(?:[^\w`~<\r\n]|_|[0-9]{1,9}[.)])*)"
 _FENCE_LINE = re.compile(rf"{_MARKS}(?:```|~~~)")
 _FENCE_BEGINNING = re.compile(rf"{_MARKS}(?:[0-9]{{1,9}}|``?|~~?)?\Z")
 _FENCE_PARTS = re.compile(r"([^`~]*)(`{3,}|~{3,})(.*)", re.DOTALL)

@@ -25,7 +25,7 @@ _WORD = r"A-Za-z0-9_\u00c0-\u04ff"
 _BARE_BEHIND = rf"(?<![{_WORD}\\$%#&@./=?+~{{<-])"
 BRACKETED = rf"(?:\\?\[|{_NO_TEMPLATE}\{{|[<［【]){_INNER}{{2,200}}[\]}}>］】]"
 BARE = (
-    rf"{_BARE_BEHIND}[A-Z][A-Z0-9]*+(?:\\?_[A-Z0-9]++)++"
+    rf"{_BARE_BEHIND}[A-Z][A-Z0-9]*+(?>(?:\\?_[A-Z0-9]++)+)"
     rf"(?![{_WORD}@=/(+~%$#\[-]|\\_|\.[{_WORD}])"
 )
 # Where one of them may begin. Each `\` and `[` on its own: one may be the beginning where the other is not.

@@ -26,15 +26,15 @@ MOST_DEPTH = 500
 Event = Piece | CallPiece
 
 _BLANKS = re.compile(r"[ \t\r\n]*+")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING = re.compile(r'"(?>(?:[^"\\]|\\.)*)"', re.DOTALL)
 _SCALAR = re.compile(r"-?[0-9][0-9.eE+-]*+|true|false|null")
 _NAMED = re.compile(
     r"([A-Za-z0-9_.\[\]-]{1,200}?)(?:\[CALL_ID\][A-Za-z0-9_-]{1,64})?(?:\[ARGS\])?(?=[ \t\r\n]*+\{)"
 )
 _NAME_BEGINNING = re.compile(r"[A-Za-z0-9_.\[\]-]{0,300}[ \t\r\n]{0,16}\Z")
 _TAIL = re.compile(
-    r'[ \t\r\n]*+(?:,[ \t\r\n]*+"(?:[^"\\]|\\.)*+"[ \t\r\n]*+:[ \t\r\n]*+'
-    r'(?:"(?:[^"\\]|\\.)*+"|[^\s,{}\[\]"]++)[ \t\r\n]*+)*+\}',
+    r'[ \t\r\n]*+(?>(?:,[ \t\r\n]*+"(?>(?:[^"\\]|\\.)*)"[ \t\r\n]*+:[ \t\r\n]*+'
+    r'(?:"(?>(?:[^"\\]|\\.)*)"|[^\s,{}\[\]"]++)[ \t\r\n]*+)*)\}',
     re.DOTALL,
 )
 # In an object, outside of its strings: what changes the depth, and what begins a closer.

@@ -122,10 +122,10 @@ class AttackFilter:
 MAX_RUN = 4_092
 MARGIN = 64  # what comes behind so many characters changes nothing about where a run is
 _RUNS = re.compile(
-    r"(?:%[0-9A-Fa-f]{2}(?:[A-Za-z0-9_.~+-]{0,8}+%[0-9A-Fa-f]{2})*+[A-Za-z0-9_.~+-]{0,40}+)"
+    r"(?:%[0-9A-Fa-f]{2}(?>(?:[A-Za-z0-9_.~+-]{0,8}+%[0-9A-Fa-f]{2})*)[A-Za-z0-9_.~+-]{0,40}+)"
     r"|[A-Za-z0-9+/_-]{16,}+={0,2}+"
-    r"|(?:\\(?:x|u00)[0-9A-Fa-f]{2}){8,}+"
-    r"|\b[0-9A-Fa-f]{2}(?:[ :][0-9A-Fa-f]{2}){8,}+\b"
+    r"|(?>(?:\\(?:x|u00)[0-9A-Fa-f]{2}){8,})"
+    r"|\b[0-9A-Fa-f]{2}(?>(?:[ :][0-9A-Fa-f]{2}){8,})\b"
 )
 # No run begins before the first of these. RE2 looks for them ten times faster than `re` for runs.
 _MAY_RUN = Searcher(
