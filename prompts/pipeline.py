@@ -49,6 +49,7 @@ async def answer(
         except BaseException as error:
             await work.give_up(error)
             raise
+    await house.pace.piece()  # many rows are committed at once
     if work.begun is None:
         yield work.begin()
     for choice in work.choices:

@@ -238,7 +238,6 @@ class Work:
         """Commits the final row."""
         await self._note_answer()
         await self.house.journal.finish(self.id, self._conclude(self.outcome))
-        await self.house.pace.piece()
 
     @property
     def outcome(self) -> Outcome:

@@ -1,10 +1,17 @@
 """Who computes when, so that turns of the event loop stay short."""
 
 import asyncio
+from contextlib import aclosing
+from uuid import uuid4
 
 import pytest
 
+from inference.backends import Sampling
+from prompts.asks import Ask, plain
+from prompts.journal import Outcome
 from prompts.pace import MOST_PIECES, TURN_SECONDS, Pace
+from prompts.pipeline import answer
+from tests.fakes import Notebook, house_of
 
 
 class Clock:
@@ -119,3 +126,30 @@ def test_another_event_loop_begins_anew(is_left_behind):
     for _ in range(2):
         asyncio.run(crowd())
     asyncio.run(asyncio.wait_for(pace.piece(), 5))
+
+
+async def test_who_leaves_while_his_answer_waits_was_answered():
+    """Its row is final by then, and is told once."""
+    notebook, told = Notebook(), []
+
+    class Stuck(Pace):
+        async def piece(self):
+            if notebook.results:
+                await asyncio.sleep(60)
+
+    house = house_of(journal=notebook, listener=told.append, pace=Stuck())
+    ask = Ask(user_id=uuid4(), request_id="r", messages=plain("hello"), sampling=Sampling(0.7))
+
+    async def read():
+        async with aclosing(answer(ask, house)) as events:
+            async for _ in events:
+                pass
+
+    reading = asyncio.create_task(read())
+    while not notebook.results:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert notebook.outcomes == [Outcome.ANSWERED]
+    assert [ended.result.outcome for ended in told] == [Outcome.ANSWERED]
