@@ -16,7 +16,7 @@ from benchmarks.serving.machine import Usage, resident_mb
 from benchmarks.serving.servers import Contender
 from benchmarks.serving.traffic import Sample
 
-OPENING = 12  # at once: less than a worker lets wait whatever the clock says (`gateway.load`)
+OPENING = 32  # at once
 
 
 class Listener:
