@@ -106,6 +106,7 @@ class Work:
 
     async def screen(self) -> None:
         """Sanitizes the prompt. A filter that fails leaves `screened` None, and the prompt goes nowhere."""
+        await self.house.pace.piece()
         began, parts = time.perf_counter(), self.ask.parts()
         try:
             if self.ask.conversation_id is None:
@@ -134,10 +135,7 @@ class Work:
             memory=memory,
             beside=self.ask.unscanned(),
         )
-        if sum(map(len, parts.values())) > INLINE_CHARS:
-            return await asyncio.to_thread(screen)
-        await self.house.pace.piece()
-        return screen()
+        return await asyncio.to_thread(screen) if sum(map(len, parts.values())) > INLINE_CHARS else screen()
 
     def _turn(self, conversation_id: UUID) -> AbstractAsyncContextManager[Turn]:
         if self.house.conversations is None:

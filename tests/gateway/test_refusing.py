@@ -66,8 +66,7 @@ def test_a_request_that_is_all_there_is_known_at_a_look(data, path):
     ],
 )
 def test_what_is_less_more_or_in_doubt_needs_a_parser(data):
-    found = whole(data)
-    assert found is None
+    assert whole(data) is None
 
 
 def test_the_answer_is_one_that_a_client_of_http_reads():

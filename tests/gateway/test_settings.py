@@ -68,7 +68,4 @@ def test_a_database_that_is_gone_without_a_word_is_known_to_be_gone_in_seconds(t
         "[settings.DATABASES['default']['OPTIONS'][name] for name in ('tcp_user_timeout', 'keepalives_idle')]"
     )
     assert show(tmp_path, wanted, DATABASE_URL=url) == "[5000, 5]"
-    assert show(tmp_path, wanted, DATABASE_URL=f"{url}?tcp_user_timeout=20000") in (
-        "[20000, 5]",
-        "['20000', 5]",
-    )
+    assert show(tmp_path, wanted, DATABASE_URL=f"{url}?tcp_user_timeout=20000") == "[20000, 5]"

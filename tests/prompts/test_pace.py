@@ -11,7 +11,7 @@ from prompts.asks import Ask, plain
 from prompts.journal import Outcome
 from prompts.pace import MOST_PIECES, TURN_SECONDS, Pace
 from prompts.pipeline import answer
-from tests.fakes import Notebook, house_of
+from tests.fakes import Notebook, Parrot, house_of
 
 
 class Clock:
@@ -153,3 +153,18 @@ async def test_who_leaves_while_his_answer_waits_was_answered():
     await asyncio.gather(reading, return_exceptions=True)
     assert notebook.outcomes == [Outcome.ANSWERED]
     assert [ended.result.outcome for ended in told] == [Outcome.ANSWERED]
+
+
+async def test_a_wait_for_ones_turn_is_no_time_of_screening_sanitizing_or_the_model():
+    class Slow(Pace):
+        async def piece(self):
+            await asyncio.sleep(0.4)
+
+    told = []
+    ask = Ask(user_id=uuid4(), request_id="r", messages=plain("hello"), sampling=Sampling(0.7))
+    async with aclosing(answer(ask, house_of(Parrot(cut=99), listener=told.append, pace=Slow()))) as events:
+        async for _ in events:
+            pass
+    times, result = told[0].times, told[0].result
+    assert result.total_ms > 800
+    assert max(times.screen_ms, times.sanitize_ms, times.backend_ms) < 400
