@@ -141,10 +141,11 @@ class Collapsed(Normalized):
         if text:
             self._after_blank = text[-1] == " "
         if after_blank or "  " in text:
-            blank = codes(text) == ord(" ")
+            chars = codes(text)
+            blank = chars == ord(" ")
             kept = ~(blank & np.append(after_blank, blank[:-1]))
             places = np.flatnonzero(kept) if places is None else places[kept]
-            text = codes(text)[kept].tobytes().decode("utf-32-le")
+            text = chars[kept].tobytes().decode("utf-32-le")
         super()._extend(text, places, length)
 
 
