@@ -10,6 +10,9 @@ which nobody inside waits to go on (`prompts.pace`). So turns stay short, whoeve
 once, and the addresses of health and metrics answer. Without the line, prompts that come faster than they
 can be screened would all be begun and all be late.
 
+A short line is a burst and is let in, however long it lasts. A line that had to be closed is kept shorter
+until it was calm for a while: more come than can be answered, and who waited longest would be answered late.
+
 Knows no HTTP and no prompt: `gateway.asgi` asks.
 """
 
@@ -24,8 +27,11 @@ from typing import Literal
 
 # How long the first in line may have waited before others are sent away; a burst is let in.
 PATIENCE_SECONDS = 0.15
-# So many may wait whatever the clock says: one pause of the process is no overload.
-ALWAYS_WAITING = 16
+# So many may wait whatever the clock says: callers who come at once and go on when others do, and a pause of
+# the process, are no overload.
+BURST = 48
+# And so many where others had to be sent away lately: then those who are let in are to be answered in time.
+STANDING, CALM_SECONDS = 16, 10.0
 MOST_WAITING = 256
 LONGEST_RETRY_SECONDS = 60
 SHORT_TURN_SECONDS = 0.001
@@ -52,7 +58,7 @@ class Waiting:
 
 class Line:
     """Of one event loop. `places` is how many may be in progress or wait. `inside` are those in progress;
-    `is_busy` says whether one of them waits to go on; `clock` is in seconds."""
+    `is_busy` says whether these have enough to do; `clock` is in seconds."""
 
     def __init__(
         self,
@@ -68,6 +74,7 @@ class Line:
         self._waiting: deque[Waiting] = deque()
         self._is_turning = False  # somebody was begun, and there was no short turn since then
         self._turned_at = self._begun_at = 0.0
+        self._sent_away_at = -math.inf  # when the line was found too long
         self._usual_seconds = 0.0  # that a place is taken for
         self._left: asyncio.Event | None = None
 
@@ -116,9 +123,12 @@ class Line:
             # By then about as many have left as are inside now.
             soon = min(LONGEST_RETRY_SECONDS, max(1, math.ceil(self._usual_seconds)))
             return Full("places", retry_after_seconds=soon)
+        now = self._clock()
+        at_ease = STANDING if now - self._sent_away_at < CALM_SECONDS else BURST
         if waiting >= MOST_WAITING or (
-            waiting >= ALWAYS_WAITING and self._clock() - self._waiting[0].since > PATIENCE_SECONDS
+            waiting >= at_ease and now - self._waiting[0].since > PATIENCE_SECONDS
         ):
+            self._sent_away_at = now
             return Full("line", retry_after_seconds=1)
         return None
 

@@ -95,7 +95,7 @@ class Generating:
                     continue
                 came_at = time.perf_counter()
                 self.backend_ms += (came_at - waiting_since) * 1000
-                await self._pace.piece()
+                await self._pace.piece(says_something=True)
                 choice, begun_at = self.choices[event.choice], time.perf_counter()
                 heard = self._heard(choice, event, came_at)
                 waiting_since = time.perf_counter()

@@ -4,7 +4,8 @@ turns of the loop in between, in which sockets are read and others get on.
 
     a piece ─► room in this turn? ─► computes
                   │ no
-                  └─► waits ─► as many in each turn as usually fit into TURN_SECONDS
+                  └─► waits ─► as many in each turn as usually fit into TURN_SECONDS:
+                               what a model says first, everything else after it, and not never
 
 Answers of a model, and commits of a group of rows, come for many prompts at once. Sanitized all in one turn,
 they would hold up everybody: the streams of others, health, and those who are refused. Where little is going
@@ -14,12 +15,36 @@ on, nobody waits.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 
 TURN_SECONDS = 0.004
 MOST_PIECES = 64
+LONGEST_PAUSE_SECONDS = 0.05  # of those who do not go first
 USUALLY = 1 / 8  # the weight of the newest turn in what a piece usually takes
+# So many prompts are on their way to the model at once. What they take comes there, not at the door: without
+# a bound a quiet moment lets in everybody who waits, and a moment later all of them have to be screened.
+MOST_OPENING = 8
+
+
+class Opening:
+    """A request from when all of it is here until a model is asked, or it is over."""
+
+    def __init__(self, all_of_them: "set[Opening]") -> None:
+        self._all = all_of_them
+        self._is_over = False
+
+    def begins(self) -> None:
+        if not self._is_over:
+            self._all.add(self)
+
+    def ends(self) -> None:
+        self._is_over = True
+        self._all.discard(self)
+
+
+_opening: ContextVar[Opening | None] = ContextVar("opening", default=None)
 
 
 class Pace:
@@ -28,33 +53,58 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None  # in whose turns pieces are counted
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._words: deque[asyncio.Future[None]] = deque()  # what a model says
+        self._others: deque[asyncio.Future[None]] = deque()
         self._taken = 0  # pieces of this turn
-        self._turned_at = 0.0
+        self._turned_at = self._others_at = 0.0
         self._piece_seconds = TURN_SECONDS / 4
+        self._openings: set[Opening] = set()
 
     @property
     def is_busy(self) -> bool:
-        """Whether somebody waits."""
-        return bool(self._waiting)
+        """Whether those inside have enough to do: another one would wait."""
+        return self._waiting or len(self._openings) >= MOST_OPENING
 
-    async def piece(self) -> None:
-        """Returns when the caller may compute until its next `await`: mostly at once."""
+    @property
+    def _waiting(self) -> bool:
+        return bool(self._words or self._others)
+
+    @contextmanager
+    def request(self) -> Iterator[Opening]:
+        """What happens in here is one request."""
+        opening = Opening(self._openings)
+        token = _opening.set(opening)
+        try:
+            yield opening
+        finally:
+            _opening.reset(token)
+            opening.ends()
+
+    def underway(self) -> None:
+        """From now on this request mostly waits for others."""
+        if (opening := _opening.get()) is not None:
+            opening.ends()
+
+    async def piece(self, *, says_something: bool = False) -> None:
+        """Returns when the caller may compute until its next `await`: mostly at once. What a model says goes
+        first, for somebody listens to it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._waiting.clear()  # of a loop that has ended
+            self._words.clear()  # of a loop that has ended
+            self._others.clear()
             self._loop, self._taken, self._turned_at = loop, 0, self._clock()
             loop.call_soon(self._next, loop)
         if not self._waiting and self._taken < self._most():
             self._taken += 1
             return
+        line = self._words if says_something else self._others
         turn = loop.create_future()
-        self._waiting.append(turn)
+        line.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             with suppress(ValueError):  # if its turn came already, that passes unused
-                self._waiting.remove(turn)
+                line.remove(turn)
             raise
 
     def _most(self) -> int:
@@ -73,9 +123,20 @@ class Pace:
             return
         self._turned_at, self._taken = now, 0
         most = self._most()
-        while self._waiting and self._taken < most:
-            turn = self._waiting.popleft()
+        if now - self._others_at > LONGEST_PAUSE_SECONDS:
+            self._let_on(self._others, 1)
+            self._others_at = now
+        self._let_on(self._words, max(1, most - self._taken))
+        if self._taken < most:
+            self._let_on(self._others, most - self._taken)
+            self._others_at = now
+        loop.call_soon(self._next, loop)
+
+    def _let_on(self, line: deque[asyncio.Future[None]], most: int) -> None:
+        """The first so many of this line."""
+        while line and most > 0:
+            turn = line.popleft()
             if not turn.done():
                 turn.set_result(None)
                 self._taken += 1
-        loop.call_soon(self._next, loop)
+                most -= 1

@@ -45,6 +45,7 @@ async def answer(
                         if work.begun is None:
                             yield work.begin()
                         yield delta
+            await house.pace.piece()  # many answers may end at once
             await work.finish()  # 7
         except BaseException as error:
             await work.give_up(error)

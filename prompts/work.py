@@ -161,6 +161,7 @@ class Work:
             )
         )
         await self.house.pace.piece()  # many rows are committed at once
+        self.house.pace.underway()
 
     @property
     def policy_name(self) -> str:

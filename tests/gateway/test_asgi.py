@@ -1,12 +1,14 @@
 """The composition: bounded bodies, static files, lifespan."""
 
 import asyncio
+import gc
 import json
 
 import pytest
 
 from gateway.asgi import BoundedBody, NarrowDoor, Orderly, api, door_of, lifespan, pages_door, prompts_door
 from gateway.load import Line
+from tests.fakes import house_of
 
 
 async def call(application, *, headers=(), chunks=(b"",), stalls=False, path="/prompt"):
@@ -158,12 +160,15 @@ async def test_what_was_made_while_starting_is_not_looked_through_again(monkeypa
     monkeypatch.setattr("prompts.composition.close_house", lambda: asyncio.sleep(0))
     monkeypatch.setattr("inference.fleet.open_fleet", lambda: None)
     monkeypatch.setattr("gc.freeze", lambda: frozen.append(True))
+    monkeypatch.setattr("gc.set_threshold", lambda *objects: frozen.append(objects))
+    young, middle, all_of_it = gc.get_threshold()
     sent = await living("lifespan.startup", "lifespan.shutdown")
     assert [message["type"] for message in sent] == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]
-    assert frozen == [True]
+    assert frozen == [True, (young, middle, 100)]
+    assert all_of_it < 100
 
 
 async def test_a_prompt_that_is_sent_away_hears_when_to_come_back_and_keeps_its_connection():
@@ -175,6 +180,23 @@ async def test_a_prompt_that_is_sent_away_hears_when_to_come_back_and_keeps_its_
     assert (sent[0]["status"], headers[b"retry-after"]) == (503, b"1")
     assert b"connection" not in headers
     assert json.loads(sent[1]["body"])["error"]["code"] == "overloaded"
+
+
+async def test_a_prompt_whose_body_is_slow_is_in_nobodys_way(monkeypatch):
+    house = house_of()
+    monkeypatch.setattr("prompts.composition.house", lambda: house)
+    monkeypatch.setattr("prompts.pace.MOST_OPENING", 1)
+    seen = []
+
+    async def reading(scope, receive, send):
+        seen.append(house.pace.is_busy)
+        while (await receive()).get("more_body"):
+            seen.append(house.pace.is_busy)
+        seen.append(house.pace.is_busy)
+
+    await call(Orderly(reading, Line(places=9)), chunks=[b"1", b"2"])
+    assert seen == [False, False, True]
+    assert not house.pace.is_busy
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ import pytest
 
 from gateway import load
 from gateway.load import (
-    ALWAYS_WAITING,
+    BURST,
+    CALM_SECONDS,
     LONGEST_PAUSE_SECONDS,
     MOST_WAITING,
     PATIENCE_SECONDS,
     SHORT_TURN_SECONDS,
+    STANDING,
     Full,
     Line,
 )
@@ -129,34 +131,79 @@ async def test_a_full_house_refuses_and_says_when_to_come_back():
         pass
 
 
-async def test_the_line_is_closed_while_its_first_has_waited_for_too_long():
-    clock = Clock()
-    line, stuck = Line(places=10_000, clock=clock), []
+async def is_let_in(line):
+    """And leaves at once."""
+    try:
+        async with line.place():
+            return True
+    except Full:
+        return False
+
+
+async def waiting(line, count):
+    """A crowd of which so many wait, for too long."""
     crowd = Crowd(line)
-    for name in range(ALWAYS_WAITING + 2):
+    for name in range(count + 1):  # the first begins
         crowd.come(name)
     await turns(1)
-    clock.now += PATIENCE_SECONDS + 0.01
+    assert line.waiting == count
+    line._clock.now += PATIENCE_SECONDS + 0.01
+    return crowd
+
+
+async def test_the_line_is_closed_while_its_first_has_waited_for_too_long():
+    line = Line(places=10_000, clock=Clock())
+    crowd = await waiting(line, BURST)
     with pytest.raises(Full) as full:
         async with line.place():
-            stuck.append(1)
+            pass
     assert full.value.why == "line"
-    await turns(2 * ALWAYS_WAITING)
-    async with line.place():  # they have been begun
-        pass
+    await turns(2 * BURST)
+    assert await is_let_in(line)  # they have been begun
+    await crowd.go()
+
+
+async def test_callers_who_wait_for_each_other_are_let_in_however_long_it_takes():
+    clock = Clock()
+    line = Line(places=10_000, clock=clock)
+    crowd = await waiting(line, BURST - 1)
+    for name in range(200):  # as one is begun, another comes
+        crowd.come(f"later {name}")
+        await turns(1)
+        clock.now += LONGEST_PAUSE_SECONDS * 1.5
+        await turns(1)
+    await turns(3 * BURST)
+    assert len(crowd.began) == BURST + 200
+    await crowd.go()
+
+
+async def test_after_somebody_was_sent_away_fewer_wait_until_it_was_calm_for_long():
+    clock = Clock()
+    line = Line(places=10_000, clock=clock)
+    crowd = await waiting(line, BURST)
+    assert not await is_let_in(line)
+    await turns(2 * BURST)
+    await crowd.go()
+    crowd = await waiting(line, STANDING)
+    assert not await is_let_in(line)
+    await turns(2 * BURST)
+    await crowd.go()
+    clock.now += CALM_SECONDS
+    crowd = await waiting(line, STANDING)
+    crowd.come("late")
+    await turns(2 * BURST)
+    assert crowd.began[-1] == "late"
     await crowd.go()
 
 
 async def test_a_pause_of_the_process_sends_nobody_away_as_long_as_few_wait():
     clock = Clock()
     line = Line(places=10_000, clock=clock)
-    crowd = Crowd(line)
-    for name in range(ALWAYS_WAITING - 1):
-        crowd.come(name)
-    await turns(1)
-    clock.now += 60
+    crowd = await waiting(line, STANDING - 1)
+    line._sent_away_at = clock.now
+    clock.now += 1
     crowd.come("late")
-    await turns(3 * ALWAYS_WAITING)
+    await turns(3 * STANDING)
     assert crowd.began[-1] == "late"
     await crowd.go()
 

@@ -9,7 +9,7 @@ import pytest
 from inference.backends import Sampling
 from prompts.asks import Ask, plain
 from prompts.journal import Outcome
-from prompts.pace import MOST_PIECES, TURN_SECONDS, Pace
+from prompts.pace import LONGEST_PAUSE_SECONDS, MOST_OPENING, MOST_PIECES, TURN_SECONDS, Pace
 from prompts.pipeline import answer
 from tests.fakes import Notebook, Parrot, house_of
 
@@ -32,9 +32,9 @@ class Workers:
         self.order = []
         self.turns = []
 
-    async def work(self, name, pieces=1):
+    async def work(self, name, pieces=1, **said):
         for _ in range(pieces):
-            await self.pace.piece()
+            await self.pace.piece(**said)
             self.order.append(name)
             self.clock.now += self.seconds
 
@@ -92,6 +92,68 @@ async def test_others_get_on_between_two_pieces():
     await workers.count(tasks)
 
 
+async def test_what_a_model_says_goes_first_and_everything_else_not_never():
+    workers = Workers(seconds=TURN_SECONDS * 2)
+    others = [asyncio.create_task(workers.work("other")) for _ in range(40)]
+    await asyncio.sleep(0)
+    words = [asyncio.create_task(workers.work("word", says_something=True)) for _ in range(40)]
+    await workers.count(words)
+    last = len(workers.order) - workers.order[::-1].index("word")
+    before = workers.order[:last].count("other")
+    each = int(LONGEST_PAUSE_SECONDS / workers.seconds)
+    assert 40 / each / 2 <= before <= 40 / each * 1.5 + 2
+    await workers.count(others)
+    assert workers.order.count("other") == 40
+
+
+async def test_so_many_requests_at_once_are_on_their_way_to_the_model():
+    pace, going, ended = Pace(), asyncio.Event(), asyncio.Event()
+
+    async def ask():
+        with pace.request() as opening:
+            opening.begins()
+            await going.wait()
+            pace.underway()
+            opening.begins()  # only once
+            await ended.wait()
+
+    tasks = [asyncio.create_task(ask()) for _ in range(MOST_OPENING - 1)]
+    await asyncio.sleep(0)
+    assert not pace.is_busy
+    tasks.append(asyncio.create_task(ask()))
+    await asyncio.sleep(0)
+    assert pace.is_busy
+    tasks.pop().cancel()
+    await asyncio.sleep(0)
+    assert not pace.is_busy
+    tasks += [asyncio.create_task(ask()) for _ in range(5)]
+    await asyncio.sleep(0)
+    assert pace.is_busy
+    going.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not pace.is_busy
+    ended.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_a_prompt_is_underway_once_its_row_is_there():
+    pace, seen = Pace(), []
+
+    class Looking(Parrot):
+        def answer(self, generation):
+            seen.append(len(pace._openings))
+            return super().answer(generation)
+
+    ask = Ask(user_id=uuid4(), request_id="r", messages=plain("hello"), sampling=Sampling(0.7))
+    with pace.request() as opening:
+        opening.begins()
+        async with aclosing(answer(ask, house_of(Looking(), pace=pace))) as events:
+            async for _ in events:
+                pass
+    assert seen == [0]
+
+
 async def test_who_leaves_while_he_waits_holds_up_nobody():
     workers = Workers(seconds=TURN_SECONDS * 2)
     tasks = [asyncio.create_task(workers.work(name)) for name in range(12)]
@@ -133,7 +195,7 @@ async def test_who_leaves_while_his_answer_waits_was_answered():
     notebook, told = Notebook(), []
 
     class Stuck(Pace):
-        async def piece(self):
+        async def piece(self, **said):
             if notebook.results:
                 await asyncio.sleep(60)
 
@@ -157,7 +219,7 @@ async def test_who_leaves_while_his_answer_waits_was_answered():
 
 async def test_a_wait_for_ones_turn_is_no_time_of_screening_sanitizing_or_the_model():
     class Slow(Pace):
-        async def piece(self):
+        async def piece(self, **said):
             await asyncio.sleep(0.4)
 
     told = []
