@@ -29,11 +29,12 @@ BATCH = 500
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One sort of rows: those of `rows()` have served their time. `remove` takes some of them away, in a
-    transaction."""
+    transaction; `prepare` comes before the first of these."""
 
     name: str
     rows: Callable[[], QuerySet[Any]]
     remove: Callable[[QuerySet[Any]], Any] = QuerySet.delete
+    prepare: Callable[[], None] = lambda: None
 
 
 def count(kind: Kind) -> int:
@@ -43,6 +44,7 @@ def count(kind: Kind) -> int:
 
 def purge(kind: Kind) -> Iterator[int]:
     """Takes them away, batch by batch; how many each had. Rows that another purge has are left to it."""
+    kind.prepare()
     skip = connection.features.has_select_for_update_skip_locked
     behind: dict[str, Any] = {}  # what is done is not looked at again: it may be there still, only emptier
     while True:

@@ -3,7 +3,7 @@ How long the book keeps prompts: whole rows, by how they ended, and before that 
 unless a setting says so, and then `manage.py purge` takes it, or `manage.py journal_maintenance`, which on
 PostgreSQL takes whole months at once.
 
-Statistics stay: they are counted when a prompt ends, not from its row.
+Statistics stay: a prompt that has ended is counted once, before its row goes (`prompts.posting`).
 """
 
 from datetime import timedelta
@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.retention import Kind
+from prompts import posting
 from prompts.ids import floor
 from prompts.journal import Outcome
 from prompts.models import Prompt
@@ -61,4 +62,4 @@ def _forget_texts(rows: QuerySet[Prompt]) -> Any:
     return rows.update(prompt="", system="", parts=[], response="", choices=[], erased_at=Now())
 
 
-KINDS = [Kind("prompts", _prompts), Kind("texts of prompts", _texts, _forget_texts)]
+KINDS = [Kind("prompts", _prompts, prepare=posting.post), Kind("texts of prompts", _texts, _forget_texts)]

@@ -59,10 +59,21 @@ def test_rows_go_by_age_and_by_how_they_ended(settings):
     assert purge() == (0, 0)
 
 
+@pytest.mark.postgres
+def test_what_nobody_has_counted_yet_is_counted_before_it_goes(settings):
+    settings.RETAIN_PROMPTS_DAYS = 30
+    row(31, prompt_tokens=3)
+    assert purge("--dry-run") == (1, 0)
+    assert not HourlyTally.objects.exists()
+    assert purge() == (1, 0)
+    assert HourlyTally.objects.get().prompt_tokens == 3
+
+
 def test_texts_go_first_and_leave_numbers_findings_and_statistics(settings, monkeypatch):
     monkeypatch.setattr(purging, "BATCH", 2)
     settings.RETAIN_TEXTS_DAYS = 30
-    old, young, running = [row(31, prompt_tokens=3) for _ in range(5)], row(29), row(31, "accepted")
+    old = [row(31, prompt_tokens=3, is_tallied=True) for _ in range(5)]
+    young, running = row(29, is_tallied=True), row(31, "accepted")
     count(old)
     counted = list(HourlyTally.objects.values())
     assert purge("--dry-run") == (0, 5)
