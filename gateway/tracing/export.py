@@ -1,14 +1,16 @@
 """
 Where spans go: over OTLP/HTTP to OTEL_EXPORTER_OTLP_ENDPOINT, from one thread, in batches.
 
-What cannot be sent is dropped: the queue is bounded, an ended span costs whoever ended it one `append`, and
-no prompt waits for a collector. One that is away is told in the log once a minute, without a word of its own.
+What cannot be sent is dropped, and counted: the queue is bounded, an ended span costs whoever ended it little
+more than an `append`, and no prompt waits for a collector. One that is away is told in the log once a minute,
+without a word of its own.
 
 OpenTelemetry's SDK reads the other variables of its standard by itself: OTEL_TRACES_SAMPLER, OTEL_BSP_...,
 OTEL_EXPORTER_OTLP_TIMEOUT.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +27,7 @@ from gateway.tracing.spans import Tracer
 logger = logging.getLogger("gateway.tracing")
 
 TELL_SECONDS = 60.0
+QUEUE = 2048  # spans, unless OTEL_BSP_MAX_QUEUE_SIZE says otherwise: the standard's number
 LONGEST = 256  # characters of an attribute: names are shorter
 
 
@@ -34,8 +37,10 @@ class Told(SpanExporter):
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
         self._told_at = float("-inf")
+        self.taken = 0  # from the queue
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.taken += len(spans)
         try:
             result = self._exporter.export(spans)
         except Exception:  # noqa: BLE001  (its thread must live on)
@@ -54,6 +59,28 @@ class Told(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
+class Counted(BatchSpanProcessor):
+    """Counts what its queue has no room for. A batch leaves the queue a moment before it is `taken`: what is
+    dropped in that moment may be counted where there was room."""
+
+    def __init__(self, told: Told) -> None:
+        room = os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE", "")
+        self._room = int(room) if room.isdecimal() and int(room) else QUEUE
+        self._told = told
+        self._queued = 0
+        self._counting = threading.Lock()  # spans end in several threads
+        super().__init__(told, max_queue_size=self._room)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context and span.context.trace_flags.sampled:
+            with self._counting:
+                is_full = self._queued - self._told.taken >= self._room
+                self._queued += not is_full
+            if is_full:  # the oldest leaves
+                SPANS.labels("dropped").inc()
+        super().on_end(span)
+
+
 class Exporting:
     """Makes spans and sends them, from `__init__` to `close`. One for a process, made after it was forked."""
 
@@ -63,7 +90,7 @@ class Exporting:
             span_limits=SpanLimits(max_span_attribute_length=LONGEST),
             shutdown_on_exit=False,
         )
-        self._provider.add_span_processor(BatchSpanProcessor(Told(exporter)))
+        self._provider.add_span_processor(Counted(Told(exporter)))
         self.tracer = Tracer(self._provider.get_tracer("llm-gateway"))
 
     def close(self, timeout_seconds: float = 2.0) -> None:

@@ -52,10 +52,13 @@ def test_spans_go_to_the_collector_with_the_headers_that_it_wants(exporting):
 def test_a_collector_that_hangs_holds_up_no_span_and_no_end(exporting):
     with Collector(hangs) as collector:
         made = exporting(collector)
+        before = sent("dropped")
         for _ in range(5_000):  # more than the queue holds
             with made.tracer.stage("policy"):
                 pass
         assert collector.came.wait(20)
+        batch = 512  # which the collector has
+        assert 5_000 - 2_048 - 2 * batch <= sent("dropped") - before <= 5_000 - 2_048
         (processor,) = made._provider._active_span_processor._span_processors
         assert len(processor._batch_processor._queue) <= 2048
         made.close(0.1)
