@@ -66,6 +66,7 @@ _RULES = {None: CONTROL, "hidden": HIDDEN, "flag": ""}
 _LONGEST_OPEN = 1100
 # What more text could make a longer sequence.
 _UNFINISHED = re.compile(rf"(?:{_CSI}|{_STRING}\x1b?|{_SHORT}|\x1b)\Z")
+_OPENING = re.compile(rf"[\x1b\x90\x98\x9b\x9d-\x9f{_BLACK_FLAG}]")
 _PLAIN = bytes([9, 10, 13, *range(0x20, 0x7F)])
 
 
@@ -110,8 +111,7 @@ class ControlScan:
     def _units(self, text: str, *, last: bool) -> tuple[list[tuple[int, int, str, str]], int]:
         """What is to go, and up to where it is certain that this is all."""
         units, at, start, rules = [], 0, self._start, self._rules
-        # Nothing is open that begins so far before the end.
-        far = len(text) if last else len(text) - _LONGEST_OPEN
+        far = len(text) if last else _certain(text)
         for found in _SEQUENCE.finditer(text) if _next(text, 0) >= 0 else ():
             here, end = found.span()
             if here >= far:
@@ -135,6 +135,12 @@ def _next(text: str, at: int) -> int:
         return -1
     found = _ANY.search(text, at)
     return found.start() if found else -1
+
+
+def _certain(text: str) -> int:
+    """Nothing that begins before this place is open."""
+    found = _OPENING.search(text, max(0, len(text) - _LONGEST_OPEN))
+    return found.start() if found else len(text)
 
 
 def _open(text: str, at: int) -> bool:

@@ -16,22 +16,21 @@ import re
 # A run of backslashes longer than this says nothing about what it escapes.
 LONGEST_RUN = 64
 
+# A value without any of it, and without a backslash in front, is not quoted: nearly all are so.
+QUOTING = re.compile(r"[\"'`\\]")
+
 _ESCAPED = re.compile(r'u[0-9A-Fa-f]{4}|["\\/bfnrt]')
 _QUOTED = re.compile(r'(\\?["\'`])(.+)\1', re.DOTALL)
 _TRAILING_QUOTE = re.compile(r'["\'][ \t\r\n,;:)\]}]{0,8}\Z')
 _LONGEST_GAP = 8
 _KEY = re.compile(rf'(\\*)["\'][ \t]{{0,4}}:[ \t\r\n]{{0,{_LONGEST_GAP}}}\Z')
-_QUOTING = re.compile(r"[\"'`\\]")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 
 
-def may_trim(before: str, value: str) -> bool:
-    """Whether `trimmed` could have anything to do, behind this character: nearly never."""
-    return before == "\\" or _QUOTING.search(value) is not None
-
-
 def trimmed(value: str, *, backslashes: int) -> tuple[int, int]:
-    """Which part of this value is the value; `backslashes` is how many stand right before it."""
+    """Which part of this value, which has QUOTING in it or behind a backslash stands, is the value;
+    `backslashes` is how many stand right before it.
+    """
     start, end = 0, len(value)
     if 0 < backslashes < LONGEST_RUN and backslashes % 2 and (letter := _ESCAPED.match(value)):
         start = letter.end()

@@ -18,16 +18,23 @@ class Fingerprints:
     def __init__(self, key: bytes) -> None:
         own = blake2b(key, digest_size=32, person=b"fingerprint").digest()
         self._hash = blake2b(key=own, digest_size=8)
+        self._begun: dict[str, blake2b] = {}  # by rule, which each hash begins with
 
     def __repr__(self) -> str:
         return "<fingerprints>"
 
     def of(self, rule: str, value: str) -> str:
         """16 hexadecimal digits."""
-        plain = value.isascii() and value.isprintable()
-        read = value.lower() if plain else fold(value)[0].casefold()
-        hash = self._hash.copy()
-        hash.update(f"{rule}\0{read}".encode("utf-8", "surrogatepass"))
+        begun = self._begun.get(rule)
+        if begun is None:
+            begun = self._hash.copy()
+            begun.update(f"{rule}\0".encode())
+            self._begun[rule] = begun
+        hash = begun.copy()
+        if value.isascii() and value.isprintable():
+            hash.update(value.lower().encode())
+        else:
+            hash.update(fold(value)[0].casefold().encode("utf-8", "surrogatepass"))
         return hash.hexdigest()
 
     def name(self, rule: str, value: str) -> str:

@@ -65,28 +65,36 @@ class Joiner:
         `base`, and `keep` for what is between them from `start` to `end`, which is several times faster.
         """
         spans: list[Span] = []
-        parts, done = self._parts, start
+        done, mixes = start, self._mixes
+        begun, rule_of, parts, between, gap = self._start, self._rule, self._parts, self._between, self._gap
+        is_open = begun != self._end
         for first, stop, rule, replacement in units:
-            gap = first - done
-            joins = (
-                self._start != self._end
-                and self._gap + gap <= GAP
-                and stop - self._start <= LONGEST
-                and (rule == self._rule or self._mixes)
-            )
-            if joins:
-                if self._between:
-                    parts += self._between
-                    self._between, self._gap = [], 0
+            if (
+                is_open
+                and gap + first - done <= GAP
+                and stop - begun <= LONGEST
+                and (rule == rule_of or mixes)
+            ):
                 if gap:
+                    parts += between
+                    between.clear()
+                    gap = self._gap = 0
+                if first > done:
                     parts.append(text[done - base : first - base])
-                parts.append(replacement)
-                self._end = stop
-            else:
-                spans += self.keep(text[done - base : first - base])
-                spans += self.add(first, stop, rule, replacement)
-                parts = self._parts
-            done = stop
+                if replacement:
+                    parts.append(replacement)
+                self._end = done = stop
+                continue
+            spans += self.keep(text[done - base : first - base])
+            spans += self.add(first, stop, rule, replacement)
+            begun, rule_of, parts, between, gap = (
+                self._start,
+                self._rule,
+                self._parts,
+                self._between,
+                self._gap,
+            )
+            is_open, done = begun != self._end, stop
         return spans + self.keep(text[done - base : end - base])
 
     def close(self) -> list[Span]:

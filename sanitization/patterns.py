@@ -209,6 +209,11 @@ class DetectorScan:
         spans: list[Span] = []
         reader = detector.reader(copy.text)
         places = reader.each(max(self._decided, self._behind.get(number, 0)), limit)
+        if not rates and shift is not None:
+            spans = [as_span((begin + shift, end + shift, rule, score, None, "")) for begin, end in places]
+            if spans:
+                self._behind[number] = spans[-1].end - shift
+            return spans
         while found := next(places, None):
             begin, end = found
             if rates and (score := self._rated(detector, begin, end)) < least:

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from sanitization.normalize import folded
@@ -62,38 +61,42 @@ class Placeholders:
         self._taken: dict[str, set[int]] = {}
         self._following: dict[str, int] = {}  # per label, the first number not looked at
         self._by_value: dict[tuple[str, str], str] = {}
-        self._entries: dict[str, str] = {}
-        self._named: dict[tuple[str, str], None] = {}  # in this request, in order
+        self._named: list[tuple[str, str]] = []  # rule and value, in this request, in order, each once
+        self._unnamed: set[tuple[str, str]] = set()  # of `memory`, what this request has not named
         if memory is not None:
             self._following |= memory.following
             for rule, value, placeholder in memory.entries:
                 self._by_value[rule, value] = placeholder
-                self._entries[placeholder] = value
+            self._unnamed = set(self._by_value)
 
     def __repr__(self) -> str:
-        return f"<{len(self._entries)} placeholders>"
+        return f"<{len(self._by_value)} placeholders>"
 
     @property
     def entries(self) -> Mapping[str, str]:
         """Placeholder to value."""
-        return MappingProxyType(self._entries)
+        return {placeholder: value for (_, value), placeholder in self._by_value.items()}
 
     def mint(self, rule: str, value: str) -> str:
         """The placeholder of this value under this rule, a new one if it has none."""
         key = rule, value
-        self._named[key] = None
         known = self._by_value.get(key)
         if known is not None:
+            if self._unnamed and key in self._unnamed:
+                self._unnamed.remove(key)
+                self._named.append(key)
             return known
         label = rule.upper()
-        taken = self._taken_numbers(label)
+        taken = self._taken.get(label)
+        if taken is None:
+            taken = self._taken_numbers(label)
         number = self._following.get(label, 1)
         while number in taken:
             number += 1
         self._following[label] = number + 1
         placeholder = f"[{label}_{number}]"
+        self._named.append(key)
         self._by_value[key] = placeholder
-        self._entries[placeholder] = value
         return placeholder
 
     def restorable(self, unrestored: Collection[str] = ()) -> dict[str, str]:
@@ -110,14 +113,14 @@ class Placeholders:
 
     def memory(self) -> Memory:
         """For the next request of the conversation: what was remembered, and what is new."""
-        named = [key for key in self._by_value if key not in self._named] + list(self._named)
+        named = [key for key in self._by_value if key in self._unnamed] + self._named
         entries = tuple((rule, value, self._by_value[rule, value]) for rule, value in named)
         return Memory(entries, dict(self._following))
 
     @property
     def state(self) -> str:
         """The same for two requests whose answers get the same placeholders with the same meaning."""
-        known = [sorted(self._entries), sorted(self._following.items())]
+        known = [sorted(self._by_value.values()), sorted(self._following.items())]
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
 
     def for_answer(self) -> "Placeholders":
@@ -130,13 +133,14 @@ class Placeholders:
         return later
 
     def _taken_numbers(self, label: str) -> set[int]:
-        if label not in self._taken:
-            if self._squeezed is None:
-                self._squeezed = "\0".join(map(_squeezed, self._inputs))
-            runs = re.findall(re.escape(label.lower().replace("_", "")) + r"(\d{1,9})", self._squeezed)
-            # "[EMAIL_1] 2" squeezes to email12: every beginning of the digits may have been the number.
-            self._taken[label] = {int(run[:size]) for run in runs for size in range(1, len(run) + 1)}
-        return self._taken[label]
+        """Works out which numbers the inputs have used up."""
+        if self._squeezed is None:
+            self._squeezed = "\0".join(map(_squeezed, self._inputs))
+        runs = re.findall(re.escape(label.lower().replace("_", "")) + r"(\d{1,9})", self._squeezed)
+        # "[EMAIL_1] 2" squeezes to email12: every beginning of the digits may have been the number.
+        taken = {int(run[:size]) for run in runs for size in range(1, len(run) + 1)}
+        self._taken[label] = taken
+        return taken
 
 
 def _squeezed(text: str) -> str:

@@ -73,8 +73,9 @@ class Ruling:
         self.direction = direction
         self.policy = policy
         self.ends_at_block = ends_at_block
-        self._placeholders = placeholders
+        self.mint = placeholders.mint
         self._fingerprints = fingerprints
+        self.fingerprint_once = fingerprints.of  # for whoever remembers it
         self._treatments: dict[str, Treatment] = {}
         self._known: dict[tuple[str, str], str] = {}  # rule and value to fingerprint
 
@@ -94,22 +95,32 @@ class Ruling:
         return known
 
     def fingerprint(self, rule: str, value: str) -> str:
+        """Of a value that may turn up again."""
         known = self._known.get((rule, value))
         if known is None:
-            known = self._known[rule, value] = self._fingerprints.of(rule, value)
+            known = self._known[rule, value] = self.fingerprint_once(rule, value)
         return known
 
     def rewrite(self, group: Sequence[Found], original: str) -> str:
         """What stands in the place of a group of overlapping spans; `original` is their union."""
-        best = group[0] if len(group) == 1 else max(group, key=_weight)
-        if best.action is _MASK:
-            return self._placeholders.mint(best.rule, original)
-        if best.action is _REMOVE and (len(group) == 1 or not any(one.replacement for one in group)):
-            return best.replacement
+        if len(group) == 1:
+            return self.replace(group[0], original)
+        best = max(group, key=_weight)
         if best.action is _HASH:
             return self._fingerprints.name(best.rule, original)
+        if best.action is _REMOVE and not any(one.replacement for one in group):
+            return ""
         # One span's replacement does not speak for the union: it may repeat what another one hides.
-        return self._placeholders.mint(best.rule, original)
+        return self.mint(best.rule, original)
+
+    def replace(self, one: Found, original: str) -> str:
+        """What stands in the place of a span that overlaps no other."""
+        action = one.action
+        if action is _REMOVE:
+            return one.replacement
+        if action is _HASH:
+            return self._fingerprints.name(one.rule, original)
+        return self.mint(one.rule, original)
 
 
 def _allows(entry: str, value: str) -> bool:

@@ -93,6 +93,7 @@ class Stage:
         """Keeps those of a scan's spans that are findings."""
         ruling, consumed, given, text = self._ruling, self.consumed, self._given, self._joined()
         treatment, before = ruling.treatment(spans[0].rule), self._behind[-1:]
+        quoting, fingerprint = edges.QUOTING.search, ruling.fingerprint_once
         waiting: list[Found] = []
         latest, in_order = -1, True
         for start, end, rule, score, own, replacement in spans:
@@ -107,11 +108,11 @@ class Stage:
             if treatment.is_value:
                 left = text[start - consumed - 1] if start > consumed else before
                 mark = treatment.marks.get(value, "") if left != "\\" else ""
-                if not mark and edges.may_trim(left, value):
+                if not mark and (left == "\\" or quoting(value)):
                     start, value = self._trimmed(start, value)
                     end, mark = start + len(value), ruling.fingerprint(rule, value)
                 elif not mark:
-                    mark = treatment.marks[value] = ruling.fingerprint(rule, value)
+                    mark = treatment.marks[value] = fingerprint(rule, value)
             if score < treatment.threshold or (treatment.allowed and treatment.allows(value)):
                 continue
             found = as_found((start, end, rule, score, action, replacement, mark))
@@ -164,11 +165,13 @@ class Stage:
         """Lets out what lies before `frontier` and belongs to no group that reaches across it."""
         text, base, waiting, done = self._joined(), self.consumed, self._waiting, 0
         at, out, count = base, self._emitted, len(waiting)
+        places, replace, json = self.places, self._ruling.replace, self._json
         sent: list[str] = []
         moves: list[int] = []  # of each group, as `Edits` takes them
-        blocking: Sequence[Found] = ()
-        while done < count and not blocking:
-            start, end, after = waiting[done].start, waiting[done].end, done + 1
+        ends = False
+        while done < count and not ends:
+            start, end, _, _, action, _, _ = waiting[done]
+            after = done + 1
             while after < count and waiting[after].start < end:
                 end = max(end, waiting[after].end)
                 after += 1
@@ -177,24 +180,37 @@ class Stage:
                 break
             sent.append(text[at - base : start - base])
             out += start - at
-            group = waiting[done:after]
-            if (after > done + 1 or group[0].action is _BLOCK) and self._blocks(group):
-                blocking, new = group, ""
+            original = text[start - base : end - base]
+            if after == done + 1 and action is not _BLOCK:
+                new = replace(waiting[done], original)
             else:
-                new = self._replacement(group, text, base, start, end)
+                ends, new = self._rewritten(waiting[done:after], original)
+            if json is not None and new and edges.is_number(original):
+                new = self._quoted(new, text, base, start)
             sent.append(new)
-            moves += (start, end, out, out + len(new))
-            self.places += (out, out + len(new)) * len(group)
-            at, out, done = end, out + len(new), after
+            stop = out + len(new)
+            moves += (start, end, out, stop)
+            places += (out, stop) * (after - done)
+            at, out, done = end, stop, after
         self.found += waiting[:done]
         self.edits.extend(moves)
         self.consumed, self._emitted = at, out
-        if blocking:
+        if ends:
             self._close(moves[-4])
         else:
             sent.append(self._copied(text, base, frontier))
             self._keep(text, base, frontier, done)
         return sent
+
+    def _rewritten(self, group: Sequence[Found], original: str) -> tuple[bool, str]:
+        """Whether this group of overlapping findings ends the text, and what takes its place."""
+        for one in group:
+            if one.action is _BLOCK:
+                self.blocked = True
+                if self._ruling.ends_at_block:
+                    return True, ""
+                break
+        return False, self._ruling.rewrite(group, original)
 
     def _keep(self, text: str, base: int, frontier: int, done: int) -> None:
         """Goes on from `frontier`, before which `done` of the findings lay."""
@@ -216,27 +232,16 @@ class Stage:
             self._json.feed(text[self._followed - base : to - base])
             self._followed = to
 
-    def _replacement(self, group: Sequence[Found], text: str, base: int, start: int, end: int) -> str:
-        """What takes the place of a group. A number that is a value of JSON becomes a string."""
-        original = text[start - base : end - base]
-        new = self._ruling.rewrite(group, original)
-        if self._json is not None and new and edges.is_number(original):
-            self._follow(text, base, start)
-            quote = self._quote(start - base)
-            return f"{quote}{new}{quote}"
-        return new
+    def _quoted(self, new: str, text: str, base: int, start: int) -> str:
+        """What takes the place of a number: a string, where the number is a value of JSON."""
+        self._follow(text, base, start)
+        quote = self._quote(start - base)
+        return f"{quote}{new}{quote}"
 
     def _quote(self, at: int) -> str:
         """What a string of JSON begins with here, empty where none can."""
         at_element = self._json is not None and self._json.at_element
         return edges.quote_behind_key(self._before(at)) or ('"' if at_element else "")
-
-    def _blocks(self, group: Sequence[Found]) -> bool:
-        for one in group:
-            if one.action is _BLOCK:
-                self.blocked = True
-                return self._ruling.ends_at_block
-        return False
 
     def _close(self, start: int) -> None:
         """The text ends before the group that begins here."""

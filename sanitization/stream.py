@@ -7,8 +7,8 @@ This is the only place that turns text into `Sanitized`; `sanitization.stages` d
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter, ge
 
 from sanitization.ceiling import Ceiling
 from sanitization.errors import ScreeningFailed
@@ -120,41 +120,59 @@ class StreamSanitizer:
     def findings(self) -> tuple[Finding, ...]:
         """Those whose place in the sanitized text is certain, in order of it."""
         located: list[Finding] = []
-        latest, in_order = -1, True
         for number in range(len(self._stages)):
-            for one in self._located(number):
-                in_order = in_order and one.start > latest
-                latest = one.start
-                located.append(one)
-        if not in_order:  # rarely, and to sort very many would keep other threads waiting
+            located += self._located(number)
+        starts = [one.start for one in located]
+        if any(map(ge, starts, starts[1:])):  # rarely, and to sort very many keeps other threads waiting
             located.sort(key=_PLACE_AND_RULE)
         return tuple(located)
 
-    def _located(self, number: int) -> Iterator[Finding]:
+    def _located(self, number: int) -> Iterable[Finding]:
         """The findings of one stage. Stages that rewrote nothing moved nothing."""
         own, direction, part = self._stages[number], self._ruling.direction, self._part
-        earlier = [stage.edits for stage in reversed(self._stages[:number]) if stage.edits]
-        later = self._stages[number + 1 :]
-        moved = any(stage.edits for stage in later)
-        sure = min((stage.consumed for stage in later), default=sys.maxsize)  # if nothing was moved
-        versions = {rule: self._ruling.treatment(rule).version for rule in {one.rule for one in own.found}}
-        places = iter(own.places)
-        for found, out_start, out_end in zip(own.found, places, places, strict=True):
-            start, end, rule, score, action, _, mark = found
-            if out_start == STAYS:
-                out_start, out_end = own.edits.forward(start, end)
-            if moved:
-                if (place := _forward(out_start, out_end, later)) is None:
-                    continue
-                out_start, out_end = place
-            elif out_end > sure:
-                continue
-            for edits in earlier:
-                start, end = edits.back(start, end)
-            version = versions[rule]
-            yield as_finding(
-                (rule, direction, part, start, end, out_start, out_end, action, score, version, mark)
+        earlier, later = self._stages[:number], self._stages[number + 1 :]
+        if any(stage.edits for stage in (*earlier, *later)) or STAYS in own.places:
+            return self._moved(own, earlier, later)
+        sure, version = _sure(later), self._versions(own)
+        return [
+            as_finding((rule, direction, part, start, end, place, to, action, score, version[rule], mark))
+            for (start, end, rule, score, action, _, mark), place, to in zip(
+                own.found, own.places[::2], own.places[1::2], strict=True
             )
+            if to <= sure
+        ]
+
+    def _moved(self, own: Stage, earlier: Sequence[Stage], later: Sequence[Stage]) -> Iterator[Finding]:
+        """The findings of a stage where others rewrote something too, or its own stay in the text."""
+        direction, part = self._ruling.direction, self._part
+        edits = [stage.edits for stage in reversed(earlier) if stage.edits]
+        moved = any(stage.edits for stage in later)
+        sure, version = _sure(later), self._versions(own)
+        places = iter(own.places)
+        for found, place, to in zip(own.found, places, places, strict=True):
+            start, end, rule, score, action, _, mark = found
+            if place == STAYS:
+                place, to = own.edits.forward(start, end)
+            if moved:
+                if (there := _forward(place, to, later)) is None:
+                    continue
+                place, to = there
+            elif to > sure:
+                continue
+            for one in edits:
+                start, end = one.back(start, end)
+            yield as_finding(
+                (rule, direction, part, start, end, place, to, action, score, version[rule], mark)
+            )
+
+    def _versions(self, stage: Stage) -> dict[str, int]:
+        """The versions of the rules of its findings."""
+        return {rule: self._ruling.treatment(rule).version for rule in {one.rule for one in stage.found}}
+
+
+def _sure(later: Sequence[Stage]) -> int:
+    """Up to where what a stage let out has left, if none of these moved anything."""
+    return min((stage.consumed for stage in later), default=sys.maxsize)
 
 
 def _forward(start: int, end: int, stages: Sequence[Stage]) -> tuple[int, int] | None:

@@ -133,15 +133,16 @@ class EdgeScan:
         """Every match that begins before `sure`: where it is, its rule, and what takes its place."""
         base, rules, read = self._base, self._rules, self._read
         units: list[tuple[int, int, str, str]] = []
+        add = units.append
         for found in self._pattern.finditer(self._text, read - base):
             start, end = found.span()
             if start + base >= sure:
                 break
             read = end + base
-            rule = found.lastgroup or TOKEN
-            if rule in rules:
-                apart = f"{found[0][0]} {found[0][1:]}" if rule == TOKEN else ""
-                units.append((start + base, read, rule, apart))
+            if (rule := found.lastgroup) in rules:
+                add((start + base, read, rule, ""))
+            elif rule is None and TOKEN in rules:
+                add((start + base, read, TOKEN, f"{found[0][0]} {found[0][1:]}"))
         self._read = read
         return units
 

@@ -124,7 +124,9 @@ class PatternDetector(Detector):
     def __init__(self) -> None:
         longest = width(self.pattern)
         own = type(self)
-        self.judged = own.accept is not PatternDetector.accept or own.judge is not PatternDetector.judge
+        self.judged = any(
+            getattr(own, name) is not getattr(PatternDetector, name) for name in ("accept", "judge", "extent")
+        )
         self.narrows = own.narrowed is not PatternDetector.narrowed
         if self.judged and (longest is None or longest > MAX_CANDIDATE):
             raise TypeError(f"{self.rule}: a pattern whose matches are judged needs an end")
@@ -132,11 +134,11 @@ class PatternDetector(Detector):
             self.reach = longest + 1
         # Of a match behind one character of context, no group has to tell where it is: that costs several
         # times the search.
-        self._lead = int(is_led_by_one(self.pattern))
-        self._searcher = Searcher(_NAMED.sub("(?:", self.pattern) if self._lead else self.pattern)
+        lead = int(is_led_by_one(self.pattern))
+        self._searcher = Searcher(_NAMED.sub("(?:", self.pattern) if lead else self.pattern)
         self._groups = self._searcher.groups or {"": 0}
-        self._name, single = next(iter(self._groups.items()))
-        self._single = single if len(self._groups) == 1 else None
+        # The only group that tells where a value is, its number, and what of it is context.
+        self.single = (*next(iter(self._groups.items())), lead) if len(self._groups) == 1 else None
 
     @cached_property
     def _beginnings(self) -> Searcher:
@@ -149,6 +151,12 @@ class PatternDetector(Detector):
     def judge(self, group: str, candidate: str) -> int:
         """`accept` for patterns with several named groups: which one it was is evidence too."""
         return self.accept(candidate)
+
+    def extent(self, group: str, candidate: str) -> tuple[int, int]:
+        """Where in a candidate the finding begins and ends; an end of 0 for none. For patterns that take
+        context with them: named groups, which would tell it, cost several times the search.
+        """
+        return 0, self.judge(group, candidate)
 
     def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
         """Which part of what was accepted is the finding; None if it is none after all."""
@@ -172,10 +180,7 @@ class PatternDetector(Detector):
         return self._searcher.over(text)
 
     def place(self, spans: Spans) -> tuple[str, int, int]:
-        """The group that tells where the value of a match is, and where."""
-        if self._single is not None:
-            begin, end = spans[self._single]
-            return self._name, begin + self._lead, end
+        """The group that tells where the value of a match is, and where; for patterns that have several."""
         # Groups are alternatives; others lie at -1.
         (begin, end), group = max((spans[number], name) for name, number in self._groups.items())
         return group, begin, end
@@ -200,7 +205,8 @@ class _Reader(Reader):
         self._base = self._sure = 0
         self._window = ""
         self._cursor: Cursor | None = None
-        self._known: dict[tuple[str, str], int] = {}  # group and candidate to what the detector said
+        # Group and candidate to what the detector said.
+        self._known: dict[tuple[str, str], tuple[int, int]] = {}
         self._patience = PATIENCE
         self._places: Sequence[int] | None = None  # of the window, where the detector may accept something
 
@@ -221,27 +227,34 @@ class _Reader(Reader):
 
     def each(self, start: int, limit: int) -> Iterator[tuple[int, int]]:
         detector, cursor, known, text = self._detector, self._cursor, self._known, self._text
-        judged, narrows, place = detector.judged, detector.narrows, detector.place
+        judged, narrows, single = detector.judged, detector.narrows, detector.single
+        base, window, sure = self._base, self._window, min(self._sure, limit)
         while start < limit:
             if cursor is None or start >= self._sure:
                 cursor = self._over(start)
-            base, window, sure = self._base, self._window, min(self._sure, limit)
+                base, window, sure = self._base, self._window, min(self._sure, limit)
             spans = cursor.spans(start - base)
             if spans is None or base + spans[0][0] >= sure:
                 start = sure
                 continue
-            group, begin, end = place(spans)
-            length = end - begin
+            if single is None:
+                group, begin, end = detector.place(spans)
+            else:
+                group, number, lead = single
+                begin, end = spans[number]
+                begin += lead
             if judged:
                 key = group, window[begin:end]
-                if (length := known.get(key, -1)) < 0:
+                if (extent := known.get(key)) is None:
                     # Once for each candidate: hostile texts repeat the same one in every few characters.
-                    length = known[key] = detector.judge(*key)
-                if not length:
+                    extent = known[key] = detector.extent(group, key[1])
+                if not extent[1]:
                     start = self._behind(base + spans[0][0])
                     continue
+                end = begin + extent[1]
+                begin += extent[0]
             begin += base
-            start = begin + length
+            start = base + end
             if not narrows:
                 yield begin, start
             elif (found := detector.narrowed(text, begin, start)) is not None:

@@ -57,7 +57,6 @@ _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_REGISTRY.split()}
 _ONCE = bytes.maketrans(b"0123456789", bytes(range(10)))
 _TWICE = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
 _DOUBLED = np.frombuffer(_TWICE[ord("0") : ord("9") + 1], dtype=np.uint8).astype(np.intp)
-_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d[\d .-]*\d")
 _ZEROS = re.compile(r"\.0{1,2}\Z")
 
@@ -90,7 +89,7 @@ def _issued() -> npt.NDArray[np.intp]:
 
 
 def _may_begin(digits: npt.NDArray[np.intp], places: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-    """With which of the digits that stand at these places a card begins, as far as `accept` asks for a length
+    """With which of the digits that stand at these places a card begins, as far as `extent` asks for a length
     that the issuer has, the check digit, and ends that are no part of a group.
     """
     count = len(digits)
@@ -133,8 +132,13 @@ class CreditCard(PatternDetector):
         r"(?:[^A-Za-z0-9.]|\.(?:[^0-9]|$)|$)"
     )
 
-    def accept(self, candidate: str) -> int:
+    def extent(self, group: str, candidate: str) -> tuple[int, int]:
+        """Without the context in front of it."""
         begin, stop = _NUMBER.search(candidate).span()  # type: ignore[union-attr]  # there is one
+        return begin, self._end(candidate, begin, stop)
+
+    def _end(self, candidate: str, begin: int, stop: int) -> int:
+        """Where the card ends that begins there in a candidate; 0 where none does."""
         number = candidate[begin:stop]
         if "." in number:
             number = _ZEROS.sub("", number)
@@ -159,11 +163,6 @@ class CreditCard(PatternDetector):
         first = digits[_may_begin(chars[digits].astype(np.intp) - ord("0"), digits)]
         places: list[int] = np.unique(np.concatenate((first - 2, first - 1))).tolist()
         return places
-
-    def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
-        """Without the context in front of it. A named group would cost several times the search."""
-        first = _DIGIT.search(text, begin, end)
-        return None if first is None else (first.start(), end)
 
 
 def _digits(number: str) -> str:

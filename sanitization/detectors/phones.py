@@ -118,6 +118,7 @@ _SPACED_END = r"(?:[^A-Za-z0-9 -]|[ -](?:[^0-9]|$)|$)"
 _END = r"(?:[^A-Za-z0-9-]|-(?:[^0-9]|$)|$)"
 
 _START = re.compile(r"[+(\d]")
+_TOLD_PLAINLY = re.compile(r"\W[A-Za-z]{2,12}[^\w+(]{1,3}((?!00)[0-9]{6,15})\W?\Z")
 _LETTER = re.compile(r"[^\W\d_]")
 _EXTENSION = re.compile(_EXT[:-1] + r"\Z")
 _GAPS = re.compile(r"[ ()./_\n\t-]+")
@@ -166,32 +167,33 @@ class Phone(PatternDetector):
         r"|[㐀-鿿가-힣] ?1[3-9]\d{9}(?:[^A-Za-z0-9]|$)"
     )
 
-    def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
-        """A match begins with one character of context, and perhaps words. Named groups, which would tell
-        them from the number, cost several times the search.
-        """
-        number = _START.search(text, begin + 1, end)
-        return None if number is None else (number.start(), end)
-
-    def accept(self, candidate: str) -> int:
+    def extent(self, group: str, candidate: str) -> tuple[int, int]:
+        """A match begins with one character of context, and perhaps words."""
+        if told := _TOLD_PLAINLY.match(candidate):  # as nearly all are of which a text has very many
+            return told.span(1)
         first, end = _START.search(candidate, 1), len(candidate)
         while end and not candidate[end - 1].isdigit():
             end -= 1
         if first is None or not end:
-            return 0
+            return 0, 0
         begin = first.start()
-        number = candidate[begin:end]
-        told = begin > 1 and any(map(str.isalpha, candidate[1:begin]))
-        plain = number.isdigit()
-        if told and plain and number[:2] != "00":
-            return end if 6 <= len(number) <= 15 else 0
-        if candidate[0] >= "\u3400" and plain and not told:
-            return end  # the one form that needs Chinese in front of it
-        if " " in number and _SPACED_SHAPE.fullmatch(number) and (begin > 1 or candidate[0] != " "):
-            return end
-        tells = any(map(str.isalpha, candidate[end:-1]))
-        length = _length(number, told=told or tells, whole=tells)
-        return begin + length if length else 0
+        return begin, _end(candidate, begin, end)
+
+
+def _end(candidate: str, begin: int, end: int) -> int:
+    """Where the number ends that stands there in a candidate; 0 where none does."""
+    number = candidate[begin:end]
+    told = begin > 1 and any(map(str.isalpha, candidate[1:begin]))
+    plain = number.isdigit()
+    if told and plain and number[:2] != "00":
+        return end if 6 <= len(number) <= 15 else 0
+    if candidate[0] >= "\u3400" and plain and not told:
+        return end  # the one form that needs Chinese in front of it
+    if " " in number and _SPACED_SHAPE.fullmatch(number) and (begin > 1 or candidate[0] != " "):
+        return end
+    tells = any(map(str.isalpha, candidate[end:-1]))
+    length = _length(number, told=told or tells, whole=tells)
+    return begin + length if length else 0
 
 
 def _length(number: str, *, told: bool, whole: bool) -> int:
