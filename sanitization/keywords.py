@@ -11,7 +11,7 @@ above all.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,17 +25,41 @@ MAX_LEAD = 2
 MIN_LENGTH = 3
 _MAX_STEPS = 20_000
 _ANY = "\0"
+# So many letters of a word that tells may be the beginning of a longer one: a `pan` is no panel.
+LEAST_STEM = 5
 # What plain words do not hold. One search for it says more about most texts than all the patterns would.
 MARK = re.compile(r"[0-9@:/_~+=#]")
 
 
-class Keywords:
-    """The keywords of some detectors, lower case, and which detector each belongs to."""
+def telling(words: Iterable[str]) -> str:
+    """For `re`: any of these lower-case words where it tells, at the beginning of a word; a short one only
+    where it is all of it.
+    """
+    stems = (re.escape(word) + ("" if len(word) >= LEAST_STEM else "(?![a-z])") for word in words)
+    return rf"(?<![a-z])(?:{'|'.join(stems)})"
 
-    def __init__(self, owned: Sequence[tuple[str, int]]) -> None:
+
+def tells(lowered: str, begin: int, end: int) -> bool:
+    """Whether a word that stands there may tell: at the ends of what is known, it may."""
+    if begin and "a" <= lowered[begin - 1] <= "z":
+        return False
+    return end - begin >= LEAST_STEM or not "a" <= lowered[end : end + 1] <= "z"
+
+
+class Keywords:
+    """The keywords of some detectors, lower case, and which detector each belongs to. Those of `tellers` only
+    count where they may tell.
+    """
+
+    def __init__(self, owned: Sequence[tuple[str, int]], tellers: Container[int] = ()) -> None:
         self._owners = [owner for _, owner in owned]
         words = [word for word, _ in owned]
-        self._automaton = ahocorasick_rs.AhoCorasick(words, matchkind=ahocorasick_rs.MatchKind.Standard)
+        self._telling = [owner in tellers for owner in self._owners]
+        self._automaton = ahocorasick_rs.AhoCorasick(
+            words,
+            matchkind=ahocorasick_rs.MatchKind.Standard,
+            implementation=ahocorasick_rs.Implementation.DFA,
+        )
         self._beginnings = frozenset(word[:size] for word in words for size in range(1, len(word)))
         sizes: dict[str, set[int]] = defaultdict(set)  # how long the beginnings with this end are
         for beginning in self._beginnings:
@@ -43,12 +67,21 @@ class Keywords:
         self._sizes = {end: sorted(found, reverse=True) for end, found in sizes.items()}
         self.longest = max(map(len, words), default=1) - 1  # of what can be there of an unfinished one
 
-    def places(self, lowered: str) -> dict[int, int]:
-        """The detectors whose keywords occur in this lower-case text, and where the last of them begins."""
+    def places(self, lowered: str, start: int = 0) -> dict[int, int]:
+        """The detectors whose keywords occur in this lower-case text, and where the last of them begins, as
+        far as that is at `start` or behind it.
+        """
         if not self._owners:
             return {}
-        found = self._automaton.find_matches_as_indexes(lowered, overlapping=True)
-        return {self._owners[number]: begin for number, begin, _ in found}
+        owners, telling = self._owners, self._telling
+        found = self._automaton.find_matches_as_indexes(
+            lowered[start:] if start else lowered, overlapping=True
+        )
+        return {
+            owners[number]: begin + start
+            for number, begin, end in found
+            if not telling[number] or tells(lowered, begin + start, end + start)
+        }
 
     def unfinished(self, lowered: str) -> int:
         """How many characters at the end of this text could be the beginning of a keyword."""

@@ -61,7 +61,7 @@ class Plan:
                 self.lead = max(self.lead, first)
             else:
                 self.apart.append(one)
-        self.keywords = Keywords(owned)
+        self.keywords = Keywords(owned, self.told)
         listed = {number for _, number in owned}
         self.asked = self.led | self.told  # each for its own hold, if its keyword is there
         self.always = [number for number in range(len(self.detectors)) if number not in listed]
@@ -181,7 +181,7 @@ class DetectorScan:
             for number in plan.matching(text, self._decided, self._named):
                 spans += self._find(number, limit)
         self.settled = copy.place(limit)
-        kept = max(0, limit - LOOKBACK)
+        kept = max(0, limit - LOOKBACK - 1)
         copy.drop(kept)
         self._decided = limit - kept
         self._looked = len(copy.text)
@@ -195,11 +195,10 @@ class DetectorScan:
     def _look(self, text: str, lowered: str) -> None:
         """Looks for keywords in what is new: a long tail is read again and again while it is held."""
         keywords = self._plan.keywords
-        base = max(0, self._looked - keywords.longest)
-        found = keywords.places(lowered[base:])
-        if found:
-            odd = len(lowered) != len(text)  # some letters become two: then a place is taken for a later one
-            self._named |= {number: len(text) if odd else base + at for number, at in found.items()}
+        found = keywords.places(lowered, max(0, self._looked - keywords.longest))
+        if found and len(lowered) != len(text):  # some letters become two: a place is taken for a later one
+            found = dict.fromkeys(found, len(text))
+        self._named |= found
 
     def _find(self, number: int, limit: int) -> list[Span]:
         """What one detector finds that begins before `limit`."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import ClassVar
 
+from sanitization.keywords import telling
 from sanitization.matching import Cursor, Searcher, Spans, compile_pattern
 from sanitization.normalize import fold
 from sanitization.partial import beginnings, is_led_by_one, width
@@ -20,7 +21,8 @@ from sanitization.spans import Action
 
 __all__ = ["Detector", "PatternDetector", "compile_pattern"]
 
-# What stands so far in front of a finding can be evidence for it. A text keeps that much of itself.
+# What stands so far in front of a finding can be evidence for it. A text keeps that much of itself, and one
+# character more.
 LOOKBACK = 64
 
 # `accept` looks at a candidate, and a rejected one is searched again from its second character. A bound on
@@ -300,10 +302,9 @@ class ContextualDetector(PatternDetector):
 
     @cached_property
     def _telling(self) -> re.Pattern[str]:
-        # Short words only whole: a `pan` is no panel.
-        words = "|".join(re.escape(word) + ("(?![a-z])" if len(word) < 5 else "") for word in self.keywords)
-        return re.compile(rf"(?<![a-z])(?:{words})") if words else re.compile(r"(?!)")
+        return re.compile(telling(self.keywords) if self.keywords else r"(?!)")
 
     def rate(self, text: str, begin: int) -> float:
-        before = _MASKED.sub(" ", text[max(0, begin - LOOKBACK) : begin].lower())
-        return self.score if self._telling.search(before) else self.weak
+        # One character more, for what a word asks about its left side.
+        before = _MASKED.sub(" ", text[max(0, begin - LOOKBACK - 1) : begin].lower())
+        return self.score if self._telling.search(before, 1) else self.weak

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sanitization.detectors import ALL, BY_RULE
-from sanitization.detectors.base import PatternDetector
-from sanitization.keywords import MAX_LEAD, Keywords, lead, needs_mark
+from sanitization.detectors.base import LOOKBACK, PatternDetector
+from sanitization.keywords import MAX_LEAD, Keywords, lead, needs_mark, telling
 from sanitization.patterns import MORE_OF_A_WORD, DetectorScan, plan
 
 
@@ -40,6 +40,31 @@ def test_the_end_of_a_text_may_be_the_beginning_of_a_keyword():
         *(0, 0, 1, 2, 9, 0, 3)
     ]
     assert words.places("a github_pat_ and ghp") == {1: 2, 2: 5}
+
+
+def test_a_word_that_tells_counts_where_it_is_a_word_and_a_long_one_also_where_it_begins_one():
+    words = Keywords([("tin", 0), ("tax", 1), ("steuer", 2), ("tin", 3)], tellers={0, 1, 2})
+    assert words.places("meeting about taxes, versteuert") == {3: 3}
+    assert words.places("a tin: steuernummer") == {0: 2, 2: 7, 3: 2}
+    assert words.places("his tin, then taxi") == {0: 4, 3: 4}
+    assert words.places("xtin", 1) == {3: 1}, "what stands before `start` counts"
+    assert words.places("no tax") == {1: 3}, "more of the text may show that it is one"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("tinax [_1]é\n"))
+def test_what_tells_is_among_the_keywords(text):
+    words = ("tin", "taxin")
+    told = re.search(telling(words), text)
+    assert not told or Keywords([(word, 0) for word in words], tellers={0}).places(text)
+
+
+def test_what_tells_of_a_number_does_not_depend_on_where_the_look_back_ends():
+    detector = BY_RULE["de_tax_id"]()
+    number = "86095742719"
+    told = [detector.rate(f"\n{word} {'.' * gap}{number}", 2 + len(word) + gap) == detector.score
+            for gap in (LOOKBACK - 4, LOOKBACK - 3) for word in ("tin", "latin")]  # fmt: skip
+    assert told == [True, False, False, False]
 
 
 NEEDY = [one() for one in ALL if one.needs and issubclass(one, PatternDetector)]
