@@ -107,7 +107,11 @@ _SPACED_SHAPES = (
 _AREA = rf"\(\d{{1,5}}\)(?:{_HYPHEN}| {{1,2}})?\d{{2,8}}(?:(?:{_HYPHEN}| )\d{{2,5}}){{0,3}}"
 _SHAPED = "|".join((*_SHAPES, _AREA))
 _SPACED = "|".join(_SPACED_SHAPES)
-_INTERNATIONAL = rf"(?:\(?\+|\(?00)\(?[1-9](?:{_GAP}\d){{5,16}}{_EXT}"
+# Between the groups of a number with `+`, where it is broken into lines or set with bullets.
+_SPREAD = r"\)? ?(?:\r?\n|•) ?\(?"
+_INTERNATIONAL = (
+    rf"(?:\(?\+\(?[1-9](?:(?:{_GAP}|{_SPREAD})\d){{5,16}}|\(?00\(?[1-9](?:{_GAP}\d){{5,16}}){_EXT}"
+)
 _TRUNK_GAP = r"[ ()./-]{1,4}"
 # Pairs of digits have shapes of their own: here some group is longer.
 _TRUNK = (
@@ -140,6 +144,10 @@ _PAIRS = re.compile(r"\d\d(?:[ ./-]\d\d)*")
 _MORE = re.compile(r"[.-]\d")
 _UNDIGITS = {ord(char): None for char in " ()./_\n\t-+"}
 _MAX_GROUPS = 8
+_SPREADS = re.compile(rf"(?<!-){_SPREAD}")
+_LINE_ENDS = re.compile(r"[ )]{0,2}\r?\n")
+_ANY_GAP = re.compile(r"[ ()./_\r\n•-]+")
+_FIRST_GROUP = re.compile(r"\(?\+\(?(\d{1,3})(?!\d)")
 _KINDS = (
     "fixed_line",
     "mobile",
@@ -158,7 +166,7 @@ class Phone(PatternDetector):
     rule = "phone"
     aliases = ("PHONE_NUMBER",)
     score = 0.75
-    version = 3
+    version = 4
     pattern = (
         rf"[^A-Za-z0-9.+(](?:{_TOLD}(?:{_NUMBER}|{_BROKEN})(?:[^A-Za-z0-9]|$)|{_NUMBER}{_TELLS})"
         rf"|(?:[^A-Za-z0-9.]|[^0-9]\.){_INTERNATIONAL}{_END}"
@@ -191,6 +199,10 @@ def _end(candidate: str, begin: int, end: int) -> int:
         return end  # the one form that needs Chinese in front of it
     if " " in number and _SPACED_SHAPE.fullmatch(number) and (begin > 1 or candidate[0] != " "):
         return end
+    if number.startswith(("+", "(+")) and (spread := _SPREADS.search(number)):
+        length = _length(number[: spread.start()], told=told, whole=False)
+        length = length or _spread_length(number, before=candidate[:begin], after=candidate[end:])
+        return begin + length if length else 0
     tells = any(map(str.isalpha, candidate[end:-1]))
     length = _length(number, told=told or tells, whole=tells)
     return begin + length if length else 0
@@ -225,6 +237,40 @@ def _length(number: str, *, told: bool, whole: bool) -> int:
         elif 8 <= len(digits) <= 12 and _is_national(text, digits, number[end:]):
             return end
     return 0
+
+
+def _spread_length(number: str, *, before: str, after: str) -> int:
+    """How much of a candidate that goes over a line end or bullets is one complete number; 0 where none is.
+
+    Columns of numbers look alike. So its plan has to assign it, its country code is a group by itself, no
+    line ends behind that, only the area code is one digit, and it ends where a line of numbers does. Where
+    nothing else stands in its lines, its groups must be those of no other number.
+    """
+    first = _FIRST_GROUP.match(number)
+    if first is None or int(first[1]) not in COUNTRY_CODE_TO_REGION_CODE or number[first.end()] in "\r\n":
+        return 0
+    assigned = _assigned_under(int(first[1]))
+    ends = [gap.start() for gap in _LINE_ENDS.finditer(number, first.end())]
+    for end in reversed([*ends, len(number)]):
+        text = number[:end]
+        groups = _ANY_GAP.split(text[first.end() :].replace("(0)", "", 1))
+        alone = before == "\n" and (number + after)[end : end + 1] in ("", "\r", "\n")
+        plain = (
+            text.isascii() and not set("(-") & set(text) and (len(groups) < 4 or max(map(len, groups)) < 4)
+        )
+        if text.count("\n") > 1 or (alone and plain) or text.count("(") != text.count(")"):
+            continue
+        if all(len(group) > 1 for group in groups[2:]) and assigned.spans("".join(groups)):
+            return end
+    return 0
+
+
+@cache
+def _assigned_under(code: int) -> Searcher:
+    """What the plans of the regions with this country code assign."""
+    plans = [_plan(region, code) for region in COUNTRY_CODE_TO_REGION_CODE[code]]
+    assigned = "|".join(f"(?:{plan.general_desc.national_number_pattern})" for plan in plans)
+    return Searcher(rf"\A(?:{assigned})\z")
 
 
 def _is_other(text: str) -> bool:
@@ -265,11 +311,14 @@ def _international(text: str) -> bool:
 @cache
 def _lengths(region: str, code: int) -> frozenset[int]:
     """Of national numbers. Codes such as 800 belong to no country."""
+    return frozenset(_plan(region, code).general_desc.possible_length)
+
+
+def _plan(region: str, code: int) -> Any:
     metadata: Any = PhoneMetadata
-    plan = (
-        metadata.metadata_for_nongeo_region(code) if region == "001" else metadata.metadata_for_region(region)
-    )
-    return frozenset(plan.general_desc.possible_length)
+    if region == "001":
+        return metadata.metadata_for_nongeo_region(code)
+    return metadata.metadata_for_region(region)
 
 
 def _is_assigned(digits: str) -> bool:
