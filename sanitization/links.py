@@ -5,7 +5,9 @@ Keeps the Markdown of answers from loading, running or sending anything by itsel
                 loses it
     images      `![…](…)` loads when it is shown: one whose origin is not listed becomes a link
     links       to origins that are not listed lose their query (`plain`, the default), through which an
-                answer can carry off what it has read; or the address (`listed`); or nothing (`any`)
+                answer can carry off what it has read; or the address (`listed`); or nothing (`any`).
+                `mailto:` has no origin that could be listed, and its query is a letter that is written
+                already (RFC 6068): with one it is treated like the others, without one it stays
 
 An address is read as browsers and CommonMark 0.31 do: character references and backslash escapes count,
 blanks and control bytes inside do not. Reference images (`![a][b]`) are never listed: where their definition
@@ -172,7 +174,7 @@ class LinkScan:
     def _judged(self, address: Address, text: str, at: int) -> tuple[int, Span | None]:
         scheme = address.scheme()
         behind = address.at
-        if scheme == "" or scheme == "mailto":
+        if scheme == "":
             return 2, None
         if scheme is None or scheme not in (*SCHEMES, "//"):
             if not address.next():
@@ -181,9 +183,13 @@ class LinkScan:
         if self._links == "any":
             return 2, None
         query = address.query()
+        is_letter = scheme == "mailto"
+        if is_letter and query is None:
+            return 2, None
         end = query if query is not None else address.at
         written = text[address.first : end]
-        begins = written.lower().startswith(f"{scheme}://")  # browsers take `https:x.example` for it too
+        # Browsers take `https:x.example` for it too.
+        begins = written.lower().startswith("mailto:" if is_letter else f"{scheme}://")
         plainly = begins and "&" not in written and "\\" not in written
         if plainly and (self._links == "listed" or self._origins.has(written)):
             return 2, None  # AddressFilter sees to addresses that are written plainly
@@ -215,13 +221,16 @@ class LinkFilter:
 
 
 class _ListedOnly(PatternDetector):
-    """Addresses whose origin is not listed, wherever they stand."""
+    """Addresses whose origin is not listed, wherever they stand, and `mailto:` with a query."""
 
     rule = LINK
     category = Category.ANSWER
     score = 1.0
-    keywords = ("://", "www.")
-    pattern = r"(?i:https?://|www\.)[^\s<>\"'`()\[\]]{1,480}"
+    keywords = ("://", "www.", "mailto:")
+    pattern = (
+        r"(?i:https?://|www\.)[^\s<>\"'`()\[\]]{1,480}"
+        r"|(?i:mailto:)[^\s<>\"'`()?]{0,320}\?[^\s<>\"'`()]{1,160}"
+    )
 
     def __init__(self, origins: Origins) -> None:
         super().__init__()

