@@ -25,6 +25,8 @@ __all__ = ["DetectorScan", "PatternDetector", "PatternFilter"]
 
 # A tail that is longer is looked at by each detector for itself.
 FAR = 256
+# Matches of most detectors are no longer, and so begin no further from the end of a text that may go on.
+NEAR = 512
 # So much more of a word whose beginning is held waits for its end before it is read.
 MORE_OF_A_WORD = 16
 # Policies whose plans are kept. More than an installation has at a time.
@@ -68,8 +70,13 @@ class Plan:
         patterns = [(number, _pattern(self.detectors[number])) for number in self.always]
         self.among = Among(patterns)
         self.among_words = Among([one for one in patterns if one[1] is None or not needs_mark(one[1])])
-        patterns_apart = tuple(one.pattern for one in self.apart)
-        self.beginning = _any_beginning(patterns_apart) if patterns_apart else None
+        # The longer a match can be, the further back it may have begun; of most that is not far.
+        near = [one for one in self.apart if one.reach is not None and one.reach <= NEAR]
+        self._beginnings = [
+            (_any_beginning(tuple(one.pattern for one in group)), reach)
+            for group, reach in ((near, NEAR), ([one for one in self.apart if one not in near], None))
+            if group
+        ]
 
     def matching(self, text: str, start: int, named: Iterable[int]) -> list[int]:
         """The detectors that could find something that begins at `start` or behind it in this text as it is;
@@ -95,7 +102,7 @@ class Plan:
         limit = (
             max(start, len(text) - self.lead - self.keywords.unfinished(lowered)) if self.led else len(text)
         )
-        if self.beginning and 0 <= (found := self.beginning.start(text, start)) < limit:
+        if (found := self._begun(text, start)) < limit:
             # All of them together do not know how long each can be.
             far = len(text) - found > FAR
             limit = min(limit, *(one.hold(text, found) for one in self.apart)) if far else found
@@ -104,6 +111,15 @@ class Plan:
         for detector in self.own_hold:
             limit = min(limit, detector.hold(text, start))
         return limit
+
+    def _begun(self, text: str, start: int) -> int:
+        """The leftmost place from `start` on where a match of those apart may have begun."""
+        found = len(text)
+        for beginning, reach in self._beginnings:
+            at = beginning.start(text, start if reach is None else max(start, len(text) - reach))
+            if 0 <= at < found:
+                found = at
+        return found
 
 
 def _pattern(detector: Detector) -> str | None:

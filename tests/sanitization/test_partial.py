@@ -3,9 +3,10 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sanitization.detectors import ALL
 from sanitization.detectors.base import PatternDetector
 from sanitization.partial import beginnings, width
-from sanitization.patterns import DetectorScan
+from sanitization.patterns import DetectorScan, _made, plan
 
 PATTERNS = [
     r"ab",
@@ -72,3 +73,25 @@ def test_what_cannot_be_streamed_is_refused(pattern):
 def test_width_is_the_longest_match():
     assert width(r"a{2,5}(?:bc|d)") == 7
     assert width(r"a+") is None
+
+
+BEGUN = [
+    "https://user:" + "p" * 380,
+    "a" * 60 + " [at] " + "b" * 60 + " [dot] " + "c" * 40,
+    '"' + "x" * 30 + '"@' + "d" * 200,
+    "eyJhbGciOiJIUzI1NiJ9." + "x" * 700,
+    "a." * 30 + "b@" + "c." * 100,
+    "tel: +49 (30) - 123 - 456",
+    "4111 1111 1111",
+    "DE44 5001",
+]
+
+
+@pytest.mark.parametrize("front", ["", "word " * 200, "12 34 " * 200])
+@pytest.mark.parametrize("begun", BEGUN)
+def test_nothing_counts_as_decided_that_a_detector_holds_back(front, begun):
+    everything = plan(tuple(_made(one) for one in ALL))
+    text = f"\n{front}{begun}"
+    undecided = everything.undecided(text, text.lower(), 1, range(len(everything.detectors)))
+    assert undecided <= min(one.hold(text, 1) for one in everything.apart)
+    assert undecided >= len(text) - 1200, "and little else"
