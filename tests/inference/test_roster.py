@@ -16,7 +16,7 @@ from inference.runner import ModelBroken
 from inference.seats import Entry, Seat, leavers
 
 GIB = 1 << 30
-SOON = 5.0
+SOON = 30.0  # of a machine that has other things to do
 
 
 class Engine:
@@ -42,7 +42,7 @@ class Engine:
 
     def _load(self):
         if self.gate is not None:
-            self.gate.wait(10)
+            self.gate.wait(SOON)
         time.sleep(self.seconds)
         with self.lock:
             Engine.loading_now -= 1
@@ -65,10 +65,11 @@ class House:
         self.rosters = []
         self.gates, self.reasons, self.sizes, self.lacking = {}, {}, {}, {}
         self.seconds = 0.0
+        self.clock = time.monotonic
 
     def roster(self, *names, budget=2, pinned=(), eager=True, start=True, places=256, aliases=None):
         entries = [self.entry(name, name in pinned, (aliases or {}).get(name, ())) for name in names]
-        roster = Roster(entries, budget_bytes=budget * GIB, places=places)
+        roster = Roster(entries, budget_bytes=budget * GIB, places=places, clock=self.clock)
         self.rosters.append(roster)
         if start:
             roster.start(eager=eager)
@@ -199,15 +200,16 @@ async def test_a_model_that_takes_longer_than_one_can_wait_is_said_to_load_and_g
 
 async def test_when_to_come_back_is_measured_by_earlier_loads(house):
     house.gates["one"] = threading.Event()
+    house.clock = lambda: 1000.0
     roster = house.roster("one", "two", budget=1, eager=False)
     seat = roster._seats.all[0]
     seat.load_seconds = 42.0
     with pytest.raises(ModelLoading) as caught:
         await use(roster, "one", wait_seconds=0)
-    assert 41 <= caught.value.retry_after_seconds <= 42
+    assert caught.value.retry_after_seconds == 42
     with pytest.raises(ModelLoading) as caught:  # behind it in the line, of a size that takes 1.5 s
         await use(roster, "two", wait_seconds=0)
-    assert 42 <= caught.value.retry_after_seconds <= 44
+    assert caught.value.retry_after_seconds == 44
 
 
 async def test_those_who_wait_for_a_load_are_bounded(house):
@@ -280,7 +282,7 @@ async def test_two_models_that_are_always_in_use_both_get_their_turns(house):
                 served[name] += 1
                 await asyncio.sleep(0.001)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SOON):
         await asyncio.gather(*(ask_again_and_again(name) for name in ["one", "two"] * 4))
 
 
@@ -373,7 +375,9 @@ async def test_a_default_model_that_was_missing_is_loaded_when_it_comes(house, m
 async def test_a_load_that_fails_is_visible_and_tried_again_when_somebody_asks_later(
     house, monkeypatch, fault, said
 ):
-    monkeypatch.setattr(loading, "BACKOFF_SECONDS", 0.05)
+    now = [1000.0]
+    house.clock = lambda: now[0]
+    monkeypatch.setattr(loading, "BACKOFF_SECONDS", 0.5)
     house.reasons["two"] = fault
     roster = house.roster("one", "two")
     with pytest.raises(ModelUnavailable, match=said) as caught:
@@ -383,6 +387,7 @@ async def test_a_load_that_fails_is_visible_and_tried_again_when_somebody_asks_l
         await use(roster, "two")
     assert roster.figures().failures == 1
     house.reasons["two"] = ""
+    now[0] += 0.6
     await asyncio.sleep(0.06)
     assert state_of(roster, "two") == "down"  # nobody asked
     await use(roster, "two")
@@ -393,9 +398,8 @@ async def test_each_failure_doubles_the_while(house, monkeypatch):
     monkeypatch.setattr(loading, "BACKOFF_SECONDS", 100.0)
     house.reasons["one"] = "No."
     now = [1000.0]
-    roster = Roster([house.entry("one", False, ())], budget_bytes=GIB, clock=lambda: now[0])
-    house.rosters.append(roster)
-    roster.start(eager=False)
+    house.clock = lambda: now[0]
+    roster = house.roster("one", budget=1, eager=False)
     seconds = []
     for _ in range(4):
         with pytest.raises(ModelUnavailable) as caught:
@@ -449,8 +453,8 @@ async def test_answers_in_progress_are_given_their_time(house):
     roster = house.roster("one")
     engine = await use(roster, "one")
     engine.close = lambda *, drain_seconds: drained.append(drain_seconds) or Engine.alive.discard(engine)
-    await asyncio.to_thread(roster.close, drain_seconds=7)
-    assert 6 < drained[0] <= 7
+    await asyncio.to_thread(roster.close, drain_seconds=70)
+    assert 40 < drained[0] <= 70
 
 
 # -- all at once --
@@ -505,7 +509,7 @@ def test_callers_of_many_loops_who_come_and_go_never_lose_a_lease_or_the_memory(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert len(answered) == 4
     assert min(answered) > 20
     assert over == []
