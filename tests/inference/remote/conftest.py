@@ -11,7 +11,7 @@ from inference.remote.client import Client
 from inference.remote.options import KINDS, Patience, RemoteOptions
 from tests.upstream import Upstream
 
-QUICK = Patience(connect_seconds=1, first_byte_seconds=1, idle_seconds=1, total_seconds=10)
+PATIENCE = Patience(connect_seconds=30, first_byte_seconds=30, idle_seconds=30, total_seconds=60)
 
 
 def generation(said="hi", /, *, sampling=None, **more):
@@ -31,7 +31,7 @@ def endings_of(events):
     return [event for event in events if isinstance(event, Ending)]
 
 
-async def until(condition, seconds=5):
+async def until(condition, seconds=30):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
@@ -53,7 +53,7 @@ async def served(client):
         upstream = Upstream(*scripts)
         await upstream.start()
         started.append(upstream)
-        named = {"patience": QUICK, "fields": KINDS[kind].fields, "probe": KINDS[kind].probe, **more}
+        named = {"patience": PATIENCE, "fields": KINDS[kind].fields, "probe": KINDS[kind].probe, **more}
         return upstream, RemoteBackend("up", RemoteOptions(kind, upstream.base, **named), client)
 
     yield start
@@ -66,4 +66,5 @@ async def served(client):
 
 
 def patient(**seconds):
-    return replace(QUICK, **seconds)
+    """As patient as a busy machine needs; short where a server is going to be silent."""
+    return replace(PATIENCE, **seconds)

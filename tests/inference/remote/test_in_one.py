@@ -6,8 +6,10 @@ import json
 import pytest
 
 from inference.errors import GenerationFailed, ModelUnavailable
-from tests.inference.remote.conftest import collect, endings_of, generation, patient, text_of
+from tests.inference.remote.conftest import PATIENCE, collect, endings_of, generation, patient, text_of
 from tests.upstream import hangs, says
+
+AT_ONCE = int(PATIENCE.first_byte_seconds * 20)  # so many tokens may be asked for in one piece
 
 
 def in_one(text="Hello there.", *, after_seconds=0.0):
@@ -25,7 +27,7 @@ def in_one(text="Hello there.", *, after_seconds=0.0):
 
 async def test_an_answer_that_nobody_reads_along_comes_in_one_piece(served):
     upstream, backend = await served(in_one())
-    events = await collect(backend.answer(generation(streamed=False, max_tokens=20)))
+    events = await collect(backend.answer(generation(streamed=False, max_tokens=AT_ONCE)))
     assert text_of(events) == "Hello there."
     (ending,) = endings_of(events)
     assert (ending.finish_reason, ending.prompt_tokens, ending.completion_tokens) == ("stop", 7, 3)
@@ -35,7 +37,7 @@ async def test_an_answer_that_nobody_reads_along_comes_in_one_piece(served):
 
 @pytest.mark.parametrize(
     ("asked", "options"),
-    [({"max_tokens": 21}, {}), ({"max_tokens": 1}, {"always_stream": True})],
+    [({"max_tokens": AT_ONCE + 1}, {}), ({"max_tokens": 1}, {"always_stream": True})],
     ids=["it may take longer than a first word", "the operator wants streams"],
 )
 async def test_it_is_streamed_where(served, asked, options):
@@ -55,7 +57,7 @@ async def test_a_server_that_is_alive_may_take_its_time(served):
 async def test_one_that_answers_no_probe_either_is_left_for_another(served):
     upstream, backend = await served(hangs, patience=patient(first_byte_seconds=0.1))
     upstream.is_alive = False
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(ModelUnavailable):
             await collect(backend.answer(generation(streamed=False, max_tokens=1)))
 

@@ -4,6 +4,7 @@ do, callers get an answer or one clear error, the book is right, and nothing sta
 """
 
 import asyncio
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -16,13 +17,20 @@ from inference.routing.table import Model, Server, Table, Target
 from prompts import composition
 from prompts.models import Prompt
 from tests.fakes import Shelf, house_of
-from tests.inference.remote.conftest import QUICK, until
+from tests.inference.remote.conftest import PATIENCE, patient, until
 from tests.prompts.v1.conftest import chunks_of
 from tests.prompts.v1.test_tools import calls_of
 from tests.upstream import Upstream, chunk, dies, hangs, refuses, says, sends
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MAIL = "ann@corp.com"
+BEGINS, SAYS_NO_MORE = sends(end=False), sends(chunk("Hello there"), end=False)
+# Whoever falls silent is not waited for for long.
+IMPATIENT = {
+    hangs: patient(first_byte_seconds=0.5),
+    BEGINS: patient(first_byte_seconds=0.5),
+    SAYS_NO_MORE: patient(idle_seconds=0.5),
+}
 SECRET = b'{"error": {"message": "Bad key sk-live-0123456789abcdef for prompt: write to [EMAIL_1]"}}'
 
 
@@ -31,6 +39,7 @@ class Servers:
 
     def __init__(self):
         self.client = Client()
+        self.backends = {}
         self.ups = {name: Upstream(says(f"{name} says hi to {MAIL}.")) for name in ("one", "two", "small")}
 
     async def open(self):
@@ -48,15 +57,21 @@ class Servers:
 
     @staticmethod
     def _server(name, up):
-        options = RemoteOptions("vllm", up.base, fields=KINDS["vllm"].fields, patience=QUICK)
+        options = RemoteOptions("vllm", up.base, fields=KINDS["vllm"].fields, patience=PATIENCE)
         return Server(name, "vllm", options, max_concurrent=4)
 
     def _answers(self, server):
-        return RemoteBackend(server.name, server.remote, self.client)
+        self.backends[server.name] = RemoteBackend(server.name, server.remote, self.client)
+        return self.backends[server.name]
 
     def script(self, **scripts):
         for name, script in scripts.items():
             self.ups[name].scripts = [script]
+            self.wait(name, IMPATIENT.get(script, PATIENCE))
+
+    def wait(self, name, patience):
+        backend = self.backends[name]
+        backend.options = replace(backend.options, patience=patience)
 
     async def is_quiet(self):
         """Nothing stays: no connection in use, no place, no token owed, no request at a server."""
@@ -105,7 +120,7 @@ FAILS_EARLY = {
     "dies before its first byte": dies(),
     "dies before its first word": dies({"choices": []}),
     "says nothing": hangs,
-    "begins and says nothing": sends(end=False),
+    "begins and says nothing": BEGINS,
     "is not itself": refuses(500, SECRET),
     "is busy": refuses(429, SECRET, retry_after="9"),
     "refuses our key": refuses(401, SECRET),
@@ -140,11 +155,11 @@ async def test_another_server_answers_where_one(servers, as_alice, script, strea
 
 @pytest.mark.parametrize("script", FAILS_EARLY.values(), ids=FAILS_EARLY)
 async def test_one_clear_error_where_every_server(servers, as_alice, script, caplog):
-    for up in servers.ups.values():
+    for name, up in servers.ups.items():
         if script is None:
             await up.stop()
         else:
-            up.scripts = [script]
+            servers.script(**{name: script})
     response = await as_alice.chat("hello", stream=True)
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) >= 1
@@ -158,7 +173,7 @@ async def test_one_clear_error_where_every_server(servers, as_alice, script, cap
 
 FAILS_LATE = {
     "is killed": dies(chunk("Hello there")),
-    "says no more": sends(chunk("Hello there"), end=False),
+    "says no more": SAYS_NO_MORE,
     "ends without an end": sends(chunk("Hello there")),
     "sends no JSON": sends(chunk("Hello there"), b"data: {nonsense\n\n"),
     "sends wrong UTF-8": sends(chunk("Hello there"), b"data: \xff\n\n"),
@@ -205,15 +220,15 @@ async def test_a_server_that_lies_about_usage_costs_what_was_seen(servers, as_al
 
 
 async def test_a_caller_who_leaves_is_forgotten_by_everybody(servers, as_alice):
-    servers.script(one=says("Some words. " * 50, cut=4, pause_seconds=0.02))
+    servers.script(one=says("Some words. " * 500, cut=4, pause_seconds=0.02))
     response = await as_alice.chat("hello", stream=True)
     reading = asyncio.create_task(chunks_of(response))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.1)  # it reads by then
     assert servers.ups["one"].running == 1
     reading.cancel()  # as Django does when the connection is closed
     await asyncio.gather(reading, return_exceptions=True)
     await until(lambda: servers.ups["one"].left == 1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await row_of()).outcome == "accepted":
             await asyncio.sleep(0.01)
     assert (await row_of()).outcome == "cancelled"
@@ -278,6 +293,8 @@ async def test_a_crowd_is_answered_whatever_two_of_three_servers_do(servers, as_
     bad = [script for script in FAILS_EARLY.values() if script is not None and script is not hangs]
     servers.ups["one"].scripts = [chance.choice(bad) for _ in range(60)]
     servers.ups["two"].scripts = [chance.choice([*bad, says("two")]) for _ in range(60)]
+    for name in ("one", "two"):
+        servers.wait(name, patient(first_byte_seconds=1))
     answers = await asyncio.gather(*(as_alice.chat(f"question {number}") for number in range(40)))
     statuses = {response.status_code for response in answers}
     assert statuses <= {200, 503}
