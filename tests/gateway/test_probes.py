@@ -33,6 +33,14 @@ def dependency():
     made.gate.set()
 
 
+@pytest.fixture(autouse=True)
+def patience_with_a_busy_machine(monkeypatch):
+    """Whoever wants to see it run out, says for how long it lasts."""
+    monkeypatch.setattr(probes, "PATIENCE_SECONDS", 30)
+    monkeypatch.setattr(probes, "FRESH_SECONDS", 60)
+    monkeypatch.setattr(probes, "AGAIN_SECONDS", 60)
+
+
 async def test_a_thousand_who_ask_at_once_are_one_question(dependency):
     probe = Probe(dependency)
     assert {*await asyncio.gather(*(probe.ask() for _ in range(1_000)))} == {1}
@@ -67,6 +75,9 @@ async def test_what_hangs_for_ever_is_asked_again_but_not_without_an_end(depende
     dependency.gate.clear()
     probe = Probe(dependency)
     assert {await probe.state() for _ in range(20)} == {"down"}
+    async with asyncio.timeout(30):
+        while dependency.asked < MOST_THREADS:  # all threads are there, and ask
+            await asyncio.sleep(0.01)
     assert dependency.asked == MOST_THREADS
 
 

@@ -89,6 +89,9 @@ async def echo(scope, receive, send):
     await send({"type": "http.response.body", "body": said})
 
 
+REFUSAL = b"HTTP/1.1 503 -\r\n\r\n"
+
+
 class House(Worker):
     """A worker without a process of its own, which turns away all that begins with `unwanted`."""
 
@@ -102,60 +105,69 @@ class House(Worker):
         self.nr_conns, self.nr, self.max_requests, self.alive, self.state = 0, 0, 1 << 30, True, {}
 
     async def said_to(self, *pieces):
-        """What a caller hears who sends these, one after the other."""
+        """What a caller hears who sends these, one after the other; behind each he waits for the end of what
+        is said to it."""
 
         class Door(Connection):
-            turned_away = staticmethod(
-                lambda data: b"HTTP/1.1 503 -\r\n\r\n" if data.startswith(self.unwanted) else None
-            )
+            turned_away = staticmethod(lambda data: REFUSAL if data.startswith(self.unwanted) else None)
 
         server = await self.loop.create_server(lambda: Door(self), "127.0.0.1")
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        heard = []
-        for piece in pieces:
+        heard = b""
+        for piece, ending in pieces:
             writer.write(piece)
-            with suppress(TimeoutError):
-                while True:
-                    async with asyncio.timeout(0.1):
-                        heard.append(await reader.read(4096))
+            async with asyncio.timeout(30):
+                while not heard.endswith(ending):
+                    heard += await reader.read(4096)
+            with suppress(TimeoutError):  # what is no whole request yet has come by then, and nothing else
+                async with asyncio.timeout(0.1):
+                    heard += await reader.read(4096)
         writer.close()
         server.close()
-        return b"".join(heard)
+        return heard
 
 
 def asking(path, body=b"x"):
     return b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (path, len(body), body)
 
 
+INNER = asking(b"/v1/b")
+
+
 async def test_a_connection_goes_on_after_requests_that_were_turned_away():
     heard = await House().said_to(
-        asking(b"/a"), asking(b"/v1/b"), asking(b"/v1/c"), asking(b"/d"), asking(b"/v1/e"), asking(b"/f")
+        (asking(b"/a"), b"/a x"),
+        (asking(b"/v1/b"), REFUSAL),
+        (asking(b"/v1/c"), REFUSAL),
+        (asking(b"/d"), b"/d x"),
+        (asking(b"/v1/e"), REFUSAL),
+        (asking(b"/f"), b"/f x"),
     )
     assert heard.count(b"HTTP/1.1 503 -") == 3
     assert [said in heard for said in (b"/a x", b"/d x", b"/f x")] == [True] * 3
 
 
 async def test_the_first_request_of_a_connection_can_be_turned_away():
-    heard = await House().said_to(asking(b"/v1/a"), asking(b"/b"))
+    heard = await House().said_to((asking(b"/v1/a"), REFUSAL), (asking(b"/b"), b"/b x"))
     assert heard.startswith(b"HTTP/1.1 503 -")
     assert b"/b x" in heard
 
 
 @pytest.mark.parametrize(
-    "pieces",
+    ("begin", "said"),
     [
-        (asking(b"/a", asking(b"/v1/b"))[: -len(asking(b"/v1/b"))], asking(b"/v1/b")),  # a body
-        (b"POST /a HTTP/1.1\r\nX: ", asking(b"/v1/b")),  # a head
-        (asking(b"/0") + asking(b"/a", asking(b"/v1/b"))[: -len(asking(b"/v1/b"))], asking(b"/v1/b")),
-        (asking(b"/0") + b"POST /a HTTP/1.1\r\nX: ", asking(b"/v1/b")),  # of one that came with another
+        (asking(b"/a", INNER)[: -len(INNER)], b"/a " + INNER),  # a body
+        (b"POST /a HTTP/1.1\r\nX: ", b"/a x"),  # a head
     ],
 )
-async def test_the_rest_of_a_request_is_never_taken_for_one_to_turn_away(pieces):
+@pytest.mark.parametrize("before", [b"", asking(b"/0")], ids=["alone", "with another"])
+async def test_the_rest_of_a_request_is_never_taken_for_one_to_turn_away(before, begin, said):
+    pieces = (before + begin, b"/0 x" if before else b""), (INNER, said)
     assert b" 503 " not in await House().said_to(*pieces)
 
 
 async def test_what_comes_before_an_answer_is_over_waits_for_its_turn():
     """Answers leave in the order of the requests."""
-    heard = await House().said_to(asking(b"/a") + asking(b"/v1/b"))
+    heard = await House().said_to((asking(b"/a") + asking(b"/v1/b"), b"/v1/b x"))
     assert b"/a x" in heard
     assert b"/v1/b x" in heard

@@ -51,7 +51,7 @@ def said(events):
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -105,7 +105,7 @@ async def test_a_model_larger_than_the_memory_is_refused(loaded, folder, setting
 
 async def test_a_prompt_waits_as_long_as_is_set(loaded, monkeypatch, settings):
     open_now = threading.Event()
-    monkeypatch.setattr(composition, "load", lambda *_: open_now.wait(10) and ScriptedRunner("late"))
+    monkeypatch.setattr(composition, "load", lambda *_: open_now.wait(30) and ScriptedRunner("late"))
     settings.LLM_LOAD_WAIT_SECONDS = 0.02
     composition.start()
     with pytest.raises(ModelLoading):

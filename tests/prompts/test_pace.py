@@ -171,7 +171,7 @@ async def test_who_leaves_when_his_turn_came_holds_up_nobody():
     while not workers.order or workers.order[-1] < 5:
         await asyncio.sleep(0)
     tasks[6].cancel()
-    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 30)
     assert workers.order[-1] == 11
 
 
@@ -187,16 +187,17 @@ def test_another_event_loop_begins_anew(is_left_behind):
 
     for _ in range(2):
         asyncio.run(crowd())
-    asyncio.run(asyncio.wait_for(pace.piece(), 5))
+    asyncio.run(asyncio.wait_for(pace.piece(), 30))
 
 
 async def test_who_leaves_while_his_answer_waits_was_answered():
     """Its row is final by then, and is told once."""
-    notebook, told = Notebook(), []
+    notebook, told, waits = Notebook(), [], asyncio.Event()
 
     class Stuck(Pace):
         async def piece(self, **said):
             if notebook.results:
+                waits.set()
                 await asyncio.sleep(60)
 
     house = house_of(journal=notebook, listener=told.append, pace=Stuck())
@@ -208,9 +209,8 @@ async def test_who_leaves_while_his_answer_waits_was_answered():
                 pass
 
     reading = asyncio.create_task(read())
-    while not notebook.results:
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        await waits.wait()
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     assert notebook.outcomes == [Outcome.ANSWERED]
@@ -220,7 +220,7 @@ async def test_who_leaves_while_his_answer_waits_was_answered():
 async def test_a_wait_for_ones_turn_is_no_time_of_screening_sanitizing_or_the_model():
     class Slow(Pace):
         async def piece(self, **said):
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(1.5)
 
     told = []
     ask = Ask(user_id=uuid4(), request_id="r", messages=plain("hello"), sampling=Sampling(0.7))
@@ -228,5 +228,5 @@ async def test_a_wait_for_ones_turn_is_no_time_of_screening_sanitizing_or_the_mo
         async for _ in events:
             pass
     times, result = told[0].times, told[0].result
-    assert result.total_ms > 800
-    assert max(times.screen_ms, times.sanitize_ms, times.backend_ms) < 400
+    assert result.total_ms > 3000
+    assert max(times.screen_ms, times.sanitize_ms, times.backend_ms) < 1500

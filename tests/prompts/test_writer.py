@@ -186,7 +186,7 @@ def away(group):
 
 
 async def until_ended(id, outcome="answered"):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (await Prompt.objects.aget(id=id)).outcome != outcome:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
@@ -336,7 +336,7 @@ async def test_a_batched_journal_lets_its_callers_go_and_writes_many_rows_at_onc
     groups, write, going = [], batched._write, threading.Event()
 
     def held(group):
-        assert going.wait(10)
+        assert going.wait(30)
         groups.append(len(group))
         write(group)
 
@@ -373,7 +373,7 @@ async def test_callers_wait_for_a_batched_journal_that_cannot_keep_up(batched, m
     write, going = batched._write, threading.Event()
 
     def held(group):
-        assert going.wait(10)
+        assert going.wait(30)
         write(group)
 
     monkeypatch.setattr(batched, "_write", held)
@@ -396,7 +396,7 @@ async def test_a_row_that_is_sent_twice_is_written_once(journal):
 
 
 async def until(is_so):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not is_so():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from prompts.caching import claims
 from prompts.caching.answers import StoredCache
 from prompts.caching.claims import Claims
 from prompts.caching.flights import Flights
@@ -26,7 +25,7 @@ def process_of(own_redis):
     """Makes what one process has."""
     stores = []
 
-    def make(backend, *, patience_seconds=30.0, lease_ms=claims.LEASE_MS, **more):
+    def make(backend, *, patience_seconds=60.0, lease_ms=600_000, **more):
         store = RedisStore(own_redis.url)
         stores.append(store)
         return house_of(
@@ -64,25 +63,23 @@ async def test_no_process_shares_across_users(process_of):
 
 
 async def test_nothing_of_a_claim_stays(process_of, own_redis):
-    house = process_of(Parrot("hello", pause_seconds=0.01), lease_ms=600_000)
+    house = process_of(Parrot("hello", pause_seconds=0.01))
     await collect(ask("hello", temperature=0), house)
     gate = Gate()
-    house = process_of(gate, lease_ms=600_000)
+    house = process_of(gate)
     leaving = await begun(ask("hello", temperature=0), house)
     await gate.said_first.wait()
     assert b"gateway:flights:" in own_redis.everything()
     leaving.cancel()
     await asyncio.wait([leaving])
-    for _ in range(100):
-        if b"gateway:flights:" not in own_redis.everything():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the claim is still there")
+    async with asyncio.timeout(30):
+        while b"gateway:flights:" in own_redis.everything():
+            await asyncio.sleep(0.01)
 
 
 async def test_when_the_one_who_generates_leaves_another_process_takes_over(process_of):
     gate, parrot, user = Gate(), Parrot("hello"), uuid4()
-    leaving = await begun(ask("hello", temperature=0, user_id=user), process_of(gate, lease_ms=600_000))
+    leaving = await begun(ask("hello", temperature=0, user_id=user), process_of(gate))
     await gate.said_first.wait()
     other = process_of(parrot)
     waiting = await begun(ask("hello", temperature=0, user_id=user), other)
@@ -126,7 +123,7 @@ async def nothing():
     return None
 
 async def main():
-    async with Claims(RedisStore(sys.argv[1])).hold(sys.argv[2], nothing):
+    async with Claims(RedisStore(sys.argv[1]), lease_ms=int(sys.argv[3])).hold(sys.argv[2], nothing):
         print("held", flush=True)
         await asyncio.sleep(600)
 
@@ -134,9 +131,24 @@ asyncio.run(main())
 """
 
 
+HELD_MS = 6000  # a busy machine may leave a process alone for seconds
+
+
 def hold(url, key):
     """A process that has the claim."""
-    return subprocess.Popen([sys.executable, "-c", HOLDER, url, key], stdout=subprocess.PIPE, cwd=ROOT)
+    command = [sys.executable, "-c", HOLDER, url, key, str(HELD_MS)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+
+
+async def renewed(server):
+    """When the claim of another process has been renewed: it has longer than it had."""
+    with server.client() as client:
+        (name,) = client.scan_iter("gateway:flights:*")
+        left = client.pttl(name)
+        async with asyncio.timeout(30):
+            while client.pttl(name) <= left:
+                left = min(left, client.pttl(name))
+                await asyncio.sleep(0.05)
 
 
 async def test_a_process_that_is_killed_strands_nobody(process_of, own_redis):
@@ -153,18 +165,18 @@ async def test_a_process_that_is_killed_strands_nobody(process_of, own_redis):
     try:
         assert await asyncio.to_thread(holder.stdout.readline) == b"held\n"
         waiting = asyncio.create_task(collect(asked, house))
-        await asyncio.sleep(claims.LEASE_MS / 1000 * 2)
-        assert not waiting.done()  # it is renewed as long as the process lives
+        for _ in range(2):
+            await renewed(own_redis)
+        assert not waiting.done()
         holder.kill()
-        began = time.monotonic()
-        shown, done = await waiting
+        async with asyncio.timeout(30):
+            shown, done = await waiting
     finally:
         holder.kill()
         holder.wait()
         holder.stdout.close()
     assert shown == "hello"
     assert done.begun.cache == "miss"
-    assert time.monotonic() - began < claims.LEASE_MS / 1000 * 4
 
 
 async def test_redis_away_means_that_nothing_is_shared_between_processes_and_nothing_fails(
@@ -186,11 +198,11 @@ async def test_redis_away_means_that_nothing_is_shared_between_processes_and_not
 
 async def test_redis_that_goes_away_while_an_answer_is_given_does_not_cut_it_off(process_of, own_redis):
     gate, user = Gate(), uuid4()
-    house = process_of(gate)
+    house = process_of(gate, lease_ms=500)
     asking = await begun(ask("hello", temperature=0, user_id=user), house)
     await gate.said_first.wait()
     own_redis.stop()
-    await asyncio.sleep(claims.LEASE_MS / 1000)
+    await asyncio.sleep(0.5)
     gate.open.set()
     shown, done = await asking
     assert shown.startswith("an answer")
@@ -203,10 +215,10 @@ async def test_waiting_for_another_process_is_not_counted_as_this_ones_own_work(
     leading = await begun(ask("hello", temperature=0, user_id=user), process_of(gate))
     await gate.said_first.wait()
     waiting = await begun(ask("hello", temperature=0, user_id=user), process_of(Parrot()))
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(2)
     gate.open.set()
     await leading
     _, done = await waiting
     assert done.begun.cache == "shared"
-    assert done.begun.times.total_ms > 500
-    assert done.begun.times.overhead_ms < done.begun.times.total_ms - 400
+    assert done.begun.times.total_ms > 2000
+    assert done.begun.times.overhead_ms < done.begun.times.total_ms / 2

