@@ -19,6 +19,8 @@ from gateway.load import (
 
 
 class Clock:
+    """Stands still unless it is moved: a turn is as short as a test wants it."""
+
     def __init__(self):
         self.now = 0.0
 
@@ -62,7 +64,7 @@ async def test_who_comes_alone_is_begun_at_once():
 
 
 async def test_of_many_one_begins_in_each_turn_of_the_loop_in_the_order_in_which_they_came():
-    crowd = Crowd(Line(places=100))
+    crowd = Crowd(Line(places=100, clock=Clock()))
     for name in range(20):
         crowd.come(name)
     await turns(1)
@@ -209,7 +211,7 @@ async def test_a_pause_of_the_process_sends_nobody_away_as_long_as_few_wait():
 
 
 async def test_a_burst_waits_and_a_larger_one_is_cut():
-    crowd = Crowd(Line(places=10_000))
+    crowd = Crowd(Line(places=10_000, clock=Clock()))
     for name in range(MOST_WAITING + 50):
         crowd.come(name)
     await turns(1)
@@ -221,7 +223,7 @@ async def test_a_burst_waits_and_a_larger_one_is_cut():
 
 
 async def test_who_leaves_while_he_waits_takes_no_place():
-    line = Line(places=100)
+    line = Line(places=100, clock=Clock())
     crowd = Crowd(line)
     leaving = [crowd.come(name) for name in range(10)]
     await turns(1)
