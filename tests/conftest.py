@@ -1,6 +1,7 @@
 """The cast, and what every test may use."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from django.conf import settings
 from django.db import connections
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
+from hypothesis import HealthCheck
+from hypothesis import settings as effort
 
 from accounts import roles, sessions
 from accounts.book import book
@@ -18,6 +21,10 @@ from sanitization.store import store
 
 PASSWORD = "Str0ng!pass-word"
 ROOT = Path(__file__).resolve().parent.parent
+
+# A machine that is elsewhere for a moment has not made an example slow.
+effort.register_profile("busy", effort.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+effort.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items):
@@ -42,6 +49,26 @@ def nothing_known_from_another_test():
     store.forget()
     book.forget()
     book.uses.put_off()  # it writes in a thread of its own, which no test waits for
+
+
+class Clock:
+    """Stands still unless it is moved."""
+
+    def __init__(self):
+        self.now = time.monotonic()
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What is known of callers and policies gets no older unless a test moves this: else it is looked up
+    again after half a second, in the middle of a test."""
+    stopped = Clock()
+    for module in ("accounts.book", "sanitization.store"):
+        monkeypatch.setattr(f"{module}.time", stopped)
+    return stopped
 
 
 @receiver(post_migrate)

@@ -52,9 +52,9 @@ def test_a_schema_that_cannot_be_applied_makes_an_answer_unfit(schema):
 
 
 def test_patterns_of_callers_cost_linear_time():
-    started = time.perf_counter()
+    started = time.thread_time()
     assert unfit(json.dumps("a" * 50_000 + "!"), {"pattern": "^(a+)+$"})
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_patterns_of_names_are_linear_too_and_mean_what_they_mean():

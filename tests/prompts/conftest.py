@@ -6,13 +6,19 @@ import pytest
 from django.test import AsyncClient
 from django.utils import timezone
 
-from prompts import composition
+from prompts import composition, posting
 from prompts.caching.replies import Replies
 from prompts.caching.stores import MemoryStore
 from prompts.leases import Lease
 from prompts.models import HourlyTally
 from prompts.writer import DatabaseJournal
 from tests.fakes import Parrot, Shelf, house_of
+
+
+@pytest.fixture(autouse=True)
+def patience_with_a_busy_machine(monkeypatch):
+    """Whoever reads waits for what has ended to be counted, and a busy machine takes its time for it."""
+    monkeypatch.setattr(posting, "PATIENCE_SECONDS", 60)
 
 
 @pytest.fixture

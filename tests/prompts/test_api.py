@@ -324,7 +324,7 @@ async def test_a_hundred_prompts_at_once_from_ten_users_never_mix(served, django
         assert await Prompt.objects.filter(user=user, prompt__contains="number").acount() == 10, n
 
 
-async def test_reading_the_list_costs_one_query(as_alice, django_assert_num_queries):
+async def test_reading_the_list_costs_one_query(as_alice, clock, django_assert_num_queries):
     for _ in range(3):
         await as_alice.ask(TEXT)
     from django.test import Client

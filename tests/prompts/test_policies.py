@@ -70,7 +70,7 @@ async def test_a_policy_that_is_gone_is_replaced_by_no_other(as_alice, alice, re
 
 
 async def test_without_the_database_prompts_are_refused_and_not_answered_by_default(
-    as_alice, real, parrot, monkeypatch
+    as_alice, real, parrot, clock, monkeypatch
 ):
     await as_alice.ask("hello")
     heard = len(parrot.heard)
@@ -79,9 +79,9 @@ async def test_without_the_database_prompts_are_refused_and_not_answered_by_defa
         raise OperationalError
 
     monkeypatch.setattr(PolicyGeneration.objects, "values_list", away)
-    store._verified_at = time.monotonic() - 1
+    clock.now += 1
     assert (await as_alice.ask("hello again")).status_code == 201
-    store._verified_at = time.monotonic() - 3
+    clock.now += 2
     answer = await as_alice.ask("hello there")
     assert (answer.status_code, answer.json()["code"]) == (503, "policies-unavailable")
     assert answer["Retry-After"] == "2"
@@ -98,7 +98,9 @@ async def test_rules_are_compiled_before_the_event_loop_needs_them(db):
     assert screened.rules == ("custom_w77",)
 
 
-async def test_many_prompts_at_once_ask_the_database_once(as_alice, real, monkeypatch, token_of, alice):
+async def test_many_prompts_at_once_ask_the_database_once(
+    as_alice, real, clock, monkeypatch, token_of, alice
+):
     await store.current()
     store.expire()
     asked = []

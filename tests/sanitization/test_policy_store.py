@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -28,15 +27,6 @@ from sanitization.spans import Action
 from sanitization.store import FRESH_SECONDS, TRUSTED_SECONDS, PolicyStore, store
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """What the store goes by; it stands still unless it is moved."""
-    stopped = SimpleNamespace(now=1_000.0)
-    stopped.monotonic = lambda: stopped.now
-    monkeypatch.setattr("sanitization.store.time", stopped)
-    return stopped
 
 
 BLOCK = {"prompt": {"email": "block"}}

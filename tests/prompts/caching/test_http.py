@@ -145,10 +145,22 @@ async def test_a_caller_may_wish_for_the_same_answer_again(openai, parrot):  # n
     assert (refused.status_code, json.loads(refused.content)["error"]["param"]) == (400, "X-Gateway-Cache")
 
 
-async def test_requests_at_the_same_moment_share_and_say_so(openai, parrot, served):  # noqa: F811
-    parrot.pause_seconds = 0.02
+async def test_requests_at_the_same_moment_share_and_say_so(openai, parrot, served, monkeypatch):  # noqa: F811
+    all_are_there, answer = asyncio.Event(), parrot.answer
+
+    async def held(generation):
+        await all_are_there.wait()
+        async for event in answer(generation):
+            yield event
+
+    monkeypatch.setattr(parrot, "answer", held)
     body = BODY | {"temperature": 0}
-    answers = await asyncio.gather(*(openai.post("chat/completions", body) for _ in range(5)))
+    asking = [asyncio.create_task(openai.post("chat/completions", body)) for _ in range(5)]
+    async with asyncio.timeout(30):
+        while sum(flight.riders for flight in served.flights._flights.values()) < 5:
+            await asyncio.sleep(0.001)
+    all_are_there.set()
+    answers = await asyncio.gather(*asking)
     assert sorted(one["x-gateway-cache"] for one in answers) == ["miss", *["shared"] * 4]
     assert {chosen(json.loads(one.content)) for one in answers} == {"write to ann@corp.com"}
     assert len({json.loads(one.content)["id"] for one in answers}) == 5
