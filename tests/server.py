@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,20 @@ class Server:
 
     def post(self, path: str, body: Any, **more: Any) -> tuple[int, Any]:
         return self.call("POST", path, body, **more)
+
+    def counted(self, metric: str, **more: Any) -> float:
+        """All series of a metric together."""
+        lines = str(self.get("/metrics", **more)[1]).splitlines()
+        return sum(
+            float(line.rpartition(" ")[2]) for line in lines if line.startswith((metric + "{", metric + " "))
+        )
+
+    def until(self, is_so: Callable[[], bool], why: str, *, seconds: float = 60) -> None:
+        """Waits for what comes by itself."""
+        deadline = time.monotonic() + seconds
+        while not is_so():
+            assert time.monotonic() < deadline, why
+            time.sleep(0.1)
 
     def token_of(self, email: str) -> str:
         """Registers the user and logs in."""
