@@ -19,7 +19,7 @@ from accounts.limits.quotas import Bound, Quota
 from accounts.limits.reservations import Reservation
 from accounts.limits.shared import NAMES, SharedTill, name_of
 from accounts.limits.tills import Learned, TillAway
-from tests.accounts.limits.processes import hammer, hold, taken
+from tests.accounts.limits.processes import SOON, hammer, hold, taken
 
 pytestmark = pytest.mark.redis
 spawned = multiprocessing.get_context("spawn")
@@ -39,7 +39,7 @@ def till():
     opened.close()
 
 
-def until(is_true, seconds=5):
+def until(is_true, seconds=30):
     ends = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < ends
@@ -64,9 +64,9 @@ def test_four_processes_under_load_reach_a_limit_and_never_exceed_it(quota, most
         process.start()
     time.sleep(2)
     start.set()
-    counts = [results.get(timeout=30) for _ in running]
+    counts = [results.get(timeout=90) for _ in running]
     for process in running:
-        process.join(10)
+        process.join(30)
     assert sum(counts) == most
 
 
@@ -74,25 +74,32 @@ def test_what_a_killed_process_held_is_free_when_its_lease_runs_out(till, client
     subject, ready = uuid4(), spawned.Event()
     quota = (None, None, 1, 100)
     learn(till, [Bound(subject, Quota(*quota))], 90)
-    process = spawned.Process(target=hold, args=(settings.REDIS_URL, subject, quota, 900, ready))
+    process = spawned.Process(target=hold, args=(settings.REDIS_URL, subject, quota, 3000, ready))
     process.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     bounds = [Bound(subject, Quota(*quota))]
-    time.sleep(1.5)  # longer than a lease: it is renewed while its process lives
+    ends = lease_ends(client, subject)
+    until(lambda: lease_ends(client, subject) >= ends + 3000)  # it is renewed while its process lives
     is_in, reply = taken(till, bounds, 10)
     assert not is_in
     assert (reply.standings[0].streams, reply.standings[0].month) == (1, 100)
     os.kill(process.pid, signal.SIGKILL)
-    process.join(5)
+    process.join(SOON)
     until(lambda: taken(till, bounds, 10)[0])
     assert client.zcard(name_of(subject) + ":l") == 1
 
 
+def lease_ends(client, subject):
+    """When the one lease of this subject runs out, in ms."""
+    ((_, ends),) = client.zrange(name_of(subject) + ":l", 0, -1, withscores=True)
+    return ends
+
+
 def learn(till, bounds, used):
     """Tells Redis what the database would say."""
-    marks = till.reserve(bounds, Wanted("", requests=0, with_lease=False), {}).result(5).marks
+    marks = till.reserve(bounds, Wanted("", requests=0, with_lease=False), {}).result(SOON).marks
     said = {subject: Learned(mark, used) for subject, mark in marks.items()}
-    assert not till.reserve(bounds, Wanted("", requests=0, with_lease=False), said).result(5).marks
+    assert not till.reserve(bounds, Wanted("", requests=0, with_lease=False), said).result(SOON).marks
 
 
 # -- the same arithmetic --
@@ -148,7 +155,7 @@ def compare(till, client, monkeypatch, quotas, steps):
     refused."""
     monkeypatch.setattr(till, "_renewals", list)  # the thread's own, every ten seconds
     nothing = Wanted("", requests=0, with_lease=False)
-    till.reserve([Bound(SUBJECTS[0], quotas[0])], nothing, {}).result(5)  # behind what was settled before
+    till.reserve([Bound(SUBJECTS[0], quotas[0])], nothing, {}).result(SOON)  # behind what was settled before
     for subject in SUBJECTS:
         client.delete(*(name_of(subject) + kind for kind in (":r", ":t", ":l", ":h", ":m")))
     december_ms = 1_796_083_200_000
@@ -187,7 +194,7 @@ def renew_oldest(till, sides, running, now):
     for _, account in sides:
         account.renew(id, now, lease_ms=30_000)
     till._leases = {id: tuple(name_of(subject) for subject in SUBJECTS)}
-    till._send(SharedTill._renewals(till)[0]).result(5)
+    till._send(SharedTill._renewals(till)[0]).result(SOON)
 
 
 def ask_both(till, sides, wanted, now, used):
@@ -198,7 +205,7 @@ def ask_both(till, sides, wanted, now, used):
         for bound, account in sides
         if bound.quota.monthly_tokens and not account.month.is_known(now)
     }
-    reply = till.reserve(bounds, wanted, {}).result(5)
+    reply = till.reserve(bounds, wanted, {}).result(SOON)
     assert till.works  # else what was settled or renewed before was refused by Redis, and nobody told
     assert reply.marks == marks
     if marks:
@@ -206,7 +213,7 @@ def ask_both(till, sides, wanted, now, used):
             if bound.subject in marks:
                 account.month.learn(used, mark=marks[bound.subject], now=now)
         said = {subject: Learned(mark, used) for subject, mark in marks.items()}
-        reply = till.reserve(bounds, wanted, said).result(5)
+        reply = till.reserve(bounds, wanted, said).result(SOON)
     refusal = reserve([(account, bound.quota) for bound, account in sides], wanted, now)
     assert reply.refusal == refusal
     assert list(reply.standings) == [account.standing(bound.quota, now) for bound, account in sides]
@@ -230,7 +237,7 @@ def test_a_redis_that_was_started_anew_is_given_its_scripts_again(till, client):
     assert taken(till, bounds)[0]
     client.script_flush()
     waiting = [till.reserve(bounds, Wanted(str(uuid4())), {}) for _ in range(3)]
-    assert [one.result(5).refusal is None for one in waiting] == [True, False, False]
+    assert [one.result(SOON).refusal is None for one in waiting] == [True, False, False]
 
 
 def test_a_redis_that_answers_with_an_error_is_as_good_as_away(till, client):
@@ -246,7 +253,7 @@ def test_an_answer_that_nobody_can_read_leaves_nobody_waiting(till, monkeypatch)
     waiting = [till.reserve([Bound(uuid4(), Quota(2))], Wanted(str(uuid4())), {}) for _ in range(3)]
     for one in waiting:
         with pytest.raises(TillAway):
-            one.result(5)
+            one.result(SOON)
 
 
 def test_a_call_that_is_sent_twice_counts_once(till):
