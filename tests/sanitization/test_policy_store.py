@@ -214,7 +214,7 @@ async def test_a_prompt_goes_by_the_policy_of_its_users_role(alice, bob):
 # -- the copy in memory --
 
 
-async def test_a_fresh_copy_costs_no_query(django_assert_num_queries, alice):
+async def test_a_fresh_copy_costs_no_query(clock, alice):
     await store.current()
     asked = []
     ask = store._ask
