@@ -7,12 +7,15 @@ form (bleach writes it); of everything else `<` becomes `&lt;`, which leaves pla
 line of at most MAX_TAG characters. Raw-text and foreign elements (script, style, textarea, svg, math …) are
 not allowed, so no tag changes how the ones behind it are read, and each can be judged alone.
 
+Under `links: plain` a link to an origin that is not listed loses its query here as it does in Markdown
+(`sanitization.links`): what stands there is not seen, and carries off what the answer has read.
+
 In `markdown` mode code is left alone, where `sanitization.markdown` is certain that it is code.
 """
 
 import re
 from functools import lru_cache
-from html import unescape
+from html import escape, unescape
 
 import bleach
 
@@ -24,8 +27,10 @@ from sanitization.partial import beginnings
 from sanitization.policies import Policy
 from sanitization.rules import Category, Rule, declare
 from sanitization.spans import Action, Span
+from sanitization.targets import Origins
 
 RULE = "markup"
+_LINK = "markdown_link"  # the rule of sanitization.links, which says what links may carry
 _TEXT_TAGS = "a abbr b br cite code del dfn em i ins kbd mark q s samp small span strong sub sup u var"
 _BLOCK_TAGS = "blockquote dd details div dl dt h1 h2 h3 h4 h5 h6 hr li ol p summary ul"
 ALLOWED = frozenset(f"{_TEXT_TAGS} {_BLOCK_TAGS}".split())
@@ -68,6 +73,8 @@ _USUAL_HREF = re.compile(
     r"(?i:https?://|mailto:)"
     r"(?>(?:[A-Za-z0-9._~:/?@!$()*+,;=%#-]|&amp;|&[A-Za-z0-9_.%-]*+(?:[=&]|\Z))*)"
 )
+# A link in canonical form that has a query, or a character reference that may be its beginning.
+_QUERY = re.compile(r"""<a href=(?P<quote>["'])(?P<address>(?=[^"']*[?&])[^"']*)""")
 _BARE_AMPERSAND = re.compile("&(?!amp;)")
 UNUSUAL = "unusual"
 # Asking bleach costs 200 µs. Links of an answer that it is asked about; others beyond them lose their target.
@@ -86,10 +93,12 @@ declare(
 
 
 class MarkupScan:
-    """One answer's way through. `code` says what to leave alone; None where nothing is code."""
+    """One answer's way through. `code` says what to leave alone; None where nothing is code. Links lose
+    their query unless it goes to one of `origins`; None where they may carry anything."""
 
-    def __init__(self, code: CodeReader | None) -> None:
+    def __init__(self, code: CodeReader | None, *, origins: Origins | None = None) -> None:
         self._code = code
+        self._origins = origins
         self._text = ""
         self._start = 0  # position of text[0] in the answer
         self._backlog = Backlog()
@@ -176,10 +185,15 @@ class MarkupScan:
     def _clean(self, tag: str) -> str | None:
         """`clean`, as long as bleach has not been asked too often."""
         cleaned = clean(tag)
-        if cleaned != UNUSUAL:
+        if cleaned == UNUSUAL:
+            self._asked += 1
+            cleaned = bleached(tag) if self._asked <= MAX_UNUSUAL else "<a>"
+        if cleaned is None or self._origins is None or (found := _QUERY.match(cleaned)) is None:
             return cleaned
-        self._asked += 1
-        return bleached(tag) if self._asked <= MAX_UNUSUAL else "<a>"
+        address, _, query = unescape(found["address"]).partition("?")
+        if not query or self._origins.has(address):
+            return cleaned
+        return f"<a href={found['quote']}{escape(address)}{found['quote']}>"
 
 
 def _may_become(text: str, *, link: bool) -> bool:
@@ -253,4 +267,8 @@ class MarkupFilter:
     def open_answer(self, policy: Policy) -> MarkupScan | None:
         if policy.html == "off" or policy.action("answer", RULE) is Action.OFF:
             return None
-        return MarkupScan(CodeReader(_STOPS) if policy.html == "markdown" else None)
+        cuts = policy.links == "plain" and policy.action("answer", _LINK) is not Action.OFF
+        return MarkupScan(
+            CodeReader(_STOPS) if policy.html == "markdown" else None,
+            origins=Origins(policy.origins) if cuts else None,
+        )

@@ -1,6 +1,7 @@
 """Markdown of answers that would load, run or send something by itself."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -140,6 +141,39 @@ def test_no_link_writes_a_letter(text):
     assert "secret" not in shown
     assert "evil.example" not in shown
     assert "secret" in clean(text, policy=Policy(links="any"))
+
+
+@pytest.mark.parametrize("mode", ["markdown", "html"])
+@pytest.mark.parametrize(
+    ("tag", "cleaned"),
+    [
+        ('<a href="https://evil.example/p?q=secret&amp;r=1#s">', '<a href="https://evil.example/p">'),
+        ("<a href='https://evil.example/?q=secret'>", "<a href='https://evil.example/'>"),
+        ('<A HREF="https://evil.example/?q">', '<a href="https://evil.example/">'),
+        ('<a href="https://evil.example/&#63;q=secret">', '<a href="https://evil.example/">'),
+        ('<a href="mailto:a@evil.example?body=secret">', '<a href="mailto:a@evil.example">'),
+        (
+            '<a href="https://a.example.org@evil.example/?q=1">',
+            '<a href="https://a.example.org@evil.example/">',
+        ),
+        ('<a href="https://example.org/?a=1&amp;b=2">', None),
+        ('<a href="https://evil.example/a&amp;b">', None),
+        ('<a href="https://evil.example/a?">', None),
+    ],
+)
+def test_links_of_html_carry_no_query_elsewhere_either(mode, tag, cleaned):
+    text = f"see {tag}this</a>."
+    expected = text.replace(tag, cleaned or tag)
+    policy = replace(OWN, html=mode)
+    assert clean(text, policy=policy) == expected
+    assert clean(*text, policy=policy) == expected
+    assert clean(expected, policy=policy) == expected
+    if "#63" not in tag:
+        assert clean(text, policy=replace(policy, links="any")) == text.replace("A HREF", "a href")
+    off = replace(Policy.build(off=["markdown_link"]), origins=OWN.origins, html=mode)
+    assert off.links == "plain"
+    if "#63" not in tag:
+        assert clean(text, policy=off) == text.replace("A HREF", "a href")
 
 
 def test_where_only_listed_addresses_are_shown_no_markup_and_no_text_writes_a_letter():
