@@ -26,22 +26,23 @@ USUALLY = 1 / 8  # the weight of the newest turn in what a piece usually takes
 # So many prompts are on their way to the model at once. What they take comes there, not at the door: without
 # a bound a quiet moment lets in everybody who waits, and a moment later all of them have to be screened.
 MOST_OPENING = 8
+LONGEST_OPENING_SECONDS = 0.25  # then it waits for something, and not for the processor
 
 
 class Opening:
     """A request from when all of it is here until a model is asked, or it is over."""
 
-    def __init__(self, all_of_them: "set[Opening]") -> None:
-        self._all = all_of_them
+    def __init__(self, pace: "Pace") -> None:
+        self._pace = pace
         self._is_over = False
 
     def begins(self) -> None:
         if not self._is_over:
-            self._all.add(self)
+            self._pace.openings.setdefault(self, self._pace.clock())
 
     def ends(self) -> None:
         self._is_over = True
-        self._all.discard(self)
+        self._pace.openings.pop(self, None)
 
 
 _opening: ContextVar[Opening | None] = ContextVar("opening", default=None)
@@ -51,19 +52,27 @@ class Pace:
     """Of one event loop at a time. `clock` is in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self.clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None  # in whose turns pieces are counted
         self._words: deque[asyncio.Future[None]] = deque()  # what a model says
         self._others: deque[asyncio.Future[None]] = deque()
         self._taken = 0  # pieces of this turn
         self._turned_at = self._others_at = 0.0
         self._piece_seconds = TURN_SECONDS / 4
-        self._openings: set[Opening] = set()
+        self.openings: dict[Opening, float] = {}  # since when, in this order
 
     @property
     def is_busy(self) -> bool:
         """Whether those inside have enough to do: another one would wait."""
-        return self._waiting or len(self._openings) >= MOST_OPENING
+        return self._waiting or self._are_many_opening()
+
+    def _are_many_opening(self) -> bool:
+        while len(self.openings) >= MOST_OPENING:
+            first, since = next(iter(self.openings.items()))
+            if self.clock() - since <= LONGEST_OPENING_SECONDS:
+                return True
+            first.ends()
+        return False
 
     @property
     def _waiting(self) -> bool:
@@ -72,7 +81,7 @@ class Pace:
     @contextmanager
     def request(self) -> Iterator[Opening]:
         """What happens in here is one request."""
-        opening = Opening(self._openings)
+        opening = Opening(self)
         token = _opening.set(opening)
         try:
             yield opening
@@ -92,7 +101,7 @@ class Pace:
         if self._loop is not loop:
             self._words.clear()  # of a loop that has ended
             self._others.clear()
-            self._loop, self._taken, self._turned_at = loop, 0, self._clock()
+            self._loop, self._taken, self._turned_at = loop, 0, self.clock()
             loop.call_soon(self._next, loop)
         if not self._waiting and self._taken < self._most():
             self._taken += 1
@@ -114,7 +123,7 @@ class Pace:
         """Another turn. The last one of a busy time ends it."""
         if self._loop is not loop:
             return
-        now = self._clock()
+        now = self.clock()
         if self._taken:
             took = (now - self._turned_at) / self._taken
             self._piece_seconds += (max(took, 1e-6) - self._piece_seconds) * USUALLY

@@ -1,7 +1,7 @@
 """Who computes when, so that turns of the event loop stay short."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from uuid import uuid4
 
 import pytest
@@ -9,7 +9,14 @@ import pytest
 from inference.backends import Sampling
 from prompts.asks import Ask, plain
 from prompts.journal import Outcome
-from prompts.pace import LONGEST_PAUSE_SECONDS, MOST_OPENING, MOST_PIECES, TURN_SECONDS, Pace
+from prompts.pace import (
+    LONGEST_OPENING_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    MOST_OPENING,
+    MOST_PIECES,
+    TURN_SECONDS,
+    Pace,
+)
 from prompts.pipeline import answer
 from tests.fakes import Notebook, Parrot, house_of
 
@@ -137,12 +144,33 @@ async def test_so_many_requests_at_once_are_on_their_way_to_the_model():
     await asyncio.gather(*tasks)
 
 
+async def test_a_request_that_waits_for_something_else_is_soon_in_nobodys_way():
+    """For the turn of its conversation, say, or for a database that hangs."""
+    clock = Clock()
+    pace = Pace(clock)
+    with ExitStack() as inside:
+        for _ in range(MOST_OPENING):
+            inside.enter_context(pace.request()).begins()
+        assert pace.is_busy
+        clock.now += LONGEST_OPENING_SECONDS
+        assert pace.is_busy
+        clock.now += 0.01
+        assert not pace.is_busy
+        for _ in range(MOST_OPENING - 1):
+            assert not pace.is_busy
+            inside.enter_context(pace.request()).begins()
+        assert not pace.is_busy
+        inside.enter_context(pace.request()).begins()
+        assert pace.is_busy
+    assert not pace.openings
+
+
 async def test_a_prompt_is_underway_once_its_row_is_there():
     pace, seen = Pace(), []
 
     class Looking(Parrot):
         def answer(self, generation):
-            seen.append(len(pace._openings))
+            seen.append(len(pace.openings))
             return super().answer(generation)
 
     ask = Ask(user_id=uuid4(), request_id="r", messages=plain("hello"), sampling=Sampling(0.7))
