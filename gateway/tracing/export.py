@@ -10,7 +10,6 @@ OTEL_EXPORTER_OTLP_TIMEOUT.
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,6 @@ from gateway.tracing.spans import Tracer
 logger = logging.getLogger("gateway.tracing")
 
 TELL_SECONDS = 60.0
-QUEUE = 2048  # spans, unless OTEL_BSP_MAX_QUEUE_SIZE says otherwise: the standard's number
 LONGEST = 256  # characters of an attribute: names are shorter
 
 
@@ -37,10 +35,8 @@ class Told(SpanExporter):
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
         self._told_at = float("-inf")
-        self.taken = 0  # from the queue
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self.taken += len(spans)
         try:
             result = self._exporter.export(spans)
         except Exception:  # noqa: BLE001  (its thread must live on)
@@ -60,24 +56,12 @@ class Told(SpanExporter):
 
 
 class Counted(BatchSpanProcessor):
-    """Counts what its queue has no room for. A batch leaves the queue a moment before it is `taken`: what is
-    dropped in that moment may be counted where there was room."""
-
-    def __init__(self, told: Told) -> None:
-        room = os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE", "")
-        self._room = int(room) if room.isdecimal() and int(room) else QUEUE
-        self._told = told
-        self._queued = 0
-        self._counting = threading.Lock()  # spans end in several threads
-        super().__init__(told, max_queue_size=self._room)
+    """Counts what its queue has no room for."""
 
     def on_end(self, span: ReadableSpan) -> None:
-        if span.context and span.context.trace_flags.sampled:
-            with self._counting:
-                is_full = self._queued - self._told.taken >= self._room
-                self._queued += not is_full
-            if is_full:  # the oldest leaves
-                SPANS.labels("dropped").inc()
+        queue = self._batch_processor._queue
+        if len(queue) == queue.maxlen and span.context and span.context.trace_flags.sampled:
+            SPANS.labels("dropped").inc()  # the oldest leaves
         super().on_end(span)
 
 

@@ -161,14 +161,13 @@ async def test_what_was_made_while_starting_is_not_looked_through_again(monkeypa
     monkeypatch.setattr("inference.fleet.open_fleet", lambda: None)
     monkeypatch.setattr("gc.freeze", lambda: frozen.append(True))
     monkeypatch.setattr("gc.set_threshold", lambda *objects: frozen.append(objects))
-    young, middle, all_of_it = gc.get_threshold()
+    young, middle, _ = gc.get_threshold()
     sent = await living("lifespan.startup", "lifespan.shutdown")
     assert [message["type"] for message in sent] == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]
     assert frozen == [True, (young, middle, 100)]
-    assert all_of_it < 100
 
 
 async def test_a_prompt_that_is_sent_away_hears_when_to_come_back_and_keeps_its_connection():
