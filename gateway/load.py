@@ -36,7 +36,7 @@ MOST_WAITING = 256
 LONGEST_RETRY_SECONDS = 60
 SHORT_TURN_SECONDS = 0.001
 # Somebody is begun as often, whoever waits inside: it may be a thousand streams.
-LONGEST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 0.25
 
 Why = Literal["places", "line"]
 
