@@ -10,6 +10,8 @@ turns of the loop in between, in which sockets are read and others get on.
 Answers of a model, and commits of a group of rows, come for many prompts at once. Sanitized all in one turn,
 they would hold up everybody: the streams of others, health, and those who are refused. Where little is going
 on, nobody waits.
+
+It also knows whether another request had better wait at the door (`is_busy`, which `gateway.load` asks).
 """
 
 import asyncio

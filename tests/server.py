@@ -145,6 +145,10 @@ class Server:
             float(line.rpartition(" ")[2]) for line in lines if line.startswith((metric + "{", metric + " "))
         )
 
+    def given_up(self, **more: Any) -> float:
+        """How many answers the model did not go on with, because nobody hears them."""
+        return self.counted("gateway_engine_cancelled_total", **more)
+
     def until(self, is_so: Callable[[], bool], why: str, *, seconds: float = 60) -> None:
         """Waits for what comes by itself."""
         deadline = time.monotonic() + seconds

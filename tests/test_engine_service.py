@@ -247,10 +247,7 @@ def test_errors_of_the_engine_become_the_gateways_own(client):
 
 
 def test_a_caller_who_leaves_frees_the_engine(client, gateway, token, engine):
-    def given_up():
-        return engine.counted("gateway_engine_cancelled_total", token=TOKEN)
-
-    before = given_up()
+    before = engine.given_up(token=TOKEN)
     story = [{"role": "user", "content": "Tell a very long story."}]
     for _ in range(8):  # twice as many as it has slots
         stream = client.chat.completions.create(
@@ -263,7 +260,10 @@ def test_a_caller_who_leaves_frees_the_engine(client, gateway, token, engine):
         )
         next(iter(stream))
         stream.close()
-    engine.until(lambda: given_up() == before + 8, "the engine goes on with stories that nobody hears")
+    engine.until(
+        lambda: engine.given_up(token=TOKEN) == before + 8,
+        "the engine goes on with stories that nobody hears",
+    )
     assert gateway.post("/prompt", {"prompt": "Say hi.", "max_tokens": 4}, token=token)[0] == 201
 
 

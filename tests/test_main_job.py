@@ -81,22 +81,17 @@ def test_the_callers_own_values_come_back_where_the_model_used_their_placeholder
 STORY = {"prompt": "Tell a very long story.", "max_tokens": 1500, "ignore_eos": True}
 
 
-def given_up(server):
-    """How many answers the model did not go on with."""
-    return server.counted("gateway_engine_cancelled_total")
-
-
 def of_outcome(server, alice, outcome):
     return server.get(f"/prompt?outcome={outcome}", token=alice)[1]["results"]
 
 
 def is_free(server, alice, before):
-    server.until(lambda: given_up(server) == before + 1, "the model goes on with a story that nobody hears")
+    server.until(lambda: server.given_up() == before + 1, "the model goes on with a story that nobody hears")
     assert server.post("/prompt", {"prompt": "Say hi.", "max_tokens": 4}, token=alice)[0] == 201
 
 
 def test_a_caller_who_hangs_up_frees_the_model_and_is_on_the_book(server, alice):
-    before = given_up(server)
+    before = server.given_up()
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     body = json.dumps(STORY | {"stream": True})
     headers = {"Authorization": f"Bearer {alice}", "Content-Type": "application/json"}
@@ -110,7 +105,7 @@ def test_a_caller_who_hangs_up_frees_the_model_and_is_on_the_book(server, alice)
 
 def test_a_caller_who_hangs_up_without_streaming_frees_the_model_too(server, alice):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    before = given_up(server)
+    before = server.given_up()
     body = json.dumps(STORY)
     headers = {"Authorization": f"Bearer {alice}", "Content-Type": "application/json"}
     connection.request("POST", "/prompt", body, headers)

@@ -147,7 +147,7 @@ def test_errors_become_the_sdks_own(server, token, client, model):
 
 
 def test_a_client_that_leaves_a_stream_frees_the_model(server, token, client, model):
-    before = given_up(server)
+    before = server.given_up()
     stream = client.chat.completions.create(
         model=model, messages=STORY, max_tokens=1500, stream=True, extra_body=ENDLESS
     )
@@ -157,7 +157,7 @@ def test_a_client_that_leaves_a_stream_frees_the_model(server, token, client, mo
 
 
 def test_a_client_that_gives_up_waiting_frees_the_model(server, token, client, model):
-    before = given_up(server)
+    before = server.given_up()
     with pytest.raises(openai.APITimeoutError):
         client.with_options(timeout=4).chat.completions.create(
             model=model, messages=[*STORY, *STORY], max_tokens=1500, extra_body=ENDLESS
@@ -165,13 +165,8 @@ def test_a_client_that_gives_up_waiting_frees_the_model(server, token, client, m
     is_free(server, token, before)
 
 
-def given_up(server):
-    """How many answers the model did not go on with."""
-    return server.counted("gateway_engine_cancelled_total")
-
-
 def is_free(server, token, before):
-    server.until(lambda: given_up(server) == before + 1, "the model goes on with a story that nobody hears")
+    server.until(lambda: server.given_up() == before + 1, "the model goes on with a story that nobody hears")
     assert server.post("/prompt", {"prompt": "Say hi.", "max_tokens": 4}, token=token)[0] == 201
     newest = server.get("/prompt?limit=2", token=token)[1]["results"]
     assert newest[1]["outcome"] == "cancelled"
@@ -312,7 +307,7 @@ def test_errors_of_responses_become_the_sdks_own(client, model):
 
 
 def test_a_client_that_leaves_a_response_frees_the_model(server, token, client, model):
-    before = given_up(server)
+    before = server.given_up()
     stream = client.responses.create(
         model=model, input=STORY, max_output_tokens=1500, stream=True, extra_body=ENDLESS
     )

@@ -100,7 +100,7 @@ def test_callers_who_leave_free_the_model(house):
         for one in leaving:
             assert one.recv(100).startswith(b"HTTP/1.1 200")
             one.close()
-        until("their rows", lambda: [row.outcome for row in rows_of(house, own)] == ["cancelled"] * 5)
+        until("their rows", lambda: [row.outcome for row in rows_of(house, own)] == ["cancelled"] * 5, 10)
         load.records += [
             Record(own, "chat stream", "stalls", row.request_id, 0.0) for row in rows_of(house, own)
         ]
