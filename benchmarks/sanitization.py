@@ -4,9 +4,9 @@ How fast, how steady and how exact sanitization is, beside other tools, in one r
     scripts/bench sanitization [--quick] [--only PART] [--json FILE] [--without-peers] [labelled files…]
 
     speed      processor time, in microseconds for 1,024 characters, of texts that are all different; all take
-               turns with the same few of them, so whatever else the machine does hits all alike, and the
-               first two of each turn do not count. Presidio's pattern recognizers and LLM Guard's secret
-               scanner run in a process and an environment of their own
+               turns with the same few of them, so whatever else the machine does hits all alike, and each
+               begins its turn with ten milliseconds of other texts that do not count. Presidio's pattern
+               recognizers and LLM Guard's secret scanner run in a process and an environment of their own
     hostile    seconds for texts made to be expensive, at half and at full length, and the longest that
                another thread of the process had to wait for its turn
     tail       what a streamed answer holds back, and what each of its tokens costs
@@ -21,9 +21,11 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import cycle
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.sanitizing import accuracy, figures, hostile, tail
@@ -44,9 +46,11 @@ MOST_ASCII, MOST_OTHER, MOST_SCORER = 150, 600, 250
 MANY_LABELS = 25
 OURS = ("values", "scorer", "prompt", "answer")
 PARTS = ("speed", "tail", "hostile", "accuracy")
-# Texts that one takes before it is another's turn, and those in front of them that are not counted: a process
-# that has just waited for another one finds its caches empty, which says nothing about either.
-BLOCK, WARMING = 5, 2
+BLOCK = 5  # texts that one takes before it is another's turn
+# In front of them each works for so many seconds on others, which are not counted: a process that has just
+# waited for another one finds its caches empty, which says nothing about either. By time and not by number:
+# the same two texts keep one of them busy for forty times as long as the other, and warm only that one.
+WARMING, OTHERS = 0.01, 128
 
 Contender = Callable[[str], float]
 
@@ -78,20 +82,38 @@ def contenders(values: Chain, scorer: Chain, default: Chain, peers: Peers | None
 
 
 def speed(racers: dict[str, Contender], sizes: Sequence[int], blocks: int) -> list[dict[str, Any]]:
-    """A row for each kind and size, from so many blocks of texts: µs for 1,024 characters by contender."""
+    """A row for each kind and size, from so many blocks of texts: µs for 1,024 characters by contender, and
+    how many times ours the peers take for PII and secrets, as the median of the ratios within a block: the
+    machine changes its speed between blocks.
+    """
     writer, rows = Writer(SEED), []
+    peers = [name for name in racers if name in NAMES]
     for kind in writer.kinds:
         for size in sizes:
             seconds: dict[str, list[float]] = defaultdict(list)
+            times: dict[str, list[float]] = defaultdict(list)
+            others = cycle([writer.text(kind, size) for _ in range(OTHERS)])
             for _ in range(blocks):
-                texts = [writer.text(kind, size) for _ in range(WARMING + BLOCK)]
+                texts = [writer.text(kind, size) for _ in range(BLOCK)]
                 for name, racer in racers.items():
-                    seconds[name] += [racer(text) for text in texts][WARMING:]
+                    _warm(racer, others)
+                    seconds[name] += map(racer, texts)
+                ours, *theirs = (median(seconds[name][-BLOCK:]) for name in ("values", *peers))
+                for name, took in zip(peers, theirs, strict=True):
+                    times[name].append(took / ours)
             count = blocks * BLOCK
             row = {name: figures.per_kilobyte(took, [size] * count) for name, took in seconds.items()}
-            rows.append({"kind": kind, "characters": size, "texts": count, "microseconds": row})
+            ratios = {name: median(found) for name, found in times.items()}
+            facts = {"kind": kind, "characters": size, "texts": count}
+            rows.append({**facts, "microseconds": row, "times": ratios})
             _progress(f"speed: {kind}, {size} characters")
     return rows
+
+
+def _warm(racer: Contender, others: Iterator[str]) -> None:
+    worked = 0.0
+    while worked < WARMING:
+        worked += racer(next(others))
 
 
 def print_speed(rows: Sequence[dict[str, Any]]) -> None:
@@ -103,7 +125,7 @@ def print_speed(rows: Sequence[dict[str, Any]]) -> None:
     lines = []
     for row in rows:
         took = row["microseconds"]
-        times = [figures.ratio(took["values"], took[name]) for name in peers]
+        times = [row["times"][name] for name in peers]
         lines.append([row["kind"], row["characters"], *(took[name] for name in names), *times])
     print("\nSpeed, µs of processor time for 1,024 characters, median of texts that are all different")
     print(figures.table(head, lines))
@@ -113,7 +135,7 @@ def print_speed(rows: Sequence[dict[str, Any]]) -> None:
             print(figures.bar(f"{what}: PII and secrets", took["values"], most=MOST_ASCII))
             print(figures.bar(f"{what}: attack scorer", took["scorer"], most=MOST_SCORER))
             if PRESIDIO in took:
-                times = took[PRESIDIO] / took["values"]
+                times = row["times"][PRESIDIO]
                 print(figures.bar(f"{what}: Presidio's patterns, times slower", times, least=TIMES_SLOWER))
         elif row["kind"] in OTHER_SCRIPTS:
             print(figures.bar(f"{what}: PII and secrets", took["values"], most=MOST_OTHER))

@@ -39,25 +39,24 @@ def telling(words: Iterable[str]) -> str:
     return rf"(?<![a-z])(?:{'|'.join(stems)})"
 
 
-def tells(lowered: str, begin: int, end: int) -> bool:
-    """Whether a word that stands there may tell: at the ends of what is known, it may."""
-    if begin and "a" <= lowered[begin - 1] <= "z":
-        return False
-    return end - begin >= LEAST_STEM or not "a" <= lowered[end : end + 1] <= "z"
-
-
 class Keywords:
     """The keywords of some detectors, lower case, and which detector each belongs to. Those of `tellers` only
     count where they may tell.
     """
 
     def __init__(self, owned: Sequence[tuple[str, int]], tellers: Container[int] = ()) -> None:
-        self._owners = [owner for _, owner in owned]
-        words = [word for word, _ in owned]
-        self._telling = [owner in tellers for owner in self._owners]
+        # Each keyword once, and once more where it has to tell: who owns it, and what has to.
+        owners: dict[tuple[str, bool], list[int]] = defaultdict(list)
+        for word, owner in owned:
+            owners[word, owner in tellers].append(owner)
+        words = [word for word, _ in owners]
+        self._owners = list(owners.values())
+        self._telling = [telling for _, telling in owners]
+        self._stems = [len(word) >= LEAST_STEM for word in words]
         self._automaton = ahocorasick_rs.AhoCorasick(
             words,
             matchkind=ahocorasick_rs.MatchKind.Standard,
+            # Of texts that are all different it takes two thirds of what the smaller kinds do.
             implementation=ahocorasick_rs.Implementation.DFA,
         )
         self._beginnings = frozenset(word[:size] for word in words for size in range(1, len(word)))
@@ -69,19 +68,21 @@ class Keywords:
 
     def places(self, lowered: str, start: int = 0) -> dict[int, int]:
         """The detectors whose keywords occur in this lower-case text, and where the last of them begins, as
-        far as that is at `start` or behind it.
+        far as that is at `start` or behind it. At the ends of what is known, a word may tell.
         """
+        places: dict[int, int] = {}
         if not self._owners:
-            return {}
-        owners, telling = self._owners, self._telling
-        found = self._automaton.find_matches_as_indexes(
-            lowered[start:] if start else lowered, overlapping=True
-        )
-        return {
-            owners[number]: begin + start
-            for number, begin, end in found
-            if not telling[number] or tells(lowered, begin + start, end + start)
-        }
+            return places
+        text = lowered[start:] if start else lowered
+        owners, telling, stems, before = self._owners, self._telling, self._stems, lowered[start - 1 : start]
+        for number, begin, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+            if telling[number]:
+                left = text[begin - 1] if begin else before
+                if "a" <= left <= "z" or (not stems[number] and "a" <= text[end : end + 1] <= "z"):
+                    continue
+            for owner in owners[number]:
+                places[owner] = begin + start
+        return places
 
     def unfinished(self, lowered: str) -> int:
         """How many characters at the end of this text could be the beginning of a keyword."""

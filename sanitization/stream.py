@@ -120,8 +120,9 @@ class StreamSanitizer:
     def findings(self) -> tuple[Finding, ...]:
         """Those whose place in the sanitized text is certain, in order of it."""
         located: list[Finding] = []
-        for number in range(len(self._stages)):
-            located += self._located(number)
+        for number, stage in enumerate(self._stages):
+            if stage.found:
+                located += self._located(number)
         starts = [one.start for one in located]
         if any(map(ge, starts, starts[1:])):  # rarely, and to sort very many keeps other threads waiting
             located.sort(key=_PLACE_AND_RULE)

@@ -7,10 +7,11 @@ nothing. Each chunk is folded as all matching is (`sanitization.normalize`), put
 become `0`. An n-gram counts where it stands first in its chunk: who says a thing ten times has
 said it once. Where it stands is told in bins of BIN characters, so that any stretch of bins can be judged.
 
-There is no loop over words or characters here, only arithmetic on whole arrays (`take` costs half of what an
-index does). The hash of a word is a polynomial modulo 2**32, taken out of the running sum of all (Karp and
-Rabin, 1987); feature hashing after Weinberger et al., "Feature Hashing for Large Scale Multitask Learning"
-(2009), without the sign.
+There is no loop over words or characters here, only arithmetic on whole arrays (`take` costs half of what
+an index does), in as few calls as can be: of a short text a call costs more than what it does. The hash of
+a word is a polynomial modulo 2**32, as in Karp and Rabin (1987), brought to its own beginning; feature
+hashing after Weinberger et al., "Feature Hashing for Large Scale Multitask Learning" (2009), without the
+sign.
 """
 
 import re
@@ -30,6 +31,7 @@ CHUNK = 4096
 SLACK = 64  # a chunk without a blank behind CHUNK ends here
 BIN = 128
 BUCKETS = 1 << 18
+NONE = BUCKETS  # the bucket of an n-gram that would reach behind the end
 CHAR_GRAMS = (3, 4, 5)
 WORD_GRAMS = (1, 2, 3, 3)  # the last one without the word in its middle
 KINDS = len(CHAR_GRAMS) + len(WORD_GRAMS)
@@ -51,28 +53,34 @@ _SHIFTS = np.uint32(16), np.uint32(13)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The n-grams of one chunk or of several, by their buckets, the last one none at all. KINDS kinds follow
-    each other, those of characters first, each in the order in which they stand; `edges` (kinds x bins) says
-    where in `grams` those of each bin begin. `counts` is true where one is the first of its chunk.
+    """The n-grams of one chunk or of several, by their buckets. KINDS kinds follow each other, those of
+    characters first: one n-gram for each place (`chars` of them) or word (`words`) where it begins, in their
+    order, NONE at the end of the text. `counts` is true where one is the first of its chunk.
 
+    `edges` says which character and which word each bin begins with, and the last one ends before.
     `places` says where in the chunk each bin begins, and the last one ends (of several chunks: nothing).
     `sizes` says how many bins each chunk has.
     """
 
-    grams: Buckets
+    grams: Places
     counts: npt.NDArray[np.bool_]
-    edges: Places
+    chars: int
+    words: int
+    edges: tuple[Places, Places]
     places: tuple[int, ...]
     sizes: tuple[int, ...]
 
-    def sums(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Of what each n-gram is worth (rows of values, the last of each 0): by row, kind and bin."""
-        edges = self.edges.ravel()
-        found = np.add.reduceat(values, edges, axis=1)
-        empty = edges[1:] == edges[:-1]
-        if empty.any():
-            found[:, :-1][:, empty] = 0  # numpy takes the next one where there is none
-        return found.reshape(len(values), *self.edges.shape)
+    def running(self, values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Of what each n-gram is worth: the sum of all before each edge, of characters and of words."""
+        at = self.chars * len(CHAR_GRAMS)
+        of_chars = values[:at].reshape(len(CHAR_GRAMS), self.chars).sum(axis=0)
+        of_words = values[at:].reshape(len(WORD_GRAMS), self.words).sum(axis=0)
+        sums = np.empty((2, len(self.edges[0])), dtype=np.int64)
+        for row, each, edges in zip(sums, (of_chars, of_words), self.edges, strict=True):
+            before = np.zeros(len(each) + 1, dtype=np.int64)
+            each.cumsum(out=before[1:])
+            row[:] = before.take(edges)
+        return sums
 
 
 def chunk_end(text: str, start: int) -> int | None:
@@ -99,10 +107,10 @@ def read(chunk: str) -> Reading:
     codes, kinds = _plain(folded)
     grams, starts = _grams(codes, kinds)
     size = max(1, -(-len(folded) // BIN))
-    edges = range(BIN, len(folded), BIN)
-    inner = edges if places is None else (places[edge] for edge in edges)
-    firsts = _edges(_bins(size), starts, len(codes))
-    return Reading(grams, _new(grams), firsts, (0, *inner, len(chunk)), (size,))
+    borders = range(BIN, len(folded), BIN)
+    inner = borders if places is None else (places[border] for border in borders)
+    edges = _edges(_bins(size), starts, len(codes))
+    return Reading(grams, _new(grams), len(codes), len(starts), edges, (0, *inner, len(chunk)), (size,))
 
 
 def read_each(chunks: Sequence[str]) -> Reading:
@@ -118,25 +126,28 @@ def read_each(chunks: Sequence[str]) -> Reading:
     of_words = owners.take(starts)
     # Of one chunk: its first and its last sign have the same owner.
     parts = [(owners, size) for size in CHAR_GRAMS] + [(of_words, size) for size in WORD_GRAMS]
-    whole = [part[size - 1 :] == part[: len(part) - size + 1] for part, size in parts]
-    standing = np.flatnonzero(np.concatenate(whole))
-    owner = np.concatenate([part[: len(part) - size + 1] for part, size in parts])
+    whole = np.concatenate([_alike(part, size) for part, size in parts])
+    standing = whole.nonzero()[0]
+    owner = np.concatenate([part for part, _ in parts])
     keys = owner.take(standing) * BUCKETS + grams.take(standing)
     counts = np.zeros(len(grams), dtype=np.bool_)
     counts[standing.take(np.unique(keys, return_index=True)[1])] = True
-    return Reading(grams, counts, _edges(bins, starts, len(codes)), (), sizes)
+    edges = _edges(bins, starts, len(codes))
+    return Reading(grams, counts, len(codes), len(starts), edges, (), sizes)
 
 
-def _edges(bins: Places, starts: Places, chars: int) -> Places:
-    """Where among n-grams the ones of each bin begin, by kind; `bins` begin at these characters, words at
-    `starts`."""
-    lengths = _lengths(chars, len(starts))
-    found = np.empty((KINDS, len(bins)), dtype=np.intp)
-    found[: len(CHAR_GRAMS)] = bins
-    found[len(CHAR_GRAMS) :] = starts.searchsorted(bins)
-    np.minimum(found, np.array(lengths)[:, None], out=found)
-    found += np.array([0, *accumulate(lengths[:-1])])[:, None]
+def _alike(owners: Places, size: int) -> npt.NDArray[np.bool_]:
+    """Where so many signs in a row have one owner."""
+    found = np.zeros(len(owners), dtype=np.bool_)
+    found[: max(0, len(owners) - size + 1)] = owners[size - 1 :] == owners[: len(owners) - size + 1]
     return found
+
+
+def _edges(bins: Places, starts: Places, chars: int) -> tuple[Places, Places]:
+    """The character and the word that each bin begins with, and the ends. `bins` begin at these characters,
+    words at `starts`."""
+    edges = np.append(bins, chars)
+    return edges, starts.searchsorted(edges)
 
 
 def _folded(chunk: str) -> tuple[str, list[int] | None]:
@@ -194,12 +205,11 @@ def _words(codes: Buckets, kinds: Kinds) -> tuple[Buckets, Places]:
     change |= kinds[1:] == _MARK
     borders = change.nonzero()[0]
     borders += 1
-    told = kinds.take(borders).nonzero()[0]  # what begins there is no blank, so something ends it
-    starts, stops = borders.take(told), borders.take(told + 1)
+    told = kinds.take(borders).nonzero()[0]  # what begins there is no blank
+    starts = borders.take(told)
     powers, inverses = _powers(-(-len(codes) // CHUNK) * CHUNK)
-    sums = np.zeros(len(codes) + 1, dtype=np.uint32)
-    np.cumsum(codes * inverses[: len(codes)], dtype=np.uint32, out=sums[1:])
-    return (sums.take(stops) - sums.take(starts)) * powers.take(starts), starts
+    sums = np.add.reduceat(codes * inverses[: len(codes)], borders, dtype=np.uint32)
+    return sums.take(told) * powers.take(starts), starts
 
 
 @lru_cache(maxsize=256)
@@ -219,23 +229,13 @@ def _powers(size: int) -> tuple[Buckets, Buckets]:
     return both[0], both[1]
 
 
-def _lengths(chars: int, words: int) -> list[int]:
-    """How many n-grams there are of each kind."""
-    return [
-        *(max(0, chars - size + 1) for size in CHAR_GRAMS),
-        *(max(0, words - size + 1) for size in WORD_GRAMS),
-    ]
-
-
-def _grams(codes: Buckets, kinds: Kinds) -> tuple[Buckets, Places]:
-    """All n-grams, kind after kind, and one more that is none; and where each word begins."""
+def _grams(codes: Buckets, kinds: Kinds) -> tuple[Places, Places]:
+    """All n-grams as `Reading` has them, and where each word begins."""
     words, starts = _words(codes, kinds)
-    lengths = _lengths(len(codes), len(words))
-    every = np.zeros(sum(lengths) + 1, dtype=np.uint32)
-    ends = accumulate(lengths)
-    three, four, five, one, two, triple, spread = (
-        every[end - size : end] for end, size in zip(ends, lengths, strict=True)
-    )
+    chars, count, ends = len(codes), len(words), len(codes) * len(CHAR_GRAMS)
+    every = np.zeros(ends + count * len(WORD_GRAMS), dtype=np.uint32)
+    three, four, five = every[:ends].reshape(len(CHAR_GRAMS), chars)
+    one, two, triple, spread = every[ends:].reshape(len(WORD_GRAMS), count)
     pair = codes[:-1] * _PRIME
     pair ^= codes[1:]
     for longer, shorter, size in ((three, pair, 3), (four, three, 4), (five, four, 5)):
@@ -243,16 +243,28 @@ def _grams(codes: Buckets, kinds: Kinds) -> tuple[Buckets, Places]:
     one[:] = words
     _lengthen(one, words, 2, two)
     _lengthen(two, words, 3, triple)
-    np.multiply(words[: len(spread)], _PRIME, out=spread)  # two words with any one between
-    spread ^= words[len(words) - len(spread) :]
-    spread ^= _APART
-    return _mix(every), starts
+    if count > 2:  # two words with any one between
+        np.multiply(words[:-2], _PRIME, out=spread[:-2])
+        spread[:-2] ^= words[2:]
+        spread ^= _APART
+    _mix(every)
+    grams = every.astype(np.intp)
+    _close(grams[:ends], CHAR_GRAMS, chars)
+    _close(grams[ends:], WORD_GRAMS, count)
+    return grams, starts
+
+
+def _close(grams: Places, sizes: Sequence[int], count: int) -> None:
+    """Those that would reach behind the end are none, of each kind."""
+    for end, size in zip(accumulate([count] * len(sizes)), sizes, strict=True):
+        grams[max(end - count, end - size + 1) : end] = NONE
 
 
 def _lengthen(grams: Buckets, signs: Buckets, size: int, longer: Buckets) -> None:
     """N-grams of `size` signs, from those that are one shorter."""
-    np.multiply(grams[: len(longer)], _PRIME, out=longer)
-    longer ^= signs[size - 1 :]
+    count = max(0, len(signs) - size + 1)
+    np.multiply(grams[:count], _PRIME, out=longer[:count])
+    longer[:count] ^= signs[size - 1 :]
 
 
 def _mix(hashes: Buckets) -> Buckets:
@@ -269,7 +281,7 @@ def _mix(hashes: Buckets) -> Buckets:
 
 class _Scratch(threading.local):
     def __init__(self) -> None:
-        self.seen = np.zeros(BUCKETS, dtype=np.uint16)
+        self.seen = np.zeros(BUCKETS + 1, dtype=np.uint16)
 
 
 _SCRATCH = _Scratch()
@@ -277,16 +289,14 @@ _ORDER = np.arange(1 << 16, dtype=np.uint16)
 _BACKWARDS = _ORDER[::-1].copy()
 
 
-def _new(grams: Buckets) -> npt.NDArray[np.bool_]:
-    """Which of these stand here for the first time; the last one, which is none, does not."""
+def _new(grams: Places) -> npt.NDArray[np.bool_]:
+    """Which of these stand here for the first time."""
     if len(grams) > len(_ORDER):  # many characters that read as several
         found = np.zeros(len(grams), dtype=np.bool_)
-        found[np.unique(grams[:-1], return_index=True)[1]] = True
+        found[np.unique(grams, return_index=True)[1]] = True
         return found
     order, seen = _ORDER[: len(grams)], _SCRATCH.seen
-    places = grams.astype(np.intp)
     # Of those that are equal, the first is written last.
-    seen[places[::-1].copy()] = _BACKWARDS[len(_BACKWARDS) - len(grams) :]
-    new: npt.NDArray[np.bool_] = seen.take(places) == order
-    new[-1] = False
+    seen[grams[::-1].copy()] = _BACKWARDS[len(_BACKWARDS) - len(grams) :]
+    new: npt.NDArray[np.bool_] = seen.take(grams) == order
     return new

@@ -154,8 +154,9 @@ class HiddenTextFilter:
     rules = frozenset({INVISIBLE, TAGS, BIDI})
 
     def open_prompt(self, policy: Policy) -> EdgeScan | None:
-        wanted = frozenset(rule for rule in self.rules if policy.action("prompt", rule) is not Action.OFF)
-        done = {(policy.action("prompt", rule), policy.threshold(rule)) for rule in wanted}
+        actions = {rule: policy.action("prompt", rule) for rule in self.rules}
+        wanted = frozenset(rule for rule, action in actions.items() if action is not Action.OFF)
+        done = {(actions[rule], policy.threshold(rule)) for rule in wanted}
         return EdgeScan(_HIDDEN, _may_hide, wanted, alike=len(done) == 1) if wanted else None
 
     def open_answer(self, policy: Policy) -> None:

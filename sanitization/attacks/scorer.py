@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sanitization.attacks.features import BUCKETS, CHAR_GRAMS, Reading, chunks, read, read_each
+from sanitization.attacks.features import BUCKETS, Reading, chunks, read, read_each
 
 SIZES = (2, 4, 8, 16, 32)
 # A sum of weights is divided by a power of how many there are: between a plain sum, which length alone makes
@@ -28,6 +28,12 @@ USUAL_CHARS, USUAL_WORDS = 900, 240
 DOUBT = 0.4
 MODEL = Path(__file__).with_name("model.npz")
 _LEVELS = 127
+# How often an n-gram was counted stands in a number of 64 bits above the sum of what it is worth, so that one
+# sum says both: of half a million n-grams, the most that a chunk can have, each below _COUNTED. A level is
+# looked up by its last eight bits; NOTHING is the one that no weight has.
+_COUNTED, _NOTHING = 1 << 40, -128
+_LEVEL = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64)
+_WORTH = np.where(_LEVEL == _NOTHING, 0, _LEVEL * np.abs(_LEVEL) + _COUNTED)
 
 Weights = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.int8]
@@ -76,6 +82,7 @@ class Scorer:
         if levels.shape != (BUCKETS,):
             raise ValueError("this model was trained for other features")
         self._levels, self._scale, self._bias = levels, scale, bias
+        self._signs = np.append(levels, np.int8(_NOTHING)).view(np.uint8)  # with one more, for no n-gram
 
     @classmethod
     def of(cls, buckets: npt.ArrayLike, bias: float) -> "Scorer":
@@ -120,20 +127,17 @@ class Scorer:
 
     def _scores(self, reading: Reading, firsts: Bins, lasts: Bins, doubt: Floats) -> Floats:
         """The scores of windows of the bins that were read."""
-        values = np.empty((2, len(reading.grams)), dtype=np.float32)
-        steps, counts = values
-        counts[:] = reading.counts
-        steps[:] = self._levels.take(reading.grams)
-        steps *= np.abs(steps)  # whole numbers, whose sums are the same in any order
-        steps *= counts
-        of_kinds = np.add.reduceat(reading.sums(values), (0, len(CHAR_GRAMS)), axis=1)
-        running = np.zeros((2, 2, of_kinds.shape[2] + 1))
-        of_kinds.cumsum(axis=2, out=running[:, :, 1:])
-        weights, numbers = running.take(lasts, axis=2) - running.take(firsts, axis=2)
-        weights *= _USUAL_SCALE * np.maximum(numbers, _LEAST) ** -DAMPING
-        weights *= self._scale / _LEVELS**2
-        odds = self._bias - doubt + weights[0] + weights[1]
-        scores: Floats = 1 / (1 + np.exp(-np.minimum(np.maximum(odds, -60), 60)))
+        # Whole numbers, whose sum is the same in any order. "clip" spares what checks each index.
+        values = _WORTH.take(self._signs.take(reading.grams, mode="clip"), mode="clip")
+        values *= reading.counts
+        running = reading.running(values)
+        sums = running.take(lasts, axis=1)
+        sums -= running.take(firsts, axis=1)
+        numbers = (sums + _COUNTED // 2) // _COUNTED
+        sums -= numbers * _COUNTED
+        weights = sums * (self._scale / _LEVELS**2 * _USUAL_SCALE) * np.maximum(numbers, _LEAST) ** -DAMPING
+        odds = weights.sum(axis=0) - doubt + self._bias
+        scores: Floats = np.tanh(odds / 2) / 2 + 0.5
         return scores
 
 

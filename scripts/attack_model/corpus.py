@@ -7,13 +7,14 @@ that it is judged by anyway, of a harmless text what it would be flagged for.
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sparse
 from sklearn.linear_model import LogisticRegression
 
 from attack_model.sources import Sample
-from sanitization.attacks.features import BIN, BUCKETS, CHAR_GRAMS, Reading, chunks, read
+from sanitization.attacks.features import BIN, BUCKETS, CHAR_GRAMS, NONE, Reading, chunks, read
 from sanitization.attacks.scorer import (
     SIZES,
     USUAL_CHARS,
@@ -42,7 +43,7 @@ Window = tuple[int, int, int, int]
 class Corpus:
     def __init__(self, samples: list[Sample]) -> None:
         self.samples = samples
-        self.readings = [[read(chunk) for chunk in chunks(one.text)[:MAX_CHUNKS]] for one in samples]
+        self.readings = [[_kept(read(chunk)) for chunk in chunks(one.text)[:MAX_CHUNKS]] for one in samples]
         self.attacks = np.array([one.attack for one in samples])
         self.sources = np.array([one.source for one in samples])
         self.windows = [window for number in range(len(samples)) for window in self._first_windows(number)]
@@ -134,17 +135,23 @@ class Corpus:
         return max((scorer.judge(one).best for one in self.readings[number]), default=0.0)
 
 
+def _kept(reading: Reading) -> Reading:
+    """In half the memory: all of the corpus is kept."""
+    return replace(reading, grams=reading.grams.astype(np.uint32))
+
+
 def _row(reading: Reading, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
     """Columns and values of one window, as `Scorer` weighs them."""
     buckets, values = [], []
-    ends = np.append(reading.edges[1:, 0], len(reading.grams) - 1)
-    chars = len(CHAR_GRAMS)
-    for kinds, usual in ((slice(None, chars), USUAL_CHARS), (slice(chars, None), USUAL_WORDS)):
-        stretches = [
-            slice(edges[first], edges[last] if last < len(edges) else end)
-            for edges, end in zip(reading.edges[kinds], ends[kinds], strict=True)
-        ]
-        some = np.concatenate([reading.grams[one][reading.counts[one]] for one in stretches])
-        buckets.append(some)
-        values.append(np.full(len(some), damped(np.array(len(some)), usual)))
+    at = reading.chars * len(CHAR_GRAMS)
+    counts = reading.counts & (reading.grams != NONE)
+    for part, size, edges, usual in (
+        (slice(None, at), reading.chars, reading.edges[0], USUAL_CHARS),
+        (slice(at, None), reading.words, reading.edges[1], USUAL_WORDS),
+    ):
+        window = slice(edges[first], edges[last])
+        kinds = (-1, size) if size else (0, 0)
+        grams, counted = (every[part].reshape(kinds)[:, window] for every in (reading.grams, counts))
+        buckets.append(grams[counted])
+        values.append(np.full(len(buckets[-1]), damped(np.array(len(buckets[-1])), usual)))
     return np.concatenate(buckets), np.concatenate(values)

@@ -138,8 +138,9 @@ class JapaneseMyNumber(NationalNumber):
     """Japanese individual numbers."""
 
     rule = "jp_my_number"
+    version = 2
     aliases = ("JP_MY_NUMBER",)
-    context = ("my", "number", "マイナンバー", "個人番号")
+    context = ("my number", "mynumber", "my-number", "individual number", "マイナンバー", "個人番号")
     value = r"\d{12}|\d{4}[ -]\d{4}[ -]\d{4}"
     standard = "jp.in_"
 
