@@ -50,8 +50,9 @@ class ChineseRic(NationalNumber):
     rule = "cn_ric"
     aliases = ("CN_RIC",)
     context = ("身份证", "resident", "identity")
+    version = 2
     value = r"\d{17}[0-9Xx]"
-    standard = "cn.ric"
+    valid = staticmethod(checks.cn_ric)
 
 
 class IndonesianNik(NationalNumber):
