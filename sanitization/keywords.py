@@ -31,19 +31,26 @@ LEAST_STEM = 5
 MARK = re.compile(r"[0-9@:/_~+=#]")
 
 
+# Where a word begins in the middle of a name: userPassport, taxNumber.
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
 def telling(words: Iterable[str]) -> str:
     """For `re`: any of these lower-case words where it tells, at the beginning of a word; a short one only
-    where it is all of it.
+    where it is all of it. The text is in lower case, as it is or with a blank at each HUMP.
     """
     stems = (re.escape(word) + ("" if len(word) >= LEAST_STEM else "(?![a-z])") for word in words)
     return rf"(?<![a-z])(?:{'|'.join(stems)})"
 
 
-def tells(lowered: str, begin: int, end: int) -> bool:
-    """Whether a word that stands there may tell: at the ends of what is known, it may."""
-    if begin and "a" <= lowered[begin - 1] <= "z":
+def tells(text: str, lowered: str, begin: int, end: int) -> bool:
+    """Whether a word that stands there may tell: at the ends of what is known, it may. `text` is the same in
+    its own case.
+    """
+    if begin and "a" <= lowered[begin - 1] <= "z" and not HUMP.match(text, begin):
         return False
-    return end - begin >= LEAST_STEM or not "a" <= lowered[end : end + 1] <= "z"
+    short = end - begin < LEAST_STEM
+    return not short or not "a" <= lowered[end : end + 1] <= "z" or HUMP.match(text, end) is not None
 
 
 class Keywords:
@@ -67,9 +74,10 @@ class Keywords:
         self._sizes = {end: sorted(found, reverse=True) for end, found in sizes.items()}
         self.longest = max(map(len, words), default=1) - 1  # of what can be there of an unfinished one
 
-    def places(self, lowered: str, start: int = 0) -> dict[int, int]:
+    def places(self, lowered: str, start: int = 0, *, text: str | None = "") -> dict[int, int]:
         """The detectors whose keywords occur in this lower-case text, and where the last of them begins, as
-        far as that is at `start` or behind it.
+        far as that is at `start` or behind it. `text` is the same in its own case; with None, every word may
+        tell.
         """
         if not self._owners:
             return {}
@@ -80,7 +88,7 @@ class Keywords:
         return {
             owners[number]: begin + start
             for number, begin, end in found
-            if not telling[number] or tells(lowered, begin + start, end + start)
+            if text is None or not telling[number] or tells(text, lowered, begin + start, end + start)
         }
 
     def unfinished(self, lowered: str) -> int:

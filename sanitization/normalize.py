@@ -29,12 +29,12 @@ from sanitization.lookalikes import LOOKALIKES
 # long vowel that Japanese telephone numbers are written with.
 _DASHES = frozenset("\u2212\u2043\u02d7\u2796\u2500\u30fc")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
-# Quotation marks, middle dots, slashes, colons, a blank.
+# Quotation marks, middle dots, slashes, colons, a blank; and a sign for "number", which would be two letters.
 _SIGNS = {
     char: sign
     for sign, chars in (
         *(("'", "\u2018\u2019\u201b"), ('"', "\u201c\u201d\u201e"), (".", "\u00b7\u2027\u2219\u22c5")),
-        *(("/", "\u2044\u2215"), (":", "\u2236\ua789"), (" ", "\u2800")),
+        *(("/", "\u2044\u2215"), (":", "\u2236\ua789"), (" ", "\u2800"), ("#", "\u2116")),
     )
     for char in chars
 }
@@ -59,7 +59,8 @@ class _Fold(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
-        folded = LOOKALIKES.get(char) or "".join(map(_fold, unicodedata.normalize("NFKC", char)))
+        sign = LOOKALIKES.get(char) or _SIGNS.get(char)
+        folded = sign or "".join(map(_fold, unicodedata.normalize("NFKC", char)))
         if len(folded) != 1 or folded == _IRREGULAR:
             # No value is written with what stands for a whole sentence.
             _IRREGULARS[char] = folded if len(folded) <= _MOST_PARTS else char
