@@ -2,9 +2,11 @@
 The copy that matching runs on: what a reader takes for the same character is the same character.
 
     removed      zero-width and bidi controls, soft hyphens, tag characters, variation selectors, fillers,
-                 combining marks on Latin letters, control bytes other than tab and line ends
+                 combining marks of no script (accents, circles, keycaps), control bytes other than tab and
+                 line ends
     folded       every kind of space, dash and quotation mark; full-width and other compatibility forms
-                 (NFKC); the digits of all scripts; letters of other scripts that look like Latin ones
+                 (NFKC); the digits of all scripts, in circles and with points too; letters of other scripts
+                 that look like Latin ones
     decoded      HTML character references: `&#64;`, `&#x40`, `&commat;`
 
 The fold looks at one character at a time, on purpose: nothing composes across a border, so a text that
@@ -29,6 +31,8 @@ from sanitization.lookalikes import LOOKALIKES
 # long vowel that Japanese telephone numbers are written with.
 _DASHES = frozenset("\u2212\u2043\u02d7\u2796\u2500\u30fc")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
+# Combining marks: accents in four blocks, and what is drawn around a character.
+_MARKS = ("\u0300\u036f", "\u1ab0\u1aff", "\u1dc0\u1dff", "\u20d0\u20ff", "\ufe20\ufe2f")
 # Quotation marks, middle dots, slashes, colons, a blank; and a sign for "number", which would be two letters.
 _SIGNS = {
     char: sign
@@ -59,7 +63,7 @@ class _Fold(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
-        sign = LOOKALIKES.get(char) or _SIGNS.get(char)
+        sign = LOOKALIKES.get(char) or _SIGNS.get(char) or str(unicodedata.digit(char, ""))
         folded = sign or "".join(map(_fold, unicodedata.normalize("NFKC", char)))
         if len(folded) != 1 or folded == _IRREGULAR:
             # No value is written with what stands for a whole sentence.
@@ -73,7 +77,11 @@ def _fold(char: str) -> str:
     category = unicodedata.category(char)
     if char in "\t\n\r" or " " <= char <= "~":
         return char
-    if category in ("Cc", "Cf") or char in _INVISIBLE or "\u0300" <= char <= "\u036f":
+    if (
+        category in ("Cc", "Cf")
+        or char in _INVISIBLE
+        or any(block[0] <= char <= block[1] for block in _MARKS)
+    ):
         return ""
     if "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":  # variation selectors
         return ""

@@ -23,6 +23,8 @@ from tests.sanitization.samples import EVERYTHING, pieces
         ("ﬁ…", "fi..."),
         ("‘a’ “b”", "'a' \"b\""),
         ("ᴀɴɴ 🅐🅱 ɑ ᏔᎪ", "ann AB a WA"),
+        ("4\ufe0f\u20e3 \u277b\u2475\u2488\u00b2 a\u1dc4b\u20ddc\ufe20", "4 6212 abc"),
+        ("№7", "#7"),
         ("half \ud800", "half \ufffd"),
         ("müller 用户", "müller 用户"),
     ],
