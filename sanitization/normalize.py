@@ -3,7 +3,7 @@ The copy that matching runs on: what a reader takes for the same character is th
 
     removed      zero-width and bidi controls, soft hyphens, tag characters, variation selectors, fillers,
                  combining marks of no script (accents, circles, keycaps), control bytes other than tab and
-                 line ends
+                 line ends, the colours of terminals
     folded       every kind of space, dash and quotation mark; full-width and other compatibility forms
                  (NFKC); the digits of all scripts, in circles and with points too; letters of other scripts
                  that look like Latin ones
@@ -48,8 +48,15 @@ _PLAIN = bytes([*range(0x20, 0x7F), 9, 10, 13])
 _IRREGULAR = "\uf8fe"
 _MOST_PARTS = 6
 
-_REFERENCE = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)")
-_REFERENCE_BEGINNING = re.compile(r"&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)\Z")
+# And what a terminal takes for a colour (ECMA-48, CSI): it ends with a letter, so what stands behind it would
+# seem to be in the middle of a word.
+_REFERENCE = re.compile(
+    r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)|\x1b\[[0-?]{0,24}[ -/]{0,2}[@-~]"
+)
+_REFERENCE_BEGINNING = re.compile(
+    r"(?:&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)"
+    r"|\x1b(?:\[[0-?]{0,24}[ -/]{0,2})?)\Z"
+)
 _LONGEST_REFERENCE = 34
 _SLICE = 16_384
 _SHORT = 100  # texts that Python's own loop is faster with
@@ -184,7 +191,7 @@ class Normalized:
         """Takes more of the original. With `last`, there is no more."""
         if self._pending:
             piece, self._pending = self._pending + piece, ""
-        if "&" not in piece:
+        if "&" not in piece and "\x1b" not in piece:
             if piece.isascii() and piece.isprintable():
                 self._extend(piece, None, len(piece))
             else:
@@ -209,9 +216,10 @@ class Normalized:
             if (char := _referenced(found[0])) is None:
                 continue
             add(done, found.start())
-            texts.append(_read(char)[0])
-            places += [found.start()] * len(texts[-1])
-            self._long[self._given + found.start()] = len(found[0])
+            if char:
+                texts.append(_read(char)[0])
+                places += [found.start()] * len(texts[-1])
+                self._long[self._given + found.start()] = len(found[0])
             done = found.end()
         if not done:
             return _read(piece)
@@ -283,7 +291,9 @@ class Normalized:
 
 
 def _referenced(reference: str) -> str | None:
-    """The character that a reference stands for; None where it stands for itself."""
+    """The character that a reference stands for, empty for a colour; None where it stands for itself."""
+    if reference[0] != "&":
+        return ""
     if reference[1] != "#" and reference[1:] not in html5:
         return None
     char = unescape(reference)

@@ -33,6 +33,16 @@ def test_what_reads_alike_is_alike(text, folded):
     assert fold(text)[0] == folded
 
 
+def test_colours_of_a_terminal_are_not_there_however_they_are_cut():
+    text = "a\x1b[31m10.0\x1b[0;1m.0.1\x1b[m b\x1b[ \x1b]c"
+    for cut in range(len(text) + 1):
+        copy = Normalized()
+        copy.append(text[:cut])
+        copy.append(text[cut:], last=True)
+        assert copy.text == "\na10.0.0.1 b[ ]c"
+        assert [copy.place(at) for at in (1, 2, 6, 10)] == [0, 6, 16, 23]
+
+
 def test_plain_text_is_not_copied():
     text = "nothing to fold here"
     assert fold(text) == (text, None)
