@@ -29,14 +29,21 @@ _ANY = "\0"
 LEAST_STEM = 5
 # What plain words do not hold. One search for it says more about most texts than all the patterns would.
 MARK = re.compile(r"[0-9@:/_~+=#]")
+# Where a word begins in the middle of a name: userPassport, taxNumber.
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def telling(words: Iterable[str]) -> str:
     """For `re`: any of these lower-case words where it tells, at the beginning of a word; a short one only
-    where it is all of it.
+    where it is all of it. The text is in lower case, as it is or with a blank at each HUMP.
     """
     stems = (re.escape(word) + ("" if len(word) >= LEAST_STEM else "(?![a-z])") for word in words)
     return rf"(?<![a-z])(?:{'|'.join(stems)})"
+
+
+def _is_hump(text: str, lowered: str, at: int) -> bool:
+    """Whether HUMP matches here, between two letters; `lowered` is the text in lower case."""
+    return "A" <= text[at] <= "Z" and text[at - 1] == lowered[at - 1]
 
 
 class Keywords:
@@ -66,22 +73,31 @@ class Keywords:
         self._sizes = {end: sorted(found, reverse=True) for end, found in sizes.items()}
         self.longest = max(map(len, words), default=1) - 1  # of what can be there of an unfinished one
 
-    def places(self, lowered: str, start: int = 0) -> dict[int, int]:
+    def places(self, lowered: str, start: int = 0, *, text: str = "", every: bool = False) -> dict[int, int]:
         """The detectors whose keywords occur in this lower-case text, and where the last of them begins, as
-        far as that is at `start` or behind it. At the ends of what is known, a word may tell.
+        far as that is at `start` or behind it. `text` is the same in its own case, which shows the words of
+        names. At the ends of what is known a word may tell; with `every`, it may anywhere.
         """
         places: dict[int, int] = {}
         if not self._owners:
             return places
-        text = lowered[start:] if start else lowered
-        owners, telling, stems, before = self._owners, self._telling, self._stems, lowered[start - 1 : start]
-        for number, begin, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            if telling[number]:
-                left = text[begin - 1] if begin else before
-                if "a" <= left <= "z" or (not stems[number] and "a" <= text[end : end + 1] <= "z"):
+        owners, telling, stems, text = self._owners, self._telling, self._stems, text or lowered
+        found = self._automaton.find_matches_as_indexes(
+            lowered[start:] if start else lowered, overlapping=True
+        )
+        for number, begin, end in found:
+            at, to = begin + start, end + start
+            if telling[number] and not every:
+                if at and "a" <= lowered[at - 1] <= "z" and not _is_hump(text, lowered, at):
+                    continue
+                if (
+                    not stems[number]
+                    and "a" <= lowered[to : to + 1] <= "z"
+                    and not _is_hump(text, lowered, to)
+                ):
                     continue
             for owner in owners[number]:
-                places[owner] = begin + start
+                places[owner] = at
         return places
 
     def unfinished(self, lowered: str) -> int:

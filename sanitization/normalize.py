@@ -2,9 +2,11 @@
 The copy that matching runs on: what a reader takes for the same character is the same character.
 
     removed      zero-width and bidi controls, soft hyphens, tag characters, variation selectors, fillers,
-                 combining marks on Latin letters, control bytes other than tab and line ends
+                 combining marks of no script (accents, circles, keycaps), control bytes other than tab and
+                 line ends, the colours of terminals
     folded       every kind of space, dash and quotation mark; full-width and other compatibility forms
-                 (NFKC); the digits of all scripts; letters of other scripts that look like Latin ones
+                 (NFKC); the digits of all scripts, in circles and with points too; letters of other scripts
+                 that look like Latin ones
     decoded      HTML character references: `&#64;`, `&#x40`, `&commat;`
 
 The fold looks at one character at a time, on purpose: nothing composes across a border, so a text that
@@ -29,12 +31,14 @@ from sanitization.lookalikes import LOOKALIKES
 # long vowel that Japanese telephone numbers are written with.
 _DASHES = frozenset("\u2212\u2043\u02d7\u2796\u2500\u30fc")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
-# Quotation marks, middle dots, slashes, colons, a blank.
+# Combining marks: accents in four blocks, and what is drawn around a character.
+_MARKS = ("\u0300\u036f", "\u1ab0\u1aff", "\u1dc0\u1dff", "\u20d0\u20ff", "\ufe20\ufe2f")
+# Quotation marks, middle dots, slashes, colons, a blank; and a sign for "number", which would be two letters.
 _SIGNS = {
     char: sign
     for sign, chars in (
         *(("'", "\u2018\u2019\u201b"), ('"', "\u201c\u201d\u201e"), (".", "\u00b7\u2027\u2219\u22c5")),
-        *(("/", "\u2044\u2215"), (":", "\u2236\ua789"), (" ", "\u2800")),
+        *(("/", "\u2044\u2215"), (":", "\u2236\ua789"), (" ", "\u2800"), ("#", "\u2116")),
     )
     for char in chars
 }
@@ -44,8 +48,16 @@ _PLAIN = bytes([*range(0x20, 0x7F), 9, 10, 13])
 _IRREGULAR = "\uf8fe"
 _MOST_PARTS = 6
 
-_REFERENCE = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)")
-_REFERENCE_BEGINNING = re.compile(r"&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)\Z")
+# And what a terminal takes for a colour, or for the end of a coloured line (ECMA-48, SGR and EL): it ends with
+# a letter, so what stands behind it would seem to be in the middle of a word. Other sequences end with any
+# letter, which may be the first one of a value.
+_REFERENCE = re.compile(
+    r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)|\x1b\[[0-9;:]{0,24}[mK]"
+)
+_REFERENCE_BEGINNING = re.compile(
+    r"(?:&(?:#(?:[0-9]{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31}|)"
+    r"|\x1b(?:\[[0-9;:]{0,24})?)\Z"
+)
 _LONGEST_REFERENCE = 34
 _SLICE = 16_384
 _SHORT = 100  # texts that Python's own loop is faster with
@@ -59,7 +71,8 @@ class _Fold(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
-        folded = LOOKALIKES.get(char) or "".join(map(_fold, unicodedata.normalize("NFKC", char)))
+        sign = LOOKALIKES.get(char) or _SIGNS.get(char) or str(unicodedata.digit(char, ""))
+        folded = sign or "".join(map(_fold, unicodedata.normalize("NFKC", char)))
         if len(folded) != 1 or folded == _IRREGULAR:
             # No value is written with what stands for a whole sentence.
             _IRREGULARS[char] = folded if len(folded) <= _MOST_PARTS else char
@@ -72,7 +85,11 @@ def _fold(char: str) -> str:
     category = unicodedata.category(char)
     if char in "\t\n\r" or " " <= char <= "~":
         return char
-    if category in ("Cc", "Cf") or char in _INVISIBLE or "\u0300" <= char <= "\u036f":
+    if (
+        category in ("Cc", "Cf")
+        or char in _INVISIBLE
+        or any(block[0] <= char <= block[1] for block in _MARKS)
+    ):
         return ""
     if "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":  # variation selectors
         return ""
@@ -175,7 +192,7 @@ class Normalized:
         """Takes more of the original. With `last`, there is no more."""
         if self._pending:
             piece, self._pending = self._pending + piece, ""
-        if "&" not in piece:
+        if "&" not in piece and "\x1b" not in piece:
             if piece.isascii() and piece.isprintable():
                 self._extend(piece, None, len(piece))
             else:
@@ -200,9 +217,10 @@ class Normalized:
             if (char := _referenced(found[0])) is None:
                 continue
             add(done, found.start())
-            texts.append(_read(char)[0])
-            places += [found.start()] * len(texts[-1])
-            self._long[self._given + found.start()] = len(found[0])
+            if char:
+                texts.append(_read(char)[0])
+                places += [found.start()] * len(texts[-1])
+                self._long[self._given + found.start()] = len(found[0])
             done = found.end()
         if not done:
             return _read(piece)
@@ -274,7 +292,9 @@ class Normalized:
 
 
 def _referenced(reference: str) -> str | None:
-    """The character that a reference stands for; None where it stands for itself."""
+    """The character that a reference stands for, empty for a colour; None where it stands for itself."""
+    if reference[0] != "&":
+        return ""
     if reference[1] != "#" and reference[1:] not in html5:
         return None
     char = unescape(reference)

@@ -211,9 +211,11 @@ class DetectorScan:
     def _look(self, text: str, lowered: str) -> None:
         """Looks for keywords in what is new: a long tail is read again and again while it is held."""
         keywords = self._plan.keywords
-        found = keywords.places(lowered, max(0, self._looked - keywords.longest))
-        if found and len(lowered) != len(text):  # some letters become two: a place is taken for a later one
-            found = dict.fromkeys(found, len(text))
+        looked = max(0, self._looked - keywords.longest)
+        if len(lowered) == len(text):
+            found = keywords.places(lowered, looked, text=text)
+        else:  # some letters become two: a place is taken for a later one
+            found = dict.fromkeys(keywords.places(lowered, looked, every=True), len(text))
         self._named |= found
 
     def _find(self, number: int, limit: int) -> list[Span]:

@@ -23,6 +23,11 @@ _LONGEST_FRONT = 40
 _IPV6_FRONT = re.compile(r"[^A-Za-z0-9:.\]]([0-9A-Fa-f:]{2,39})\Z")
 
 
+# What stands before the version of a program.
+_LONGEST_WORD = 16
+_VERSION = re.compile(r"(?:^|[^a-z])(?:version|release)[\"']?\s?[=:]?\s?[\"']?\Z")
+_PRODUCT = re.compile(r"[a-z]/\Z")
+
 _LONGEST_LOCAL = 128
 _MARKS = "_.!#$%&'*+^~-"
 _FEW = f"{{0,{LONGEST_UNSPACED}}}"
@@ -82,22 +87,26 @@ class QuotedEmail(PatternDetector):
 
 
 class IPv4(PatternDetector):
-    """Dotted quads, with a network's prefix length if it has one. Five numbers, or a letter in front, make a
-    version instead.
+    """Dotted quads, with a network's prefix length if it has one; also `10[.]0[.]0[.]1`. Five numbers, a
+    letter in front, or a word that says so make a version instead.
     """
 
     rule = "ipv4"
-    version = 2
+    version = 3
     aliases = ("IP_ADDRESS",)
     keywords = (".",)
-    pattern = r"[^A-Za-z0-9.](?P<value>(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?)(?:[^A-Za-z0-9.]|\.(?:\D|$)|$)"
+    pattern = (
+        r"[^A-Za-z0-9.](?P<value>(?:\d{1,3}(?:\.|\[\.\])){3}\d{1,3}(?:/\d{1,2})?)"
+        r"(?:[^A-Za-z0-9.]|\.(?:\D|$)|$)"
+    )
 
     def accept(self, candidate: str) -> int:
-        return len(candidate) if _is_ip(candidate) else 0
+        return len(candidate) if _is_ip(candidate.replace("[.]", ".")) else 0
 
     def narrowed(self, text: str, begin: int, end: int) -> tuple[int, int] | None:
-        """All but those that are the end of an IPv6 address, which is one finding."""
-        return None if _ends_ipv6(text, begin, end) else (begin, end)
+        """All but versions, and those that are the end of an IPv6 address, which is one finding."""
+        is_other = _ends_ipv6(text, begin, end) or _is_version(text, begin, end)
+        return None if is_other else (begin, end)
 
 
 class IPv6(PatternDetector):
@@ -125,6 +134,15 @@ def _ends_ipv6(text: str, begin: int, end: int) -> bool:
         return False
     front = _IPV6_FRONT.search(text[max(0, begin - _LONGEST_FRONT) : begin])
     return front is not None and _is_ip(front[1] + text[begin:end])
+
+
+def _is_version(text: str, begin: int, end: int) -> bool:
+    """Behind a word for it, or behind the name of a program where no machine has such an address: browsers
+    call themselves Chrome/120.0.0.0.
+    """
+    before = text[max(0, begin - _LONGEST_WORD) : begin].lower()
+    product = _PRODUCT.search(before) and text.startswith(".0.0.0", end - 6)
+    return bool(product or _VERSION.search(before))
 
 
 def _is_ip(text: str) -> bool:

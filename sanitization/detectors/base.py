@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import ClassVar
 
-from sanitization.keywords import telling
+from sanitization.keywords import HUMP, telling
 from sanitization.matching import Cursor, Searcher, Spans, compile_pattern
 from sanitization.normalize import fold
 from sanitization.partial import beginnings, is_led_by_one, width
@@ -276,6 +276,7 @@ class _Reader(Reader):
         return min(self._base + self._places[at], self._sure) if at < len(self._places) else self._sure
 
 
+_JOINTS = (" ", "-", "_", "")
 # A placeholder says what was there, not what stands behind it; its beginning may lie before LOOKBACK.
 _MASKED = re.compile(r"(?:\[[a-z][a-z0-9_]{0,60}|\A[a-z0-9_]{0,60})(?:_[0-9]{1,9}|#[a-z0-9]{12})\]")
 
@@ -292,8 +293,10 @@ class ContextualDetector(PatternDetector):
     weak: ClassVar[float] = 0.3
 
     def __init_subclass__(cls) -> None:
-        # As they read: a Cyrillic word folds to other letters when it is in capitals.
-        both = [fold(form)[0].lower() for word in cls.context for form in (word, word.upper())]
+        # As they read: a Cyrillic word folds to other letters when it is in capitals. And as names have them:
+        # social_security, socialSecurity.
+        joined = [re.sub("[ -]", joint, word) for word in cls.context for joint in _JOINTS] + [*cls.context]
+        both = [fold(form)[0].lower() for word in joined for form in (word, word.upper())]
         cls.keywords = tuple(dict.fromkeys(both))
 
     @property
@@ -306,5 +309,13 @@ class ContextualDetector(PatternDetector):
 
     def rate(self, text: str, begin: int) -> float:
         # One character more, for what a word asks about its left side.
-        before = _MASKED.sub(" ", text[max(0, begin - LOOKBACK - 1) : begin].lower())
-        return self.score if self._telling.search(before, 1) else self.weak
+        before = text[max(0, begin - LOOKBACK - 1) : begin]
+        told = any(self._telling.search(_MASKED.sub(" ", form.lower()), 1) for form in _forms(before))
+        return self.score if told else self.weak
+
+
+def _forms(before: str) -> Iterator[str]:
+    """What stands before a number as it is, and with the words of its names apart."""
+    yield before
+    if HUMP.search(before):
+        yield HUMP.sub(" ", before)

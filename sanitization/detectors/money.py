@@ -58,6 +58,7 @@ _ONCE = bytes.maketrans(b"0123456789", bytes(range(10)))
 _TWICE = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
 _DOUBLED = np.frombuffer(_TWICE[ord("0") : ord("9") + 1], dtype=np.uint8).astype(np.intp)
 _NUMBER = re.compile(r"\d[\d .-]*\d")
+_POINTED = re.compile(r"[A-Za-z]{2}\d\d(?:\.[A-Za-z0-9]{4}){2,7}(?:\.[A-Za-z0-9]{1,4})?")
 _ZEROS = re.compile(r"\.0{1,2}\Z")
 
 
@@ -184,9 +185,10 @@ class Iban(PatternDetector):
     """
 
     rule = "iban"
+    version = 2
     aliases = ("IBAN_CODE",)
     score = 0.95
-    pattern = r"[^A-Za-z0-9](?P<value>[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30})"
+    pattern = r"[^A-Za-z0-9](?P<value>[A-Za-z]{2}\d{2}(?:(?: ?- ?| {1,2}|\.)?[A-Za-z0-9]){11,30})"
 
     def accept(self, candidate: str) -> int:
         length = _IBAN_LENGTHS.get(candidate[:2].upper())
@@ -196,6 +198,8 @@ class Iban(PatternDetector):
         end = places[length - 1] + 1
         if candidate[end : end + 1].isalnum():
             return 0
+        if "." in candidate[:end] and not _POINTED.fullmatch(candidate[:end]):
+            return 0  # the name of a machine
         account = "".join(candidate[at] for at in places[:length])
         if not (account[2:].isupper() or account[2:].islower() or account[2:].isdigit()):
             return 0  # words with numbers between them

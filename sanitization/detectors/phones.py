@@ -55,6 +55,7 @@ _HYPHEN = r"(?: ?[_-] ?|--|-\n)"
 _BROKEN = r"\d{2,5}(?:-?[\n\t]\d{2,5}){2,4}"
 _NUMBER = rf"[+(]{{0,2}}\d(?:{_GAP}\d){{5,16}}{_EXT}"
 _BREAK = r"[^A-Za-z0-9\n+(]{1,3}"
+_BEFORE = r"[^A-Za-z0-9\n+(]{1,6}"  # `"phone": ["`
 
 
 def _read(words: str) -> str:
@@ -64,8 +65,8 @@ def _read(words: str) -> str:
 
 
 _TOLD = (
-    rf"(?:(?i:{_read(_WORDS)})(?:{_BREAK}(?i:{_LINKS})){{0,4}}{_BREAK}"
-    rf"|(?i:{_read(_SHORT_WORDS)})[.:]{{1,2}} ?"
+    rf"(?:(?i:{_read(_WORDS)})(?:(?:{_BREAK})?(?i:{_LINKS})){{0,4}}{_BEFORE}"
+    rf"|(?i:{_read(_SHORT_WORDS)})[.:#]{{1,2}} ?"
     rf"|(?i:{_read(_VERBS)})(?:{_BREAK}(?i:{_LINKS})){{0,3}}{_BREAK}"
     rf"(?i:at|on|under|via|is|me|us|him|her|them){_BREAK}"
     rf"|(?i:my|his|her|our|their|your)(?:{_BREAK}(?i:new|old|other|second))? (?i:number|no\.?|nr\.?)"
@@ -122,7 +123,7 @@ _SPACED_END = r"(?:[^A-Za-z0-9 -]|[ -](?:[^0-9]|$)|$)"
 _END = r"(?:[^A-Za-z0-9-]|-(?:[^0-9]|$)|$)"
 
 _START = re.compile(r"[+(\d]")
-_TOLD_PLAINLY = re.compile(r"\W[A-Za-z]{2,12}[^\w+(]{1,3}((?!00)[0-9]{6,15})\W?\Z")
+_TOLD_PLAINLY = re.compile(r"\W[A-Za-z]{2,12}[^\w+(]{1,6}((?!00)[0-9]{6,15})\W?\Z")
 _LETTER = re.compile(r"[^\W\d_]")
 _EXTENSION = re.compile(_EXT[:-1] + r"\Z")
 _GAPS = re.compile(r"[ ()./_\n\t-]+")
@@ -166,7 +167,7 @@ class Phone(PatternDetector):
     rule = "phone"
     aliases = ("PHONE_NUMBER",)
     score = 0.75
-    version = 4
+    version = 5
     pattern = (
         rf"[^A-Za-z0-9.+(](?:{_TOLD}(?:{_NUMBER}|{_BROKEN})(?:[^A-Za-z0-9]|$)|{_NUMBER}{_TELLS})"
         rf"|(?:[^A-Za-z0-9.]|[^0-9]\.){_INTERNATIONAL}{_END}"

@@ -94,3 +94,13 @@ def test_a_judged_pattern_without_an_end_is_refused():
 
     with pytest.raises(TypeError, match="endless"):
         Endless()
+
+
+def test_a_number_that_the_library_fails_on_is_not_shown(monkeypatch):
+    """It knows numbers by the edges of lists that others keep: one had no name for a county."""
+
+    def fails(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr("stdnum.nl.bsn.is_valid", fails)
+    assert BY_RULE["nl_bsn"]().accept("111222333") == 9

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sanitization.detectors import ALL, BY_RULE
 from sanitization.detectors.base import LOOKBACK, PatternDetector
-from sanitization.keywords import MAX_LEAD, Keywords, lead, needs_mark, telling
+from sanitization.keywords import HUMP, MAX_LEAD, Keywords, lead, needs_mark, telling
 from sanitization.patterns import MORE_OF_A_WORD, DetectorScan, plan
 
 
@@ -51,12 +51,30 @@ def test_a_word_that_tells_counts_where_it_is_a_word_and_a_long_one_also_where_i
     assert words.places("no tax") == {1: 3}, "more of the text may show that it is one"
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.text("tinax [_1]é\n"))
+def test_a_word_that_tells_counts_where_it_is_one_of_those_that_make_a_name():
+    words = Keywords([("tin", 0), ("taxid", 1)], tellers={0, 1})
+    for text, expected in (
+        ("userTinNumber", {0: 4}),
+        ("meeTing, Tins", {}),
+        ("theTaxidNo", {1: 3}),
+        ("TIN", {0: 0}),
+    ):
+        assert words.places(text.lower(), text=text) == expected
+    assert words.places("userTin".lower(), every=True) == {0: 4}, "its case is not known"
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text("tinaxTINAX [_1]é\n"))
 def test_what_tells_is_among_the_keywords(text):
     words = ("tin", "taxin")
-    told = re.search(telling(words), text)
-    assert not told or Keywords([(word, 0) for word in words], tellers={0}).places(text)
+    told = any(re.search(telling(words), form.lower()) for form in (text, HUMP.sub(" ", text)))
+    assert not told or Keywords([(word, 0) for word in words], tellers={0}).places(text.lower(), text=text)
+
+
+@pytest.mark.parametrize("key", ["social_security", "socialSecurityNumber", "user-ssn", "userSsn", "SSN"])
+def test_a_number_is_told_by_the_name_of_its_field(key):
+    text = f'{{"{key}": "536904399"}}'
+    assert [span.rule for span in DetectorScan([BY_RULE["us_ssn"]()]).feed(text, last=True)] == ["us_ssn"]
 
 
 def test_what_tells_of_a_number_does_not_depend_on_where_the_look_back_ends():

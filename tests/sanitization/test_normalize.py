@@ -23,12 +23,24 @@ from tests.sanitization.samples import EVERYTHING, pieces
         ("ﬁ…", "fi..."),
         ("‘a’ “b”", "'a' \"b\""),
         ("ᴀɴɴ 🅐🅱 ɑ ᏔᎪ", "ann AB a WA"),
+        ("4\ufe0f\u20e3 \u277b\u2475\u2488\u00b2 a\u1dc4b\u20ddc\ufe20", "4 6212 abc"),
+        ("№7", "#7"),
         ("half \ud800", "half \ufffd"),
         ("müller 用户", "müller 用户"),
     ],
 )
 def test_what_reads_alike_is_alike(text, folded):
     assert fold(text)[0] == folded
+
+
+def test_colours_of_a_terminal_are_not_there_however_they_are_cut():
+    text = "a\x1b[31m10.0\x1b[0;1m.0.1\x1b[m b\x1b[ \x1b]c"
+    for cut in range(len(text) + 1):
+        copy = Normalized()
+        copy.append(text[:cut])
+        copy.append(text[cut:], last=True)
+        assert copy.text == "\na10.0.0.1 b[ ]c"
+        assert [copy.place(at) for at in (1, 2, 6, 10)] == [0, 6, 16, 23]
 
 
 def test_plain_text_is_not_copied():
@@ -97,3 +109,9 @@ def test_what_is_dropped_is_forgotten_with_its_places():
             copy.append(odd * 1000)
             copy.drop(len(copy.text) - 1)
         assert len(copy._at) < 10_000
+
+
+def test_no_sequence_takes_the_first_letter_of_a_value_along():
+    copy = Normalized()
+    copy.append("\x1b[AKIA \x1b[4111 \x1b[1;31\x1b", last=True)
+    assert copy.text == "\n[AKIA [4111 [1;31"

@@ -50,8 +50,9 @@ class ChineseRic(NationalNumber):
     rule = "cn_ric"
     aliases = ("CN_RIC",)
     context = ("身份证", "resident", "identity")
+    version = 2
     value = r"\d{17}[0-9Xx]"
-    standard = "cn.ric"
+    valid = staticmethod(checks.cn_ric)
 
 
 class IndonesianNik(NationalNumber):
@@ -140,7 +141,7 @@ class JapaneseMyNumber(NationalNumber):
     rule = "jp_my_number"
     version = 2
     aliases = ("JP_MY_NUMBER",)
-    context = ("my number", "mynumber", "my-number", "individual number", "マイナンバー", "個人番号")
+    context = ("my number", "individual number", "マイナンバー", "個人番号")
     value = r"\d{12}|\d{4}[ -]\d{4}[ -]\d{4}"
     standard = "jp.in_"
 

@@ -38,8 +38,15 @@ class NationalNumber(ContextualDetector):
             cls.alone = 0.6
 
     def accept(self, candidate: str) -> int:
-        right = _standard(self.standard).is_valid(candidate) if self.standard else type(self).valid(candidate)
-        return len(candidate) if right else 0
+        return len(candidate) if self._is_right(candidate) else 0
+
+    def _is_right(self, candidate: str) -> bool:
+        if not self.standard:
+            return bool(type(self).valid(candidate))
+        try:
+            return bool(_standard(self.standard).is_valid(candidate))
+        except Exception:  # noqa: BLE001  # of the library's own: what it cannot judge is not shown
+            return True
 
     def rate(self, text: str, begin: int) -> float:
         score = super().rate(text, begin)

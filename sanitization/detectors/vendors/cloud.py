@@ -33,7 +33,8 @@ class AzureAdSecret(Secret):
     rule = "azure_ad_secret"
     keywords = ("q~",)
     randomness = 3.0
-    pattern = r"[\\'\"`\s>=:(,)](?P<value>[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34})(?:[\\'\"`\s<),;&]|$)"
+    version = 2
+    pattern = r"(?:[^\w~.-]|\\[nrt])(?P<value>[\w~.]{3}\dQ~[\w~.-]{31,34})(?:[^\w~-]|$)"
 
 
 class AzureDevOpsToken(Named):

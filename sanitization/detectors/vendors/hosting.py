@@ -12,8 +12,9 @@ TABLE = (
     token(
         "azure_sas_signature",
         "sig=",
-        "[A-Za-z0-9%+/]{43,63}(?:%3[Dd]|=)",
-        "Azure: signatures of shared access signatures.",
+        "[A-Za-z0-9%+/]{43,63}(?:%3[Dd]|=)|[A-Za-z0-9_-]{43}",
+        "Azure: signatures of shared access signatures, and of the addresses that start a Logic App.",
+        version=2,
     ),
     named(
         "azure_function_key",

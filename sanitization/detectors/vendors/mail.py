@@ -9,6 +9,12 @@ TABLE = (
         r"\d{4,10}/[a-z0-9]{6,10}",
         "Zapier: webhook addresses.",
     ),
+    token(
+        "teams_webhook",
+        "webhook.office.com/webhookb2/ outlook.office.com/webhook/",
+        rf"{UUID}@{UUID}/IncomingWebhook/{HEX}{{32}}/{UUID}(?:/[A-Za-z0-9_-]{{20,80}})?",
+        "Microsoft Teams: webhook addresses.",
+    ),
     named("sparkpost_key", "sparkpost", f"{HEX}{{40}}", "SparkPost: API keys."),
     named("mandrill_key", "mandrill", "(?:md-)?[A-Za-z0-9_-]{22}", "Mandrill: API keys."),
     named("mailjet_key", "mailjet", f"{HEX}{{32}}", "Mailjet: API keys and secrets."),

@@ -83,7 +83,8 @@ class FacebookAppToken(Secret):
     rule = "facebook_app_token"
     keywords = ("|", "%7c")
     needs = r"\d{15}(?:\||%7[Cc])[A-Za-z0-9_-]{27}"
-    pattern = r"[^A-Za-z0-9](?P<value>\d{15,16}(?:\||%7[Cc])[A-Za-z0-9_-]{27,40})(?:[^A-Za-z0-9_-]|$)"
+    version = 2
+    pattern = rf"{LEFT}(?P<value>\d{{15,16}}(?:\||%7[Cc])[A-Za-z0-9_-]{{27,40}})(?:[^A-Za-z0-9_-]|$)"
 
 
 class FlickrToken(Named):
@@ -300,7 +301,8 @@ class TelegramBotToken(Secret):
 
     rule = "telegram_bot_token"
     keywords = (":a",)
-    pattern = r"(?:[^A-Za-z0-9]|bot)(?P<value>\d{5,16}:A[A-Za-z0-9_-]{34})(?:[^A-Za-z0-9_-]|$)"
+    version = 2
+    pattern = rf"(?:{LEFT}|bot)(?P<value>\d{{5,16}}:A[A-Za-z0-9_-]{{34}})(?:[^A-Za-z0-9_-]|$)"
 
 
 class DiscordToken(Secret):

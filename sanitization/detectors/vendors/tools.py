@@ -1,7 +1,7 @@
 """Keys of design, content, data and office services."""
 
 from sanitization.detectors.base import PatternDetector
-from sanitization.detectors.vendors.forms import Named, Secret, Token
+from sanitization.detectors.vendors.forms import LEFT, Named, Secret, Token
 from sanitization.rules import Category
 
 
@@ -19,7 +19,8 @@ class OnePasswordServiceToken(PatternDetector):
     rule = "onepassword_token"
     category = Category.SECRET
     keywords = ("ops_ey",)
-    pattern = r"[^A-Za-z0-9](?P<value>ops_eyJ[A-Za-z0-9+/]{100,}={0,3})"
+    version = 2
+    pattern = rf"{LEFT}(?P<value>ops_eyJ[A-Za-z0-9+/]{{100,}}={{0,3}})"
 
 
 class AdafruitKey(Named):
