@@ -142,7 +142,7 @@ class Pace:
         if self._taken:
             took = (now - self._turned_at) / self._taken
             self._piece_seconds += (max(took, 1e-6) - self._piece_seconds) * USUALLY
-        elif not self._waiting:
+        if not self._waiting:  # whoever comes next begins again
             self._loop = None
             self.tell_if_calm()
             return
