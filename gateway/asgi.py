@@ -289,7 +289,11 @@ async def api(scope: Scope, receive: Receive, send: Send) -> None:
 
 hashing_door = NarrowDoor(api, limit=hashers.QUEUE)
 pages_door = NarrowDoor(api, limit=PAGES_AT_ONCE, row=TABLE[Full])
-line = Line(places=settings.MAX_PROMPTS, is_busy=lambda: composition.house().pace.is_busy)
+line = Line(
+    places=settings.MAX_PROMPTS,
+    is_busy=lambda: composition.house().pace.is_busy,
+    when_calm=lambda go_on: composition.house().pace.when_calm(go_on),
+)
 prompts_door = Orderly(api, line)
 gauging.line = line
 STATIC_PREFIX = "/" + settings.STATIC_URL.strip("/") + "/"

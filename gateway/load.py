@@ -58,17 +58,20 @@ class Waiting:
 
 class Line:
     """Of one event loop. `places` is how many may be in progress or wait. `inside` are those in progress;
-    `is_busy` says whether these have enough to do; `clock` is in seconds."""
+    `is_busy` says whether these have enough to do, and `when_calm` calls once when that is over; `clock` is
+    in seconds."""
 
     def __init__(
         self,
         *,
         places: int,
         is_busy: Callable[[], bool] = lambda: False,
+        when_calm: Callable[[Callable[[], None]], None] = lambda go_on: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.places = places
         self._is_busy = is_busy
+        self._when_calm = when_calm
         self.inside = 0
         self._clock = clock
         self._waiting: deque[Waiting] = deque()
@@ -77,6 +80,7 @@ class Line:
         self._sent_away_at = -math.inf  # when the line was found too long
         self._usual_seconds = 0.0  # that a place is taken for
         self._left: asyncio.Event | None = None
+        self._resting: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
@@ -146,14 +150,31 @@ class Line:
     def _turn(self) -> None:
         """From now on one a short turn, as long as somebody waits."""
         self._is_turning = True
-        self._turned_at = self._begun_at = self._clock()
+        self._begun_at = self._clock()
+        self._again()
+
+    def _again(self) -> None:
+        """Looks after the next turn."""
+        self._turned_at = self._clock()
         asyncio.get_running_loop().call_soon(self._next)
+
+    def _rest(self, seconds: float) -> None:
+        """Turns without anything to do would only take the processor from the threads that those inside wait
+        for. Somebody is begun after so long, at the latest."""
+        self._resting = asyncio.get_running_loop().call_later(seconds, self._go_on)
+        self._when_calm(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+            self._again()
 
     def _next(self) -> None:
         now = self._clock()
-        took, self._turned_at = now - self._turned_at, now
-        has_time = took <= SHORT_TURN_SECONDS and not self._is_busy()
-        if has_time or now - self._begun_at > LONGEST_PAUSE_SECONDS:
+        is_short, since = now - self._turned_at <= SHORT_TURN_SECONDS, now - self._begun_at
+        is_busy = self._is_busy()
+        if (is_short and not is_busy) or since > LONGEST_PAUSE_SECONDS:
             if not self._waiting:
                 self._is_turning = False
                 return
@@ -161,4 +182,7 @@ class Line:
             one = self._waiting.popleft()
             if not one.turn.done():
                 one.turn.set_result(None)
-        asyncio.get_running_loop().call_soon(self._next)
+        elif is_busy:
+            self._rest(LONGEST_PAUSE_SECONDS - since)
+            return
+        self._again()

@@ -6,6 +6,7 @@ connection comes from a proxy that TRUSTED_PROXIES names, and taken away otherwi
 """
 
 from collections.abc import MutableMapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -24,7 +25,7 @@ def believe(meta: MutableMapping[str, Any], trusted: Sequence[Network]) -> str:
 
     Takes the forwarding headers of everybody who is no trusted proxy out of `meta`.
     """
-    peer = parsed(str(meta.get("REMOTE_ADDR") or ""))
+    peer = _peer(str(meta.get("REMOTE_ADDR") or ""))
     if peer is None or not any(peer in network for network in trusted):
         for header in FORWARDED:
             meta.pop(header, None)
@@ -47,3 +48,7 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+# Of a connection, whose address mostly was here before. What a header says can be anything, and as long.
+_peer = lru_cache(maxsize=1024)(parsed)

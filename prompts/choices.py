@@ -21,7 +21,8 @@ from sanitization.chain import EMPTY, Sanitized, StreamSanitizer
 from sanitization.restore import Restorer
 from sanitization.text import join
 
-# An answer that nobody reads along goes through the chain in pieces of this size: each passage has its price.
+# An answer that nobody reads along goes through the chain in pieces of about this size, and the last one
+# together with the end: each passage has its price.
 GATHERED_CHARS = 512
 
 
@@ -138,9 +139,12 @@ class Choice:
     def _take(self, piece: str, tokens: Sequence[TokenLogprob] = ()) -> Sanitized:
         if self._tokens is not None:
             self._tokens.note(piece, tokens)
+        is_followed = self._enough == 1
+        is_due = not is_followed and self._gathered_chars >= self._enough
+        text = self._pass_on() if is_due else EMPTY  # without this one, which may be the last
         self._gathered.append(piece)
         self._gathered_chars += len(piece)
-        return self._pass_on() if self._gathered_chars >= self._enough else EMPTY
+        return self._pass_on() if is_followed else text
 
     def _take_call(self, piece: CallPiece) -> list[Heard]:
         assert self._open_call is not None
@@ -206,11 +210,10 @@ class Choice:
     def rest(self) -> list[Heard]:
         """What is still held, once no more comes."""
         assert self._stream is not None
-        text = self._pass_on() if self._gathered else EMPTY
-        rest = self._keep(self._stream.finish())
+        text = self._keep(self._stream.whole(self._let_go()))
         self.is_over = True
         heard = self._end_aside()
-        heard += [whole] if (whole := join([text, rest])) else []
+        heard += [text] if text else []
         heard += self._end_call()
         if self.is_blocked or self._stream.blocked or any(call.is_blocked for call in self.calls):
             self.is_blocked, self.finish_reason = True, "content_filter"
@@ -218,12 +221,16 @@ class Choice:
 
     def _pass_on(self) -> Sanitized:
         assert self._stream is not None
+        text = self._keep(self._stream.feed(self._let_go()))
+        self.is_blocked = self.is_blocked or self._stream.blocked
+        return text
+
+    def _let_go(self) -> str:
+        """What was gathered."""
         raw = self._gathered[0] if len(self._gathered) == 1 else "".join(self._gathered)
         self._gathered.clear()
         self._gathered_chars = 0
-        text = self._keep(self._stream.feed(raw))
-        self.is_blocked = self.is_blocked or self._stream.blocked
-        return text
+        return raw
 
     def _keep(self, text: Sanitized) -> Sanitized:
         self._sanitized.append(text)

@@ -11,7 +11,8 @@ Answers of a model, and commits of a group of rows, come for many prompts at onc
 they would hold up everybody: the streams of others, health, and those who are refused. Where little is going
 on, nobody waits.
 
-It also knows whether another request had better wait at the door (`is_busy`, which `gateway.load` asks).
+It also knows whether another request had better wait at the door (`is_busy`, which `gateway.load` asks), and
+says when it need not any more.
 """
 
 import asyncio
@@ -44,7 +45,8 @@ class Opening:
 
     def ends(self) -> None:
         self._is_over = True
-        self._pace.openings.pop(self, None)
+        if self._pace.openings.pop(self, None) is not None:
+            self._pace.tell_if_calm()
 
 
 _opening: ContextVar[Opening | None] = ContextVar("opening", default=None)
@@ -62,6 +64,7 @@ class Pace:
         self._turned_at = self._others_at = 0.0
         self._piece_seconds = TURN_SECONDS / 4
         self.openings: dict[Opening, float] = {}  # since when, in this order
+        self._listener: Callable[[], None] | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -75,6 +78,16 @@ class Pace:
                 return True
             first.ends()
         return False
+
+    def when_calm(self, listener: Callable[[], None]) -> None:
+        """Calls it once, as soon as those inside have not enough to do any more; not where only time passes
+        by. It takes the place of one that still waits."""
+        self._listener = listener
+
+    def tell_if_calm(self) -> None:
+        if self._listener is not None and not self.is_busy:
+            listener, self._listener = self._listener, None
+            listener()
 
     @property
     def _waiting(self) -> bool:
@@ -129,8 +142,9 @@ class Pace:
         if self._taken:
             took = (now - self._turned_at) / self._taken
             self._piece_seconds += (max(took, 1e-6) - self._piece_seconds) * USUALLY
-        elif not self._waiting:
+        if not self._waiting:  # whoever comes next begins again
             self._loop = None
+            self.tell_if_calm()
             return
         self._turned_at, self._taken = now, 0
         most = self._most()
@@ -141,6 +155,7 @@ class Pace:
         if self._taken < most:
             self._let_on(self._others, most - self._taken)
             self._others_at = now
+        self.tell_if_calm()
         loop.call_soon(self._next, loop)
 
     def _let_on(self, line: deque[asyncio.Future[None]], most: int) -> None:

@@ -19,7 +19,7 @@ from uuid import UUID
 from inference.backends import Generation, ModelCard
 from inference.errors import DeadlineExceeded
 from prompts.asks import Ask
-from prompts.caching.answers import CachedAnswer, NoCache, answer_key
+from prompts.caching.answers import CachedAnswer, NoCache, answer_key, is_repeatable
 from prompts.caching.flights import Flight, Plan
 from prompts.calls import Call
 from prompts.choices import Choice, Heard
@@ -131,7 +131,8 @@ class Source:
     def _key(self, card: ModelCard) -> str | None:
         """What the answer of this model is kept under."""
         is_kept_nowhere = self._ask.logprobs is not None or isinstance(self._house.cache, NoCache)
-        if self._ask.cache == "off" or is_kept_nowhere:
+        is_wished = self._ask.is_to_be_kept or self._setting.policy.slug in self._house.keeps_for
+        if self._ask.cache == "off" or is_kept_nowhere or not (is_wished or is_repeatable(self._generation)):
             return None
         return answer_key(
             self._generation,
@@ -140,7 +141,7 @@ class Source:
             self._house.chain.version,
             owner="shared" if self._house.shares_answers else self._ask.user_id.hex,
             state=self._setting.screened.placeholders.state,
-            is_wished=self._ask.is_to_be_kept or self._setting.policy.slug in self._house.keeps_for,
+            is_wished=is_wished,
         )
 
     # -- with others --

@@ -48,9 +48,9 @@ _PLAIN = bytes([*range(0x20, 0x7F), 9, 10, 13])
 _IRREGULAR = "\uf8fe"
 _MOST_PARTS = 6
 
-# And what a terminal takes for a colour, or for the end of a coloured line (ECMA-48, SGR and EL): it ends with
-# a letter, so what stands behind it would seem to be in the middle of a word. Other sequences end with any
-# letter, which may be the first one of a value.
+# And what a terminal takes for a colour, or for the end of a coloured line (ECMA-48, SGR and EL): it ends
+# with a letter, so what stands behind it would seem to be in the middle of a word. Other sequences end with
+# any letter, which may be the first one of a value.
 _REFERENCE = re.compile(
     r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z][A-Za-z0-9]{1,31};)|\x1b\[[0-9;:]{0,24}[mK]"
 )

@@ -54,7 +54,7 @@ class StreamSanitizer:
         return self._pass("", last=True)
 
     def whole(self, text: str) -> Sanitized:
-        """All of a text that is here already."""
+        """All of a text that is here already, or all that is left of one."""
         return self._pass(text, last=True)
 
     def _pass(self, text: str, *, last: bool) -> Sanitized:

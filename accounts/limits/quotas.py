@@ -1,6 +1,6 @@
 """What is allowed. Knows no users, no clock and no counts."""
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from uuid import UUID
 
 NO_LIMIT = 0
@@ -27,7 +27,7 @@ class Quota:
     @property
     def numbers(self) -> tuple[int | None, ...]:
         """In the order of NAMES."""
-        return astuple(self)
+        return (self.requests_per_minute, self.tokens_per_minute, self.streams, self.monthly_tokens)
 
     @property
     def limits_anything(self) -> bool:

@@ -258,8 +258,8 @@ class RemoteBackend:
         self, response: aiohttp.ClientResponse, deadlines: Deadlines, *, most_bytes: int, cut: bool = False
     ) -> bytes:
         """The body; of one that is larger, the beginning where `cut`, else an error."""
-        found, size = [], 0
-        while chunk := await self._in_time(response.content.readany(), deadlines):
+        found, size, content = [], 0, response.content
+        while not content.at_eof() and (chunk := await self._in_time(content.readany(), deadlines)):
             found.append(chunk)
             size += len(chunk)
             if size > most_bytes:
@@ -284,6 +284,8 @@ class RemoteBackend:
     @staticmethod
     async def _rest(response: aiohttp.ClientResponse) -> None:
         """Reads to the end of the body, if it comes at once."""
+        if response.content.at_eof():
+            return
         try:
             async with asyncio.timeout(LAST_SECONDS):
                 while len(await response.content.readany()):

@@ -3,7 +3,7 @@ What `backends.toml` says: plain values that do not change. A reload makes anoth
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from inference.backends import ModelCard
@@ -46,14 +46,22 @@ class Model:
     kind: Literal["chat", "embedding"] = "chat"
     fallbacks: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    _cards: dict[Target, ModelCard] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named = " ".join(sorted({each.model for each in self.targets}))
+        digest = hashlib.sha256(named.encode()).hexdigest()[:16]
+        revisions = {each: each.revision or self.revision or digest for each in self.targets}
+        cards = {
+            each: ModelCard(self.name, revision, self.context_tokens, self.kind)
+            for each, revision in revisions.items()
+        }
+        object.__setattr__(self, "_cards", cards)
 
     def card(self, target: Target | None = None) -> ModelCard:
         """Of the answers of a target, the first where None. Without a declared revision it is what the
         servers call the model: it changes when they are asked for another one."""
-        target = target or self.targets[0]
-        named = " ".join(sorted({each.model for each in self.targets}))
-        revision = target.revision or self.revision or hashlib.sha256(named.encode()).hexdigest()[:16]
-        return ModelCard(self.name, revision, self.context_tokens, self.kind)
+        return self._cards[target or self.targets[0]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,11 @@ class AnswerCache(Protocol):
     def put(self, key: str, answer: CachedAnswer) -> Awaitable[None]: ...
 
 
+def is_repeatable(generation: Generation[Sanitized]) -> bool:
+    """Whether the same prompt gets the same answer each time, as far as samplers go."""
+    return generation.sampling.temperature <= 0 or generation.sampling.seed is not None
+
+
 def answer_key(
     generation: Generation[Sanitized],
     card: ModelCard,
@@ -58,7 +63,7 @@ def answer_key(
     temperature 0 nor a seed) and nobody wishes for the same. `owner` is whose it is, and `state` is that of
     the prompt's placeholders: a number that an answer gave to a value of its own must not be one of the next
     prompt's."""
-    if generation.sampling.temperature > 0 and generation.sampling.seed is None and not is_wished:
+    if not is_wished and not is_repeatable(generation):
         return None
     depends_on = [
         LAYOUT,

@@ -115,6 +115,60 @@ async def test_who_comes_while_turns_are_long_waits_behind_those_inside():
     await crowd.go()
 
 
+class Inside:
+    """Those inside, who have enough to do until they say otherwise."""
+
+    def __init__(self):
+        self.is_busy = False
+        self.looked = 0
+        self.go_on = None
+
+    def has_enough(self):
+        self.looked += 1
+        return self.is_busy
+
+    def tell(self, go_on):
+        self.go_on = go_on
+
+
+def watched_line(inside, clock):
+    return Line(places=100, is_busy=inside.has_enough, when_calm=inside.tell, clock=clock)
+
+
+async def test_who_waits_for_those_inside_takes_no_turns_of_the_loop_from_them():
+    inside, clock = Inside(), Clock()
+    crowd = Crowd(watched_line(inside, clock))
+    crowd.come("first")
+    await turns(1)
+    inside.is_busy = True
+    crowd.come("second")
+    await turns(3)
+    before = inside.looked
+    await turns(100)
+    assert inside.looked == before
+    assert crowd.began == ["first"]
+    inside.is_busy = False
+    inside.go_on()
+    await turns(3)
+    assert crowd.began == ["first", "second"]
+    await crowd.go()
+
+
+async def test_who_waits_for_those_inside_is_begun_after_the_longest_pause(monkeypatch):
+    monkeypatch.setattr(load, "LONGEST_PAUSE_SECONDS", 0.02)
+    inside, clock = Inside(), Clock()
+    crowd = Crowd(watched_line(inside, clock))
+    crowd.come("first")
+    await turns(1)
+    inside.is_busy = True
+    crowd.come("second")
+    await turns(3)
+    clock.now += 0.03
+    while crowd.began != ["first", "second"]:
+        await asyncio.sleep(0.005)
+    await crowd.go()
+
+
 async def test_a_full_house_refuses_and_says_when_to_come_back():
     clock = Clock()
     line = Line(places=2, clock=clock)

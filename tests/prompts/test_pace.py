@@ -144,6 +144,29 @@ async def test_so_many_requests_at_once_are_on_their_way_to_the_model():
     await asyncio.gather(*tasks)
 
 
+async def test_who_waits_until_those_inside_have_less_to_do_hears_it_once():
+    pace, heard = Pace(), []
+    openings = [pace.request() for _ in range(MOST_OPENING + 1)]
+    for opening in openings:
+        opening.__enter__().begins()
+    pace.when_calm(lambda: heard.append(pace.is_busy))
+    openings.pop().__exit__(None, None, None)
+    assert heard == []
+    for opening in openings:
+        opening.__exit__(None, None, None)
+    assert heard == [False]
+
+    workers = Workers(seconds=TURN_SECONDS * 2)
+    tasks = [asyncio.create_task(workers.work(name)) for name in range(5)]
+    await asyncio.sleep(0)
+    assert workers.pace.is_busy
+    workers.pace.when_calm(lambda: heard.append(workers.pace.is_busy))
+    tasks.pop().cancel()  # the last in line
+    await workers.count(tasks)
+    await asyncio.sleep(0)
+    assert heard == [False, False]
+
+
 async def test_a_request_that_waits_for_something_else_is_soon_in_nobodys_way():
     """For the turn of its conversation, say, or for a database that hangs."""
     clock = Clock()
