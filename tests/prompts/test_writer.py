@@ -370,21 +370,24 @@ async def test_a_batched_journal_refuses_prompts_once_it_knows_that_the_database
 
 
 async def test_callers_wait_for_a_batched_journal_that_cannot_keep_up(batched, monkeypatch):
-    write, going = batched._write, threading.Event()
+    write, writing, going = batched._write, threading.Event(), threading.Event()
 
     def held(group):
+        writing.set()
         assert going.wait(30)
         write(group)
 
     monkeypatch.setattr(batched, "_write", held)
     monkeypatch.setattr(writer, "UNWRITTEN_ROWS", 3)
-    waits = [batched.accept(entry()) for _ in range(9)]
+    waits = [batched.accept(entry())]
+    await until(writing.is_set)  # from here on it takes no more
+    waits += [batched.accept(entry()) for _ in range(9)]
     assert waits[0].done()
     assert not waits[-1].done()
     going.set()
     await asyncio.gather(*waits)
     await until(lambda: not batched.waiting)
-    assert await Prompt.objects.acount() == 9
+    assert await Prompt.objects.acount() == 10
 
 
 async def test_a_row_that_is_sent_twice_is_written_once(journal):
