@@ -88,6 +88,7 @@ class Backlog:
 
     PATIENCE = 16
     BLOCK = 4096
+    LAST = 16_384  # the end of a text is read at once where it is no longer: nothing of it is looked at twice
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -111,7 +112,7 @@ class Backlog:
         if not self.size or (self.size < enough and not last):
             return None
         waiting = self._pieces[0] if len(self._pieces) == 1 else "".join(self._pieces)
-        size = max(self.BLOCK, enough)
+        size = max(self.LAST if last else self.BLOCK, enough)
         self._pieces = [waiting[size:]] if len(waiting) > size else []
         self.size = max(0, len(waiting) - size)
         return waiting[:size]
