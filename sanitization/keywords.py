@@ -52,7 +52,7 @@ class Keywords:
     """
 
     def __init__(self, owned: Sequence[tuple[str, int]], tellers: Container[int] = ()) -> None:
-        # Each keyword once, and once more where it has to tell: who owns it, and what has to.
+        # Each keyword once, whoever owns it; twice where it has to tell for some of its owners only.
         owners: dict[tuple[str, bool], list[int]] = defaultdict(list)
         for word, owner in owned:
             owners[word, owner in tellers].append(owner)

@@ -20,10 +20,6 @@ def growth(small: float, large: float) -> float:
     return max(large, 0.05) / max(small, 0.05)
 
 
-def ratio(ours: float, theirs: float) -> float | None:
-    return theirs / ours if ours else None
-
-
 def bar(what: str, value: float, *, most: float | None = None, least: float | None = None) -> str:
     """A line that says whether a figure is as it should be."""
     met = (most is None or value <= most) and (least is None or value >= least)

@@ -34,7 +34,6 @@ BUCKETS = 1 << 18
 NONE = BUCKETS  # the bucket of an n-gram that would reach behind the end
 CHAR_GRAMS = (3, 4, 5)
 WORD_GRAMS = (1, 2, 3, 3)  # the last one without the word in its middle
-KINDS = len(CHAR_GRAMS) + len(WORD_GRAMS)
 
 Buckets = npt.NDArray[np.uint32]
 Places = npt.NDArray[np.intp]
@@ -53,7 +52,7 @@ _SHIFTS = np.uint32(16), np.uint32(13)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The n-grams of one chunk or of several, by their buckets. KINDS kinds follow each other, those of
+    """The n-grams of one chunk or of several, by their buckets. The kinds follow each other, those of
     characters first: one n-gram for each place (`chars` of them) or word (`words`) where it begins, in their
     order, NONE at the end of the text. `counts` is true where one is the first of its chunk.
 
@@ -138,8 +137,8 @@ def read_each(chunks: Sequence[str]) -> Reading:
 
 def _alike(owners: Places, size: int) -> npt.NDArray[np.bool_]:
     """Where so many signs in a row have one owner."""
-    found = np.zeros(len(owners), dtype=np.bool_)
-    found[: max(0, len(owners) - size + 1)] = owners[size - 1 :] == owners[: len(owners) - size + 1]
+    found, count = np.zeros(len(owners), dtype=np.bool_), max(0, len(owners) - size + 1)
+    found[:count] = owners[size - 1 :] == owners[:count]
     return found
 
 

@@ -131,18 +131,20 @@ class Inside:
         self.go_on = go_on
 
 
-def watched_line(inside, clock):
-    return Line(places=100, is_busy=inside.has_enough, when_calm=inside.tell, clock=clock)
-
-
-async def test_who_waits_for_those_inside_takes_no_turns_of_the_loop_from_them():
-    inside, clock = Inside(), Clock()
-    crowd = Crowd(watched_line(inside, clock))
+async def one_waits(inside, clock):
+    """The second of a crowd, until those inside have less to do."""
+    crowd = Crowd(Line(places=100, is_busy=inside.has_enough, when_calm=inside.tell, clock=clock))
     crowd.come("first")
     await turns(1)
     inside.is_busy = True
     crowd.come("second")
     await turns(3)
+    return crowd
+
+
+async def test_who_waits_for_those_inside_takes_no_turns_of_the_loop_from_them():
+    inside = Inside()
+    crowd = await one_waits(inside, Clock())
     before = inside.looked
     await turns(100)
     assert inside.looked == before
@@ -156,16 +158,13 @@ async def test_who_waits_for_those_inside_takes_no_turns_of_the_loop_from_them()
 
 async def test_who_waits_for_those_inside_is_begun_after_the_longest_pause(monkeypatch):
     monkeypatch.setattr(load, "LONGEST_PAUSE_SECONDS", 0.02)
-    inside, clock = Inside(), Clock()
-    crowd = Crowd(watched_line(inside, clock))
-    crowd.come("first")
-    await turns(1)
-    inside.is_busy = True
-    crowd.come("second")
-    await turns(3)
+    clock = Clock()
+    crowd = await one_waits(Inside(), clock)
+    assert crowd.began == ["first"]
     clock.now += 0.03
-    while crowd.began != ["first", "second"]:
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(30):
+        while crowd.began != ["first", "second"]:
+            await asyncio.sleep(0.005)
     await crowd.go()
 
 

@@ -74,6 +74,11 @@ def test_a_text_has_the_same_score_whatever_it_is_scored_with(seeds, odd):
     assert scorer.score_each(texts) == pytest.approx([scorer.score(text) for text in texts], abs=1e-9)
 
 
+@pytest.mark.parametrize("text", ["", "x", "xy", "\u200b", "…", "a b"])
+def test_a_short_text_has_its_score_alone_too(text):
+    assert shipped().score_each([text]) == pytest.approx([shipped().score(text)], abs=1e-9)
+
+
 @pytest.mark.parametrize(
     "text",
     [

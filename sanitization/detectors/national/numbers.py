@@ -43,8 +43,9 @@ class NationalNumber(ContextualDetector):
     def _is_right(self, candidate: str) -> bool:
         if not self.standard:
             return bool(type(self).valid(candidate))
+        standard = _standard(self.standard)
         try:
-            return bool(_standard(self.standard).is_valid(candidate))
+            return bool(standard.is_valid(candidate))
         except Exception:  # noqa: BLE001  # of the library's own: what it cannot judge is not shown
             return True
 
