@@ -1,7 +1,11 @@
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sanitization.placeholders import Placeholders
-from sanitization.restore import Restorer
+from sanitization.restore import _CALM_EVENT, _EVENT, _MARKS, _NAME, Restorer
 
 HOSTILE = "a`b<script>[x](y)~~~&\"'"
 
@@ -112,3 +116,12 @@ def test_without_values_everything_passes_at_once():
 
 def test_the_repr_shows_no_value():
     assert "bob" not in repr(Restorer(placeholders(), "off"))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text(st.sampled_from("aA_1 w./\\()[]{}<>!?:\n\t［】【EMAIL")))
+def test_names_and_marks_are_found_where_each_of_them_alone_would_be(text):
+    """What looks for their first characters knows them all."""
+    for events, blanks in ((_EVENT, r"\s"), (_CALM_EVENT, r"\n\r\v\f\x1c-\x1f")):
+        each = re.compile(f"{_NAME}|{_MARKS.format(blanks)}", re.ASCII)
+        assert [one.span() for one in events.finditer(text)] == [one.span() for one in each.finditer(text)]
