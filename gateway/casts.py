@@ -16,6 +16,14 @@ def flag(raw: str) -> bool:
     return known[raw.lower()]
 
 
+def flag_or_auto(raw: str) -> bool | str:
+    """True, false, or "auto" for what is best here."""
+    try:
+        return "auto" if raw.lower() == "auto" else flag(raw)
+    except ValueError:
+        raise ValueError("write auto, true or false") from None
+
+
 def positive(raw: str) -> int:
     number = int(raw)
     if number < 1:

@@ -59,8 +59,8 @@ def options_go_together(**kwargs: Any) -> list[CheckMessage]:
     """What each variable allows, but not beside the others."""
     found: list[CheckMessage] = []
     default = served()[0]
-    if settings.LLM_KV_TYPE != "f16" and not settings.LLM_FLASH_ATTENTION:
-        hint = "Set LLM_FLASH_ATTENTION=true, or LLM_KV_TYPE=f16."
+    if settings.LLM_KV_TYPE != "f16" and settings.LLM_FLASH_ATTENTION is False:
+        hint = "Set LLM_FLASH_ATTENTION=auto, or LLM_KV_TYPE=f16."
         text = f"LLM_KV_TYPE={settings.LLM_KV_TYPE} needs flash attention, which is off."
         found.append(Error(text, hint=hint, id="inference.E002"))
     if default.wanted.kind == "embedding":

@@ -137,17 +137,24 @@ def engine_options(model: Served) -> EngineOptions:
 
 def llama_options(model: Served, *, slots: int) -> LlamaOptions:
     """How it is loaded."""
-    layers = model.wanted.gpu_layers
+    layers = settings.LLM_GPU_LAYERS if model.wanted.gpu_layers is None else model.wanted.gpu_layers
     return LlamaOptions(
         context_tokens=model.context_tokens,
         slots=slots,
         kv_tokens=settings.LLM_KV_TOKENS,
         threads=threads(),
-        flash_attention=settings.LLM_FLASH_ATTENTION,
+        flash_attention=_flash_attention(model, gpu_layers=layers),
         kv_type=settings.LLM_KV_TYPE,
         kind=model.wanted.kind,
-        gpu_layers=settings.LLM_GPU_LAYERS if layers is None else layers,
+        gpu_layers=layers,
     )
+
+
+def _flash_attention(model: Served, *, gpu_layers: int) -> bool:
+    """As LLM_FLASH_ATTENTION says; else where it is needed or faster: texts to embed are computed whole."""
+    if settings.LLM_FLASH_ATTENTION != "auto":
+        return bool(settings.LLM_FLASH_ATTENTION)
+    return gpu_layers != 0 or settings.LLM_KV_TYPE != "f16" or model.wanted.kind == "embedding"
 
 
 def threads() -> int:

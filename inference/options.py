@@ -19,7 +19,8 @@ class LlamaOptions:
     what is there (OutOfCells when it is full), and attention costs more the more all of them hold.
 
     `threads` compute; they spin, so leave the web side a core. `step_tokens` is the most that one step
-    computes. A quantised `kv_type` needs flash attention. `gpu_layers` -1 is all of them.
+    computes. `gpu_layers` -1 is all of them. A quantised `kv_type` needs flash attention. A CPU is better off
+    without: its kernel looks at one token at a time, unless 64 tokens of a prompt are computed at once.
     """
 
     context_tokens: int = 2048
@@ -27,7 +28,7 @@ class LlamaOptions:
     kv_tokens: int = 0
     threads: int = 1
     step_tokens: int = 128
-    flash_attention: bool = True
+    flash_attention: bool = False
     kv_type: KvType = "f16"
     kind: Literal["chat", "embedding"] = "chat"
     gpu_layers: int = 0

@@ -39,6 +39,10 @@ class Pace:
         """What a step of so many answers takes by itself."""
         return self.base_seconds + decode_tokens * self.token_seconds
 
+    def step_tokens(self) -> float:
+        """How many tokens of answers could be computed in what any step takes: one, to read the weights."""
+        return max(1.0, self.base_seconds / max(self.token_seconds, 1e-9))
+
     def prompt_budget(self, decode_tokens: int, *, most: int, is_crowded: bool = False) -> int:
         """How many tokens of prompts the next step may compute beside so many answers. `is_crowded`: there
         are more prompts than answers."""

@@ -59,6 +59,7 @@ class Runner(Protocol):
     step_tokens: int  # the most that one step computes
     can_cut: bool  # whether a slot can forget only its end (recurrent models cannot)
     copy_seconds: float  # what copying a slot takes, measured while loading; 0 where it is free
+    look_tokens: float  # that a row looks through in the time of computing one; 0: at none but its own
     embedding_size: int  # of an embedding model's vectors; 0 for a model that answers
     notation: Notation  # how the model writes calls of tools
 

@@ -12,6 +12,7 @@ The scheduler never touches the model; `inference.engine` does, and tells it how
 thread, no clock.
 """
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -56,6 +57,7 @@ class Scheduler:
         self._step_tokens = step_tokens
         self._is_split = is_split
         self._turns = 0
+        self._behind: list[Job] = []  # the answers that have not spoken yet while others have
         self._has_spoken = False  # the last step was of answers
         self._is_full = False  # somebody lost his place for want of memory, and nobody has left since
 
@@ -148,26 +150,48 @@ class Scheduler:
 
     # -- steps --
 
-    def plan(self, *, prefill_tokens: int, whole_tokens: int = 0) -> Plan | None:
+    def plan(
+        self, *, prefill_tokens: int, whole_tokens: int = 0, looks_of_a_step: float = math.inf
+    ) -> Plan | None:
         """The next step, with at most `prefill_tokens` tokens of prompts, or with one prompt that brought no
         more than `whole_tokens`; None if nobody can go on.
 
         Where each slot has memory of its own, answers and prompts take turns: llama.cpp would compute them
-        apart in any case, and every row of a step looks through as much memory as the longest needs.
+        apart in any case, and every row of a step looks through as much memory as the longest needs. So
+        answers with a long text before them speak after those with a short one, in a step of their own, where
+        that spares looks at more tokens than the step costs: `looks_of_a_step`.
         """
-        speaking = [self._say(job) for job in self.running if not job.is_prefilling]
-        apart = bool(speaking) and self._is_split
-        if apart and self._has_spoken:
+        answers = [job for job in self.running if not job.is_prefilling]
+        left = [job for job in self._behind if job in answers]
+        apart = bool(answers) and self._is_split
+        if apart and self._has_spoken and not left:
             room = self._step_tokens
             if prompts := self._prefill(min(prefill_tokens, room), whole=min(whole_tokens, room)):
                 self._has_spoken = False
                 return _planned(prompts, decode_tokens=0)
+        speaking = [self._say(job) for job in self._near(left or answers, looks_of_a_step)]
         decode_tokens = sum(len(row.tokens) for _, row in speaking)
         self._has_spoken = bool(speaking)
         if not apart:
             room = self._step_tokens - decode_tokens
             speaking += self._prefill(min(prefill_tokens, room), whole=min(whole_tokens, room))
         return _planned(speaking, decode_tokens=decode_tokens) if speaking else None
+
+    def _near(self, answers: list[Job], looks_of_a_step: float) -> list[Job]:
+        """Those of them that speak now; the others are `_behind`."""
+        self._behind = []
+        if not self._is_split or looks_of_a_step == math.inf:
+            return answers
+        ranked = sorted(answers, key=lambda job: job.computed)
+        spared = {
+            count: count * (ranked[-1].computed - ranked[count - 1].computed)
+            for count in range(1, len(ranked))
+        }
+        best = max(spared, key=lambda count: spared[count], default=0)
+        if not best or spared[best] <= looks_of_a_step:
+            return answers
+        self._behind = ranked[best:]
+        return ranked[:best]
 
     def plan_alone(self, job: Job) -> Plan:
         """A step for one job only."""

@@ -6,6 +6,7 @@ Belongs to the engine's thread. The waiting line is shared with everybody who su
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -186,7 +187,10 @@ class Serving:
         budget = self._pace.prompt_budget(
             decode_tokens, most=self._runner.step_tokens, is_crowded=len(running) > 2 * len(speaking)
         )
-        return self._scheduler.plan(prefill_tokens=budget, whole_tokens=self._pace.whole_tokens())
+        looks = self._runner.look_tokens * self._pace.step_tokens() or math.inf
+        return self._scheduler.plan(
+            prefill_tokens=budget, whole_tokens=self._pace.whole_tokens(), looks_of_a_step=looks
+        )
 
     def _guess(self) -> None:
         """Lets answers in progress guess, where that pays; not beside a prompt, which has better use for

@@ -57,6 +57,7 @@ class TurnTaking:
         self.step_tokens = runner.step_tokens
         self.can_cut = runner.can_cut
         self.copy_seconds = runner.copy_seconds
+        self.look_tokens = runner.look_tokens
         self.embedding_size = runner.embedding_size
         self.notation = runner.notation
 

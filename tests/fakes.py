@@ -147,6 +147,7 @@ class ScriptedRunner:
         cells: int | None = None,
         can_cut: bool = True,
         copy_seconds: float = 0.0,
+        look_tokens: float = 0.0,
         embedding_size: int = 0,
         before_step: Callable[["ScriptedRunner"], None] = lambda runner: None,
     ) -> None:
@@ -157,6 +158,7 @@ class ScriptedRunner:
         self.step_tokens = step_tokens
         self.can_cut = can_cut
         self.copy_seconds = copy_seconds
+        self.look_tokens = look_tokens
         self.embedding_size = embedding_size
         self.before_step = before_step
         self.notation = HERMES

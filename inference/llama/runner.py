@@ -59,6 +59,7 @@ class LlamaRunner:
         self.notation = self.vocabulary.notation
         self.embedding_size = int(C.llama_model_n_embd_out(self._model)) if is_embedding else 0
         self.copy_seconds = 0.0
+        self.look_tokens = 0.0 if options.flash_attention else loading.look_tokens(self._model)
         self._fingerprint = loading.fingerprint(path, options)
         self._is_shared = options.is_shared
         self._slots = Slots(

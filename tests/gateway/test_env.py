@@ -18,8 +18,23 @@ def test_a_flag_reads_only_what_it_knows(monkeypatch, raw, value):
 
 
 @pytest.mark.parametrize(
+    ("raw", "value"), [("", "auto"), ("auto", "auto"), ("AUTO", "auto"), ("true", True), ("0", False)]
+)
+def test_a_flag_may_be_left_to_the_gateway(monkeypatch, raw, value):
+    monkeypatch.setenv("LLM_FLASH_ATTENTION", raw)
+    assert env.read("LLM_FLASH_ATTENTION") == value
+
+
+@pytest.mark.parametrize(
     ("name", "raw"),
-    [("DEBUG", "ture"), ("DEBUG", "enabled"), ("PORT", "80a"), ("PORT", "0"), ("LLM_TEMPERATURE", "3")],
+    [
+        ("LLM_FLASH_ATTENTION", "yes"),
+        ("DEBUG", "ture"),
+        ("DEBUG", "enabled"),
+        ("PORT", "80a"),
+        ("PORT", "0"),
+        ("LLM_TEMPERATURE", "3"),
+    ],
 )
 def test_what_cannot_be_read_stops_the_start_with_the_variables_name(monkeypatch, name, raw):
     monkeypatch.setenv(name, raw)

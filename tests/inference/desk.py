@@ -1,5 +1,7 @@
 """A scheduler's desk, without a model: a memory that only counts."""
 
+import math
+
 from inference.jobs import Job, WaitingLine
 from inference.scheduler import Scheduler
 from inference.speaking import Speaker
@@ -16,11 +18,20 @@ class Desk:
     """A scheduler with the memory of a model: does what it says and checks that it is possible."""
 
     def __init__(
-        self, *, slots=4, context=1000, step_tokens=64, kv_tokens=None, can_cut=True, copy_tokens=FREE
+        self,
+        *,
+        slots=4,
+        context=1000,
+        step_tokens=64,
+        kv_tokens=None,
+        can_cut=True,
+        copy_tokens=FREE,
+        looks_of_a_step=math.inf,
     ):
         self.line = WaitingLine(places=1000, most_tokens=10**9)
         self.memory = [[] for _ in range(slots)]
         self.copy_tokens = copy_tokens
+        self.looks_of_a_step = looks_of_a_step
         self.step_tokens = step_tokens
         self.scheduler = Scheduler(
             self.line,
@@ -62,7 +73,9 @@ class Desk:
     def step(self, prefill=10**6, whole=0):
         """One step; each job that is heard says 501, 502 and so on."""
         self.arrange()
-        plan = self.scheduler.plan(prefill_tokens=prefill, whole_tokens=whole)
+        plan = self.scheduler.plan(
+            prefill_tokens=prefill, whole_tokens=whole, looks_of_a_step=self.looks_of_a_step
+        )
         if plan is None:
             return None
         slots = [row.slot for row in plan.rows]

@@ -124,11 +124,31 @@ def test_settings_become_options(folder, settings):
     options = composition.llama_options(model, slots=2)
     assert (options.context_tokens, options.slots, options.gpu_layers) == (1000, 2, 2)
     assert (options.kv_type, options.kv_tokens, options.kind) == ("q8_0", 5000, "chat")
+    assert options.flash_attention
     engine = composition.engine_options(model)
     assert (engine.places, engine.prefix_scope, engine.speculation) == (5, "user", False)
     assert engine.prefix_dir == folder / "kept" / "smollm2-135m-b179c9523d0e"
     settings.LLM_PREFIX_DIR = ""
     assert composition.engine_options(model).prefix_dir is None
+
+
+@pytest.mark.parametrize(
+    ("said", "kv_type", "option", "is_on"),
+    [
+        ("auto", "f16", "", False),  # a processor's kernel for it is slow
+        ("auto", "q8_0", "", True),
+        ("auto", "f16", ":gpu_layers=-1", True),
+        ("auto", "f16", ":kind=embedding", True),
+        (True, "f16", "", True),
+        (False, "f16", ":gpu_layers=-1", False),
+    ],
+)
+def test_flash_attention_is_on_where_it_is_needed_or_faster(folder, settings, said, kv_type, option, is_on):
+    settings.LLM_MODELS = parse(f"one.gguf{option}")
+    write_header(folder / "one.gguf", block_count=1, context_length=512)
+    settings.LLM_FLASH_ATTENTION, settings.LLM_KV_TYPE, settings.LLM_GPU_LAYERS = said, kv_type, 0
+    one = next(model for model in served() if model.wanted.source == "one.gguf")
+    assert composition.llama_options(one, slots=1).flash_attention is is_on
 
 
 def test_slots_are_as_many_as_fit(folder, settings):

@@ -227,6 +227,16 @@ def test_a_short_prompt_is_computed_in_one_step_beside_an_answer(engine_of):
     assert max(len(row.tokens) for rows in runner.steps[2:] for row in rows) >= 100
 
 
+def test_answers_with_a_long_text_before_them_do_not_hold_up_the_others(engine_of, stopwatch):
+    runner = ScriptedRunner("x" * 60, look_tokens=100)
+    engine = engine_of(runner, speculation=False)
+    heard = [ask(engine, "y" * size, caller=str(size))[1] for size in (3, 2, 900)]
+    assert [one.wait().completion_tokens for one in heard] == [61] * 3  # and the end
+    sizes = {len(rows) for rows in runner.steps if all(len(row.tokens) == 1 for row in rows)}
+    assert 3 not in sizes
+    assert 2 in sizes
+
+
 def test_a_caller_who_leaves_frees_the_model_within_one_step(engine_of):
     gate = Gate()
     runner = ScriptedRunner("x" * 1000, before_step=gate, slots=1, step_tokens=4)

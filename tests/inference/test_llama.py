@@ -213,7 +213,9 @@ def test_a_damaged_file_restores_nothing_wherever_the_damage_is(saved):
     assert tiny.restore(1, file) == prompt
 
 
-@pytest.mark.parametrize("other", [("sliding", {}), ("tiny", {"kv_type": "q8_0"}), ("hybrid", {})])
+@pytest.mark.parametrize(
+    "other", [("sliding", {}), ("tiny", {"kv_type": "q8_0", "flash_attention": True}), ("hybrid", {})]
+)
 def test_a_file_of_another_model_or_layout_restores_nothing(saved, small, other):
     kind, options = other
     assert emptied(small(kind, **options)).restore(1, saved[1]) == []

@@ -84,5 +84,15 @@ def test_a_longer_line_takes_longer():
     assert pace.job_seconds(0, streams=8) > 2 * before
 
 
+def test_it_knows_what_a_step_costs_beside_its_tokens():
+    pace = Pace()
+    for n in [1, 8, 4, 2, 6] * 20:
+        pace.note_step(decode_tokens=n, prefill_tokens=0, seconds=0.012 + n * 0.004)
+    assert pace.step_tokens() == pytest.approx(3, rel=0.05)
+    for n in [1, 8, 4, 2, 6] * 50:
+        pace.note_step(decode_tokens=n, prefill_tokens=0, seconds=n * 0.004)
+    assert pace.step_tokens() == 1  # never nothing
+
+
 def test_a_prompt_of_a_second_may_be_computed_at_once():
     assert paced().whole_tokens() == pytest.approx(1 / 0.0026, rel=0.1)

@@ -2,12 +2,15 @@
 
 import math
 
+import llama_cpp
 import pytest
 
 from inference.backends import Format, Message, Sampling
 from inference.errors import FormatRefused
+from inference.llama.loading import LOOK_COST
 from inference.runner import OutOfCells, Row
 from tests.fakes import ScriptedRunner
+from tests.inference.models import LAYERS, WIDTH
 
 HELLO = [Message("user", "What is the capital of France? Answer in one short sentence.")]
 # How far logits may differ, of the largest: sums are taken in another order, and memory is half precision.
@@ -16,8 +19,8 @@ GREEDY = Sampling(0.0, seed=1)
 LLAMAS = {
     "tiny": ("tiny", {}),
     "shared": ("tiny", {"kv_tokens": 1024}),
-    "quantised": ("tiny", {"kv_type": "q8_0"}),
-    "unfused": ("tiny", {"flash_attention": False}),
+    "quantised": ("tiny", {"kv_type": "q8_0", "flash_attention": True}),
+    "fused": ("tiny", {"flash_attention": True}),
     "sliding": ("sliding", {}),
     "recurrent": ("recurrent", {}),
     "hybrid": ("hybrid", {}),
@@ -279,6 +282,13 @@ def test_a_full_memory_refuses_a_step_and_leaves_everything_as_it_was(crowded):
     crowded.cut(3, 0)
     crowded.step([Row(0, prompt[39:], 1)])
     assert answer_of_output(crowded, 0, prompt) == before
+
+
+def test_a_look_costs_nothing_with_flash_attention_and_less_than_a_token_without(small):
+    assert small("tiny", flash_attention=True).look_tokens == 0
+    plain = small("tiny")
+    parameters = llama_cpp.llama_model_n_params(plain._model)
+    assert plain.look_tokens == pytest.approx(parameters / (2 * LAYERS * WIDTH) / LOOK_COST)
 
 
 def test_copies_in_a_shared_memory_cost_no_cells(small):

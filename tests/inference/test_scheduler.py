@@ -1,5 +1,6 @@
 """Which tokens of which jobs go into the next step."""
 
+import math
 import random
 
 import pytest
@@ -19,6 +20,31 @@ def test_an_answer_in_progress_never_waits_for_more_than_a_slice_of_a_long_promp
         assert (said.jobs, said.prefill_tokens) == ([talking], 0)
         assert (slice.jobs, slice.decode_tokens) == ([long], 0)
         assert 0 < slice.prefill_tokens <= 16
+
+
+def test_answers_with_a_long_text_before_them_speak_in_a_step_of_their_own():
+    desk = Desk(slots=5, looks_of_a_step=500)
+    desk.put(job_of("hi", most=60), job_of("ho", "bob", most=60))
+    long, longer = desk.put(job_of("x" * 350, "eve", most=60), job_of("y" * 360, "dan", most=60))
+    while longer.is_prefilling or long.is_prefilling:
+        desk.step()
+    late = desk.put(job_of("z" * 800, "bob", most=1))
+    heard = [desk.step(prefill=16) for _ in range(30)]
+    turns = [sorted(job.caller for job in plan.jobs) for plan in heard]
+    begin = turns.index(["alice", "bob"])
+    # Everybody once, then a slice of the prompt.
+    assert turns[begin : begin + 24] == [["alice", "bob"], ["dan", "eve"], ["bob"]] * 8
+    assert late.is_prefilling
+
+
+@pytest.mark.parametrize(("looks", "kv_tokens"), [(700, None), (math.inf, None), (0, 2000)])
+def test_answers_speak_together_where_that_costs_less_or_all_slots_share_a_memory(looks, kv_tokens):
+    desk = Desk(looks_of_a_step=looks, kv_tokens=kv_tokens)
+    short = desk.put(job_of("hi", most=60), job_of("ho", "bob", most=60))
+    long = desk.put(job_of("x" * 350, "eve", most=60))
+    while long.is_prefilling:
+        desk.step()
+    assert all(set(desk.step().jobs) == {*short, long} for _ in range(10))
 
 
 def test_answers_and_slices_share_a_step_where_all_slots_share_a_memory():
@@ -220,10 +246,11 @@ JOBS = st.lists(
     st.booleans(),
     st.integers(4, 64),
     st.sampled_from([0.0, 10.0, 1000.0]),
+    st.sampled_from([0.0, 20.0, math.inf]),
     st.integers(),
 )
 def test_every_job_is_answered_with_its_own_tokens_whatever_happens(
-    jobs, slots, can_cut, is_shared, step_tokens, copy_tokens, seed
+    jobs, slots, can_cut, is_shared, step_tokens, copy_tokens, looks, seed
 ):
     chance = random.Random(seed)
     desk = Desk(
@@ -232,6 +259,7 @@ def test_every_job_is_answered_with_its_own_tokens_whatever_happens(
         can_cut=can_cut,
         kv_tokens=200 if is_shared else None,
         copy_tokens=copy_tokens,
+        looks_of_a_step=looks,
     )
     left = [
         job_of(system + text, caller, most=most, is_batch=is_batch)
