@@ -5,22 +5,24 @@ both and their commit.
     rows that begin ──► INSERT … SELECT … FROM unnest ────────────┐
     rows that end ────► lock ─► usage of who asked, UPDATE ───────┴─► which ended
 
-psycopg takes longer over a statement than PostgreSQL over a row, so values travel as an array for each
-column. Names come from the models, values travel apart. What is not in progress is left to `prompts.finals`,
-which looks at it row by row.
+`write` is how the writer's thread does it; `prompts.wire` sends the same statements without waiting. psycopg
+takes longer over a statement than PostgreSQL over a row, so values travel as an array for each column. Names
+come from the models, values travel apart. What is not in progress is left to `prompts.finals`, which looks at
+it row by row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cache
 from itertools import starmap
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.db import connection
 
-from accounts.arrays import array
+from accounts.arrays import array, text
 from accounts.limits import usage
 from prompts import statements
 from prompts.journal import Charge, Outcome, Result
@@ -45,28 +47,26 @@ def write(begun: Sequence[Mapping[str, Any]], ended: Mapping[UUID, Result]) -> s
     with statements.read_only_is_away():
         connection.ensure_connection()
         line: psycopg.Connection[Any] = connection.connection
-        _prepare(line)
+        if line.prepare_threshold is None:
+            plan_once(line)
         # Not Django's cursors, which put values into the statement.
-        beginning, ending, is_both = psycopg.Cursor(line), psycopg.Cursor(line), bool(begun and ended)
+        inserting, updating, is_both = psycopg.Cursor(line), psycopg.Cursor(line), bool(begun and ended)
         with connection.wrap_database_errors, line.pipeline() if is_both else nullcontext():
             if begun:
-                statement, others = _beginning(tuple(begun[0]))
-                columns = zip(*(row.values() for row in begun), strict=True)
-                beginning.execute(statement, [*others, *map(array, columns)])
+                names = tuple(begun[0])
+                rows = [tuple(row.values()) for row in begun]
+                inserting.execute(beginning(names), begun_values(names, rows))
             if ended:
-                arrays = list(map(array, zip(*starmap(_ended, ended.items()), strict=True)))
-                ends = [min(ended), max(ended)]
-                ending.execute(_ending(), [*arrays, arrays[0], *ends, usage.this_month(), *ends])
-    return set(ended).difference(*ending.fetchall()) if ended else set()
+                updating.execute(ending(), ended_values(ended))
+    return set(ended).difference(*updating.fetchall()) if ended else set()
 
 
-def _prepare(line: psycopg.Connection[Any]) -> None:
+def plan_once(line: psycopg.Connection[Any]) -> None:
     """The plans of both statements are made once for a connection, without looking at values, and never
     read a table from end to end: how it was when the connection was new says nothing."""
-    if line.prepare_threshold is None:
-        line.prepare_threshold = 0
-        line.execute("SET plan_cache_mode = force_generic_plan")
-        line.execute("SET enable_seqscan = off")
+    line.prepare_threshold = 0
+    line.execute("SET plan_cache_mode = force_generic_plan")
+    line.execute("SET enable_seqscan = off")
 
 
 def let_go() -> None:
@@ -84,21 +84,21 @@ def let_go() -> None:
 
 
 @cache
-def _beginning(names: tuple[str, ...]) -> tuple[str, list[Any]]:
-    """Takes the values of all other columns, which are here too, and the arrays of these."""
-    others = {name: value for name, value in statements.defaults().items() if name not in names}
+def beginning(names: tuple[str, ...], table: str = BOOK) -> str:
+    """Takes `begun_values` of rows with these columns. `table` may be a partition of the book: then only rows
+    that belong into it, and none if it has ceased to be one."""
+    others = [name for name in statements.defaults() if name not in names]
     columns, values = ", ".join((*names, *others)), (*names, *(f"%s::{_kinds()[name]}" for name in others))
-    statement = (
-        f"INSERT INTO {BOOK} ({columns}) SELECT {', '.join(values)} FROM {_given(names)} "  # noqa: S608  # nosec B608
-        "ON CONFLICT (id) DO NOTHING"
+    return (
+        f"INSERT INTO {table} ({columns}) SELECT {', '.join(values)} FROM {_given(names)} "  # noqa: S608  # nosec B608
+        f"{_if_of_the_book(table)} ON CONFLICT (id) DO NOTHING"
     )
-    return statement, statements.prepared(others)
 
 
 @cache
-def _ending() -> str:
-    """Takes the arrays of ENDING and that of the ids once more, the first and the last id, the month, and
-    both ids once more: they say which partitions to look into, before a look at any."""
+def ending(table: str = BOOK) -> str:
+    """Takes `ended_values`, and returns the ids of the rows that were in progress. `table` may be a partition
+    of the book, if all of them are in it."""
     kept = "CASE WHEN locked.erased_at IS NULL THEN given.{0} ELSE book.{0} END"
     sets = [f"{name} = given.{name}" for name in NUMBERS]
     sets += [f"{name} = {kept.format(name)}" for name in TEXTS]
@@ -107,20 +107,31 @@ def _ending() -> str:
         WHERE locked.outcome = '{Outcome.ACCEPTED}'
     """  # noqa: S608  # nosec B608
     # Rows are locked in an order: else two processes could wait for each other's. They are found by their ids
-    # alone: an index of those in progress is full of those that were.
+    # alone: an index of those in progress is full of those that were. The first and the last id say which
+    # partitions to look into, before a look at any.
     return f"""
         WITH given AS MATERIALIZED (SELECT * FROM {_given(ENDING)}),
         locked AS MATERIALIZED (
-            SELECT id, outcome, erased_at FROM {BOOK} WHERE id = ANY(%s) AND id BETWEEN %s AND %s
+            SELECT id, outcome, erased_at FROM {table} WHERE id = ANY(%s) AND id BETWEEN %s AND %s
             ORDER BY id FOR NO KEY UPDATE
         ),
         used AS ({usage.adding(used)})
-        UPDATE {BOOK} AS book SET {", ".join(sets)},
+        UPDATE {table} AS book SET {", ".join(sets)},
             model = coalesce(nullif(given.model, ''), book.model), finished_at = statement_timestamp()
         FROM given JOIN locked USING (id)
         WHERE book.id = locked.id AND book.id BETWEEN %s AND %s AND locked.outcome = '{Outcome.ACCEPTED}'
         RETURNING book.id
     """  # noqa: S608  # nosec B608
+
+
+def _if_of_the_book(table: str) -> str:
+    """A partition may be detached while a statement that names it is prepared."""
+    if table == BOOK:
+        return ""
+    return (
+        f"WHERE EXISTS (SELECT FROM pg_inherits WHERE inhrelid = '{table}'::regclass "
+        f"AND inhparent = '{BOOK}'::regclass)"
+    )
 
 
 def _given(names: tuple[str, ...]) -> str:
@@ -138,6 +149,32 @@ def _kinds() -> dict[str, str]:
 
 
 # -- values --
+
+
+def begun_values(names: tuple[str, ...], begun: Sequence[Sequence[Any]]) -> list[str | None]:
+    """Of `beginning`: those of all other columns, and the arrays of these."""
+    return [*_others(names), *map(array, zip(*begun, strict=True))]
+
+
+def ended_values(ended: Mapping[UUID, Result]) -> list[str | None]:
+    """Of `ending`: the arrays of ENDING and that of the ids once more, the first and the last id, the month,
+    and both ids once more."""
+    arrays = list(map(array, zip(*starmap(_ended, ended.items()), strict=True)))
+    first, last = map(str, ends_of(ended))
+    return [*arrays, arrays[0], first, last, usage.this_month().isoformat(), first, last]
+
+
+def ends_of(ids: Collection[UUID]) -> tuple[UUID, UUID]:
+    """The first and the last of them. UUIDs are slow to compare, and their numbers are not."""
+    return min(ids, key=_number), max(ids, key=_number)
+
+
+_number = attrgetter("int")
+
+
+@cache
+def _others(names: tuple[str, ...]) -> list[str | None]:
+    return [text(value) for name, value in statements.defaults().items() if name not in names]
 
 
 def _ended(id: UUID, result: Result) -> tuple[Any, ...]:

@@ -14,8 +14,8 @@ Trouble = Literal["refused", "spooled", "failed", "lost", "rejected"]
 
 
 class Watch(Protocol):
-    """Called in the writer's thread, between groups: every prompt waits for what it does. It must not
-    raise."""
+    """Called in the writer's thread or in the event loop, between groups: every prompt waits for what it
+    does. It must not raise."""
 
     def committed(self, rows: int, *, took_seconds: float, waited_seconds: float) -> None:
         """One transaction: how long it took, and how long the row had waited that waited longest."""

@@ -1,15 +1,18 @@
 """
 The journal in a database, by group commit.
 
-    callers ──► inbox ──► one thread, one connection: many rows, one transaction ──► callers wake up
+    callers ──► `prompts.line`, in the event loop: many rows, one transaction ──► callers wake up
+        │            └──► what it is not sure of
+        └───────────────────┴──► inbox ──► one thread, the same with all that may go wrong ──► callers wake up
 
 Each caller waits for the transaction that holds its row. While one transaction commits, the next group
-gathers, so a slow disk costs every caller one wait and not one each. A journal that is not strict lets its
-callers go at once and gathers for BATCH_SECONDS: what was sent so long ago, and the transaction on its way,
-are lost if the process is killed.
+gathers, so a slow disk costs every caller one wait and not one each. Everything goes through the thread where
+the loop has no line: on SQLite, before its first row and after a fault; and in a journal that is not strict.
+That one lets its callers go at once and gathers for BATCH_SECONDS: what was sent so long ago, and the
+transaction on its way, are lost if the process is killed.
 
 While the database is away, how prompts ended goes to this machine's disk (`prompts.spool`), and their callers
-get their answers. The same thread keeps this process's lease on its rows in progress (on the database's
+get their answers. The thread keeps this process's lease on its rows in progress (on the database's
 clock) and marks the rows of processes that died as interrupted. See `prompts.leases`.
 """
 
@@ -21,21 +24,23 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-from django.db import Error
+from django.db import Error, connection
 from django.db.utils import InterfaceError, OperationalError
 
 from accounts.inbox import gather
 from prompts import finals, grouped, statements
+from prompts.changes import Change, columns_of, tell
 from prompts.errors import JournalUnavailable
-from prompts.journal import Entry, JournalState, Outcome, Result, rules_of
+from prompts.journal import Entry, JournalState, Outcome, Result
 from prompts.leases import RENEW_SECONDS, Lease
+from prompts.line import Lines
 from prompts.spool import Spool, Spooled
 from prompts.watch import Trouble, Watch
+from prompts.wire import PostgresWire
 
 logger = logging.getLogger("prompts.writer")
 
@@ -48,23 +53,6 @@ AWAY = (OperationalError, InterfaceError)
 REFUSED = Result(Outcome.REFUSED)
 
 
-@dataclass(slots=True)
-class Change:
-    """One row to insert (`entry`) or to finish (`result`), and who waits for it, if somebody does."""
-
-    id: UUID
-    entry: Entry | None = None
-    result: Result | None = None
-    waiter: asyncio.Future[None] | None = None
-    sent_at: float = field(default_factory=time.monotonic)
-
-    @property
-    def named(self) -> dict[str, str]:
-        """For the log: whose it is, as far as that is known here. The line of the prompt has both ids."""
-        known = {} if self.entry is None else {"request_id": self.entry.request_id}
-        return {"prompt_id": str(self.id), **known}
-
-
 class DatabaseJournal:
     """`prompts.journal.Journal` over Django's ORM. `open()` starts the thread, `close()` drains it."""
 
@@ -75,10 +63,12 @@ class DatabaseJournal:
         spool: Path,
         keeps_text: bool = True,
         is_strict: bool = True,
+        has_line: bool = True,
         watches: Sequence[Watch] = (),
     ) -> None:
         """`spool` is the folder where finals wait for a database that is away. Without `keeps_text`, rows
-        have numbers and findings, and no text is written anywhere. `watches` are told how it fares."""
+        have numbers and findings, and no text is written anywhere. Without `has_line` all goes through the
+        thread. `watches` are told how it fares."""
         self.lease = lease
         self._is_strict = is_strict
         self._is_away = False
@@ -91,6 +81,10 @@ class DatabaseJournal:
         self._writing_since: float | None = None  # the oldest row in its hands
         self._thread: threading.Thread | None = None
         self._renewed_at = 0.0
+        self._lines: Lines | None = None
+        if is_strict and has_line and connection.vendor == "postgresql":
+            opened = partial(PostgresWire.open, lease.id)
+            self._lines = Lines(opened, hand_over=self._take_back, committed=self._tell_committed)
 
     @property
     def is_open(self) -> bool:
@@ -99,7 +93,8 @@ class DatabaseJournal:
     @property
     def waiting(self) -> int:
         """Rows that are not in the database yet."""
-        return self._inbox.qsize() + len(self._backlog) + self._spool.rows
+        own = self._inbox.qsize() + len(self._backlog) + self._spool.rows
+        return own + (self._lines.rows if self._lines else 0)
 
     def state(self) -> JournalState:
         return JournalState(self.waiting, self.lag_seconds, self._spool.rows)
@@ -109,6 +104,7 @@ class DatabaseJournal:
         """How long the oldest row has waited that is not in the database yet, to about a second; 0 where all
         are."""
         since = [self._writing_since, self._spool.since, self._turned_at if self._inbox.qsize() else None]
+        since.append(self._lines.since if self._lines else None)
         with suppress(IndexError):  # another thread's
             since.append(self._backlog[0].sent_at)
         return max((time.monotonic() - at for at in since if at is not None), default=0.0)
@@ -119,12 +115,16 @@ class DatabaseJournal:
 
     def open(self) -> None:
         """Starts the writer. Returns at once; the database may still be away."""
+        if self._lines:
+            self._lines.open()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
     def close(self, timeout_seconds: float = 10) -> None:
         """Writes what is waiting, gives the lease back, ends the thread."""
         if self._thread is not None:
+            if self._lines:
+                self._lines.close(timeout_seconds / 2)
             self._inbox.put(None)
             self._thread.join(timeout_seconds)
             self._thread = None
@@ -136,7 +136,8 @@ class DatabaseJournal:
         return self._send(Change(id, result=result if self._keeps_text else result.without_text()))
 
     def _send(self, change: Change) -> asyncio.Future[None]:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
         if not self.is_open or (self._is_away and change.entry is not None):
             waiter.set_exception(JournalUnavailable())
             return waiter
@@ -144,8 +145,20 @@ class DatabaseJournal:
             change.waiter = waiter
         else:
             waiter.set_result(None)
-        self._inbox.put(change)
+        if self._lines and not self._is_away and (line := self._lines.of(loop)) is not None:
+            line.put(change)
+        else:
+            self._inbox.put(change)
         return waiter
+
+    def _take_back(self, changes: Iterable[Change]) -> None:
+        """What a line is not sure of. It may be written already; then that stays as it is."""
+        for change in changes:
+            self._inbox.put(change)
+
+    def _tell_committed(self, rows: int, took_seconds: float, waited_seconds: float) -> None:
+        for watch in self._watches:
+            watch.committed(rows, took_seconds=took_seconds, waited_seconds=waited_seconds)
 
     # -- the thread --
 
@@ -159,6 +172,7 @@ class DatabaseJournal:
                 group, is_closing = self._gather()
                 if group:
                     self._commit(group)
+                self._lend()
             except Exception:
                 # The journal must live on; whatever this was, its callers have been told by `_commit`.
                 logger.exception("journal writer")
@@ -204,10 +218,7 @@ class DatabaseJournal:
             self._is_away = False
             tell(group)
             now = time.monotonic()
-            for watch in self._watches:
-                watch.committed(
-                    len(group), took_seconds=now - began_at, waited_seconds=now - group[0].sent_at
-                )
+            self._tell_committed(len(group), now - began_at, now - group[0].sent_at)
 
     def _trouble(self, trouble: Trouble, rows: int = 1) -> None:
         for watch in self._watches:
@@ -252,6 +263,15 @@ class DatabaseJournal:
         )
 
     # -- between groups --
+
+    def _lend(self) -> None:
+        """A line for the loop that wants one."""
+        if self._lines is None or self._is_away:
+            return
+        try:
+            self._lines.lend()
+        except Error as error:
+            logger.warning("no journal line", extra={"kind": type(error).__name__})
 
     def _renew(self) -> None:
         now = time.monotonic()
@@ -298,44 +318,3 @@ class DatabaseJournal:
         except OSError as error:
             self._trouble("lost")
             logger.error("row lost", extra={**change.named, "errno": error.errno})
-
-
-def columns_of(entry: Entry, instance_id: UUID) -> dict[str, Any]:
-    """Of a row in progress, which this process has begun."""
-    return {
-        "id": entry.id,
-        "created_at": entry.created_at,
-        "user_id": entry.user_id,
-        "key_id": entry.key_id,
-        "instance_id": instance_id,
-        "request_id": entry.request_id,
-        "outcome": Outcome.ACCEPTED.value,
-        "model": entry.model,
-        "policy": entry.policy,
-        "prompt": entry.prompt,
-        "system": entry.system,
-        "parts": [part.as_dict() for part in entry.parts],
-        "findings": list(entry.findings),
-        "rules": list(rules_of(entry.findings)),
-    }
-
-
-def tell(group: Iterable[Change], *, is_written: bool = True) -> None:
-    """Wakes who waits for these rows, each event loop once."""
-    waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-    for change in group:
-        if change.waiter is not None:
-            waiting.setdefault(change.waiter.get_loop(), []).append(change.waiter)
-    for loop, waiters in waiting.items():
-        with suppress(RuntimeError):  # that loop is closed, and nobody waits
-            loop.call_soon_threadsafe(_wake, waiters, is_written)
-
-
-def _wake(waiters: Iterable[asyncio.Future[None]], is_written: bool) -> None:
-    for waiter in waiters:
-        if waiter.done():  # its caller left
-            continue
-        if is_written:
-            waiter.set_result(None)
-        else:
-            waiter.set_exception(JournalUnavailable())

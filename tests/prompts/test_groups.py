@@ -16,12 +16,12 @@ from hypothesis.extra.django import TransactionTestCase
 
 from accounts.models import Usage as Used
 from prompts import book, finals, grouped, posting
+from prompts.changes import columns_of
 from prompts.ids import uuid7
 from prompts.journal import Answered, AnsweredCall, Charge, Outcome, Result, Usage
 from prompts.models import HourlyTally, Prompt
 from prompts.person import PROMPTS
 from prompts.statistics.tallies import FINDINGS_KEY
-from prompts.writer import columns_of
 from sanitization.chain import Sanitized
 from tests.prompts.test_tallies import ANSWERED, EMAIL, NOBODY, counted, row
 from tests.prompts.test_writer import entry

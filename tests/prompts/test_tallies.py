@@ -156,6 +156,7 @@ def settle_and_fail(one):
 
 async def test_a_commit_whose_answer_was_lost_counts_once(journal, monkeypatch):
     """The database committed and the connection broke: the writer tries once more."""
+    journal._lines = None  # through its thread
     made, write, tries = entry(), journal._write, []
     await journal.accept(made)
 

@@ -26,6 +26,15 @@ from sanitization.chain import EMPTY
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture
+def journal(transactional_db, tmp_path):
+    """One whose rows all go through its thread. `test_wire` makes the same claims of the line."""
+    opened = DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool", has_line=False)
+    opened.open()
+    yield opened
+    opened.close()
+
+
 def entry(**more):
     return Entry(
         **{
