@@ -282,7 +282,7 @@ class Lines:
     def lend(self) -> None:
         """In the writer's thread, between groups. Raises what opening raises."""
         loop, now = self._wanted_by, time.monotonic()
-        if loop is None or not self._is_free() or now < self._not_before:
+        if loop is None or loop.is_closed() or not self._is_free() or now < self._not_before:
             return
         self._wanted_by, self._not_before = None, now + AGAIN_SECONDS
         line = Line(self._opened(), loop, hand_over=self._hand_over, committed=self._committed)

@@ -64,7 +64,7 @@ class PostgresWire:
         line: psycopg.Connection[Any] = own.connection
         try:
             with connection.wrap_database_errors:
-                grouped.plan_once(line)
+                grouped.set_up(line)
                 places = [one for one in partitions.partitions() if one.until > floor(timezone.now())]
                 made = cls(line, instance_id, places[:MOST_PARTITIONS])
                 made._prepare()
@@ -95,8 +95,8 @@ class PostgresWire:
             if one.result is not None:
                 ended.setdefault(one.id, one.result)  # what came first
         inserted = _encoded(grouped.begun_values(COLUMNS, begun)) if begun else None
-        changed = _encoded(grouped.ended_values(ended)) if ended else None
         place = self._place(begun, ended)
+        changed = _encoded(grouped.ended_values(ended, is_of_the_book=not place)) if ended else None
         if inserted:
             self._pg.send_query_prepared(b"begin%d" % place, inserted)
         if changed:

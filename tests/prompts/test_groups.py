@@ -1,6 +1,7 @@
 """Groups of rows as the writer commits them, and what follows behind them: whatever stands in a row stands in
 the book, and is counted once."""
 
+import re
 import threading
 from dataclasses import replace
 from uuid import uuid4
@@ -15,13 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TransactionTestCase
 
 from accounts.models import Usage as Used
-from prompts import book, finals, grouped, posting
+from prompts import book, finals, grouped, partitions, posting
 from prompts.changes import columns_of
 from prompts.ids import uuid7
 from prompts.journal import Answered, AnsweredCall, Charge, Outcome, Result, Usage
 from prompts.models import HourlyTally, Prompt
 from prompts.person import PROMPTS
 from prompts.statistics.tallies import FINDINGS_KEY
+from prompts.wire import _numbered
 from sanitization.chain import Sanitized
 from tests.prompts.test_tallies import ANSWERED, EMAIL, NOBODY, counted, row
 from tests.prompts.test_writer import entry
@@ -176,16 +178,33 @@ def test_the_plans_of_groups_are_made_once_and_read_no_table_from_end_to_end():
 
 
 @postgres
+@pytest.mark.parametrize("rows", [0, 300])
+def test_rows_are_looked_up_by_their_ids_however_many_there_are_when_the_plan_is_made(rows):
+    finals.write([], begun=[begun(entry()) for _ in range(rows)] or [begun(entry())])
+    place = str(partitions.partitions()[0].table)
+    values = grouped.ended_values({uuid7(): Result(Outcome.ANSWERED)}, is_of_the_book=False)
+    given = ", ".join("NULL" if value is None else f"'{value}'" for value in values)
+    line = connection.connection
+    line.execute(f"PREPARE ending AS {_numbered(grouped.ending(place)).decode()}")
+    plan = "\n".join(row[0] for row in line.execute(f"EXPLAIN EXECUTE ending({given})"))
+    line.execute("DEALLOCATE ending")
+    ways = re.findall(rf"(\w+(?: \w+)*) using (\w+) on {place}", plan)
+    assert ways == [("Index Scan", f"{place}_pkey")] * 2, plan
+    assert "Seq Scan" not in plan
+
+
+@postgres
 def test_a_connection_is_given_back_as_it_was(monkeypatch):
     finals.write([], begun=[begun(entry())])
     line = connection.connection
     monkeypatch.setattr(connection, "close", lambda: None)
     grouped.let_go()
     assert line.prepare_threshold is None
-    for name, was in (("enable_seqscan", "on"), ("plan_cache_mode", "auto")):
-        assert line.execute(f"SHOW {name}").fetchone() == (was,)
+    was = {"enable_seqscan": "on", "plan_cache_mode": "auto", "default_toast_compression": "pglz"}
+    assert {name: line.execute(f"SHOW {name}").fetchone()[0] for name in was} == was
     finals.write([], begun=[begun(entry())])
     assert line.execute("SHOW enable_seqscan").fetchone() == ("off",)
+    assert line.execute("SHOW default_toast_compression").fetchone() == ("lz4",)
 
 
 # -- behind --

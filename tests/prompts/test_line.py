@@ -324,3 +324,23 @@ def test_a_loop_that_is_stuck_does_not_keep_what_it_was_about_to_write(wire):
     go_on.set()
     loop.join()
     assert (len(back), wire.is_closed) == (1, True)
+
+
+def test_a_loop_that_wanted_one_and_is_closed_leaves_its_wire_all_the_same(wire):
+    made, _ = lent(lambda: wire)
+
+    async def begin():
+        loop = asyncio.get_running_loop()
+        made.of(loop)
+        await asyncio.to_thread(made.lend)
+        await turns()
+        made._wanted_by = loop
+
+    async def go_on():
+        return made.of(asyncio.get_running_loop()) is not None
+
+    asyncio.run(begin())
+    made._not_before = 0
+    made.lend()
+    assert asyncio.run(go_on())
+    assert not wire.is_closed
