@@ -123,12 +123,15 @@ class Places:
         return shared
 
     def _follow(self, job: Job, has: int, copy_tokens: float) -> bool:
-        """Lets `job` wait for another that is about to compute the same beginning, if there is one."""
+        """Lets `job` wait for another that is about to compute the same beginning, if there is one: of those
+        who were there before it, so that no two wait for each other."""
         if not self._can_cut:
             return False
         for number, same in self._index.match(job.tokens[:-1], scope=job.scope).items():
             leader = self.slots[number].job
             if leader is None or leader is job or leader.computed >= same:
+                continue
+            if job.slot is not None and leader.number > job.number:
                 continue
             if same > max(has + copy_tokens + WORTH_WAITING_TOKENS, job.leader_tokens if job.leader else 0):
                 job.leader, job.leader_tokens = leader, same
@@ -140,10 +143,13 @@ class Places:
         return leader is None or leader.slot is None or leader.computed >= job.leader_tokens
 
     def take_over(self, job: Job, copy_tokens: float) -> Move | None:
-        """What a job that waited for another's beginning gets now."""
+        """What a job that waited for another's beginning gets now. Where that one left before it was done,
+        the first of those who waited goes on with what is there, and the others wait for him."""
         assert job.slot is not None
         shared = self.usable(job)
         best = max(shared, key=lambda n: shared[n], default=None)
+        if self._follow(job, shared[best] if best is not None else 0, copy_tokens):
+            return None
         if best is None or best == job.slot or shared[best] <= job.computed + copy_tokens:
             return None
         return Move(job.slot, shared[best], source=best, job=job)

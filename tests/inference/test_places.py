@@ -59,6 +59,19 @@ def test_who_waits_for_another_goes_on_alone_when_that_one_leaves():
     assert desk.answered(follower)
 
 
+def test_those_who_waited_for_one_that_leaves_compute_the_rest_once():
+    desk = Desk(slots=8, step_tokens=64)
+    leader, *others = desk.put(*(job_of("s" * 600 + f"{n}" * 10, str(n)) for n in range(8)))
+    desk.step()
+    desk.step()
+    desk.end(leader)
+    desk.step()
+    desk.end(others[0])  # the one who went on leaves as well
+    desk.run()
+    assert desk.computed < 600 + 8 * (10 + 5) + 8
+    assert all(desk.answered(job) for job in others[1:])
+
+
 def test_a_short_common_beginning_is_not_waited_for():
     desk = Desk(slots=2)
     _, second = desk.put(*(job_of("s" * (WORTH_WAITING_TOKENS - 1) + name * 30, name) for name in "ab"))
