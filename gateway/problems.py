@@ -198,6 +198,12 @@ TABLE: dict[type[Exception], Row] = {
         ),
         Known("context_length_exceeded", "messages"),
     ),
+    inference.PromptEmpty: Row(
+        400,
+        "prompt-empty",
+        "Nothing of this text is a token of the model. Say something.",
+        Known("invalid_value"),
+    ),
     inference.FormatRefused: Row(
         400, "format-refused", lambda e: e.reason, Known("invalid_value", "response_format")
     ),

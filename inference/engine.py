@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from inference.backends import Generation, Status
-from inference.errors import InferenceError, ModelUnavailable, PromptTooLong, QueueFull
+from inference.errors import InferenceError, ModelUnavailable, PromptEmpty, PromptTooLong, QueueFull
 from inference.figures import Figures
 from inference.jobs import Job, WaitingLine
 from inference.options import EngineOptions
@@ -94,14 +94,16 @@ class Engine:
     def prepare(self, generation: Generation[str]) -> Prepared:
         """Turns a conversation into tokens and a format into a grammar; long ones take a while.
 
-        Raises ModelUnavailable, PromptTooLong, GenerationFailed (the template takes no such conversation),
-        and FormatRefused.
+        Raises ModelUnavailable, PromptTooLong, PromptEmpty, GenerationFailed (the template takes no such
+        conversation), and FormatRefused.
         """
         with self._borrowed() as runner:
             if generation.text is not None:
                 tokens = runner.tokens_of_text(generation.text)
             else:
                 tokens = runner.tokens_of(generation.messages, generation.tools, generation.tool_use)
+            if not tokens:
+                raise PromptEmpty
             room = runner.context_tokens - len(tokens)
             if room < 1:
                 raise PromptTooLong(tokens=len(tokens), limit=runner.context_tokens - 1)
@@ -109,9 +111,12 @@ class Engine:
             return Prepared(tokens, grammar, most=min(generation.max_tokens, room), notation=runner.notation)
 
     def prepare_embedding(self, text: str) -> list[int]:
-        """The tokens of a text for an embedding model. Raises ModelUnavailable and PromptTooLong."""
+        """The tokens of a text for an embedding model. Raises ModelUnavailable, PromptTooLong and
+        PromptEmpty."""
         with self._borrowed() as runner:
             tokens = runner.tokens_of_text(text)
+            if not tokens:
+                raise PromptEmpty
             limit = min(runner.context_tokens, runner.step_tokens)
             if len(tokens) > limit:
                 raise PromptTooLong(tokens=len(tokens), limit=limit)

@@ -7,6 +7,7 @@ What can go wrong between a prompt and a model. No HTTP here; `gateway.problems`
     ├── ModelLoading            it is being loaded, and will be there soon
     ├── UnknownModel            the caller named a model that is not served
     ├── PromptTooLong           prompt and answer do not fit the context
+    ├── PromptEmpty             nothing of it is a token of the model
     ├── QueueFull               too many prompts are waiting already
     ├── DeadlineExceeded        waited or worked longer than allowed
     ├── FormatRefused           the schema or grammar of the answer cannot be used
@@ -64,6 +65,10 @@ class PromptTooLong(InferenceError):
         super().__init__(f"{tokens} tokens, {limit} possible")
         self.tokens = tokens
         self.limit = limit
+
+
+class PromptEmpty(InferenceError):
+    """A model goes on from a token; there is none to go on from."""
 
 
 class QueueFull(InferenceError):

@@ -255,6 +255,8 @@ class Serving:
                 self._hear(job, row, output, now)
             except Gone:
                 job.is_cancelled = True
+            except FormatRefused as error:  # some grammars show only on the way that they are beyond bounds
+                self._fail(job, error)
             except ModelBroken:
                 raise
             except Exception:  # noqa: BLE001  (`log` does)

@@ -13,6 +13,7 @@ from inference.errors import (
     FormatRefused,
     GenerationFailed,
     ModelUnavailable,
+    PromptEmpty,
     PromptTooLong,
     QueueFull,
 )
@@ -167,6 +168,43 @@ def test_a_format_that_cannot_be_used_is_refused(engine_of):
     engine = engine_of(ScriptedRunner())
     with pytest.raises(FormatRefused):
         engine.prepare(generation(format=Format("json_schema", "{")))
+
+
+def test_a_text_without_a_token_is_refused_and_costs_nobody_anything(engine_of):
+    engine = engine_of(ScriptedRunner())
+    with pytest.raises(PromptEmpty):
+        engine.prepare(replace(generation(), text=""))
+    assert run(engine).text == "hello"
+    assert engine.figures().reloads == 0
+    vectors = engine_of(ScriptedRunner(embedding_size=3))
+    with pytest.raises(PromptEmpty):
+        vectors.prepare_embedding("")
+
+
+class Boundless(ScriptedRunner):
+    """Its grammars are found to be beyond bounds after a token."""
+
+    def sampler(self, sampling, grammar, prompt):
+        made = super().sampler(sampling, grammar, prompt)
+        chooses = made.choose
+
+        def choose(output):
+            if grammar and made.chosen:
+                raise FormatRefused("The grammar nests without end.")
+            return chooses(output)
+
+        made.choose = choose
+        return made
+
+
+def test_a_grammar_that_fails_on_the_way_is_the_callers_fault(engine_of, caplog):
+    runner = Boundless()
+    engine = engine_of(runner)
+    heard = run(engine, format=Format("grammar", "root ::= root"))
+    assert isinstance(heard.events[-1], FormatRefused)
+    assert not caplog.records, "nothing broke"
+    assert run(engine).text == "hello"
+    until(lambda: runner.open_samplers == 0)
 
 
 def test_logprobs_come_with_their_tokens(engine_of):
