@@ -184,7 +184,9 @@ class Engine:
                 self._figures.refused += 1
                 raise QueueFull(retry_after_seconds=self._wait_seconds())
             job.queued_at = now
-            job.finish_by = now + min(self.options.timeout_seconds, patience or math.inf)
+            job.finish_by = now + min(
+                self.options.timeout_seconds, math.inf if patience is None else patience
+            )
             job.start_by = min(now + self.options.queue_seconds, job.finish_by)
             self._line.put(job)
             self._changed.notify()

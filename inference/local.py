@@ -3,6 +3,7 @@ The local models as a `Backend`: from the event loop to an engine's thread and b
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -96,8 +97,13 @@ class LocalBackend:
         unknown = [name for name in UNKNOWN if getattr(generation, name) is not None]
         if unknown := [*unknown, *sorted(MEDIA_FIELDS[kind] for kind in generation.media_kinds)]:
             raise ParameterUnsupported(tuple(unknown))
-        async with self._engines.lease(generation.model, wait_seconds=self._wait_seconds) as engine:
+        came_at, patience = time.monotonic(), generation.deadline_seconds
+        wait_seconds = self._wait_seconds if patience is None else min(self._wait_seconds, patience)
+        async with self._engines.lease(generation.model, wait_seconds=wait_seconds) as engine:
             prepared = await self._prepare(engine, generation)
+            if patience is not None:  # some of it went while the model loaded
+                left = max(0.0, patience - (time.monotonic() - came_at))
+                generation = replace(generation, deadline_seconds=left)
             mailbox = Mailbox()
             jobs: list[Job] = []
             answers = [Hearing(generation, prepared, choice) for choice in range(generation.choices)]

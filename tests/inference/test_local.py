@@ -23,6 +23,7 @@ from inference.backends import (
 from inference.engine import Engine
 from inference.errors import (
     AnswerUnfit,
+    DeadlineExceeded,
     FormatRefused,
     ModelUnavailable,
     ParameterUnsupported,
@@ -115,6 +116,28 @@ async def test_several_choices_each_come_whole_and_compute_the_prompt_once(backe
     endings = [event for event in events if isinstance(event, Ending)]
     assert sorted(ending.choice for ending in endings) == [0, 1, 2]
     assert sum(len(row.tokens) for rows in runner.steps for row in rows) < 100 + 3 * 12
+
+
+async def test_a_deadline_counts_from_the_asking_and_not_from_when_the_model_was_there(backend_of):
+    backend = await backend_of(ScriptedRunner("hello"))
+    model, waits = backend._engines, []
+    lease = model.lease
+
+    @asynccontextmanager
+    async def slow_lease(name, *, wait_seconds):
+        waits.append(wait_seconds)
+        await asyncio.sleep(0.1)
+        async with lease(name, wait_seconds=wait_seconds) as engine:
+            yield engine
+
+    model.lease = slow_lease
+    backend = LocalBackend(model, wait_seconds=30)
+    with pytest.raises(DeadlineExceeded) as caught:
+        await collect(backend, generation(deadline_seconds=0.05))
+    assert caught.value.queued
+    assert text_of(await collect(backend, generation(deadline_seconds=60))) == "hello"
+    assert text_of(await collect(backend, generation())) == "hello"
+    assert waits == [0.05, 30, 30]
 
 
 async def test_callers_on_different_loops_share_the_model(backend_of):
