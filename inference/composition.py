@@ -17,7 +17,7 @@ from inference.engine import Engine
 from inference.fitting import Model, fitting_slots
 from inference.local import LocalBackend
 from inference.memory import MemoryNeed, memory_needed
-from inference.options import EngineOptions, LlamaOptions
+from inference.options import STEP_TOKENS, EngineOptions, LlamaOptions
 from inference.roster import Roster
 from inference.runner import ModelBroken, Runner
 from inference.seats import Entry
@@ -143,6 +143,7 @@ def llama_options(model: Served, *, slots: int) -> LlamaOptions:
         slots=slots,
         kv_tokens=settings.LLM_KV_TOKENS,
         threads=threads(),
+        step_tokens=max(STEP_TOKENS, slots),  # each answer is to have its token
         flash_attention=_flash_attention(model, gpu_layers=layers),
         kv_type=settings.LLM_KV_TYPE,
         kind=model.wanted.kind,

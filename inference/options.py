@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 KvType = Literal["f16", "q8_0", "q4_0"]
+STEP_TOKENS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class LlamaOptions:
     slots: int = 8
     kv_tokens: int = 0
     threads: int = 1
-    step_tokens: int = 128
+    step_tokens: int = STEP_TOKENS
     flash_attention: bool = False
     kv_type: KvType = "f16"
     kind: Literal["chat", "embedding"] = "chat"

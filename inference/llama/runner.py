@@ -50,7 +50,12 @@ class LlamaRunner:
         if options.is_shared:
             self.context_tokens = min(self.context_tokens, options.kv_tokens)
         self.kv_tokens = options.kv_tokens if options.is_shared else self.slots * self.context_tokens
-        self.step_tokens = max(options.step_tokens, self.context_tokens if is_embedding else 0)
+        self.step_tokens = options.step_tokens
+        if is_embedding:
+            # A whole text at least; and llama.cpp, which plans for a step of equally long texts, ends the
+            # process where a step cannot be shared out evenly.
+            longest = max(options.step_tokens, self.context_tokens)
+            self.step_tokens = -(-longest // self.slots) * self.slots
         self.context = loading.open_context(
             self._model, options, kv_tokens=self.kv_tokens, step_tokens=self.step_tokens
         )

@@ -125,6 +125,7 @@ def test_settings_become_options(folder, settings):
     assert (options.context_tokens, options.slots, options.gpu_layers) == (1000, 2, 2)
     assert (options.kv_type, options.kv_tokens, options.kind) == ("q8_0", 5000, "chat")
     assert options.flash_attention
+    assert composition.llama_options(model, slots=200).step_tokens >= 200
     engine = composition.engine_options(model)
     assert (engine.places, engine.prefix_scope, engine.speculation) == (5, "user", False)
     assert engine.prefix_dir == folder / "kept" / "smollm2-135m-b179c9523d0e"

@@ -168,6 +168,12 @@ def test_texts_become_vectors_of_length_one_alone_or_together(embedder):
     assert together[0] != pytest.approx(together[1], abs=1e-2)
 
 
+@pytest.mark.parametrize("slots", [3, 7])
+def test_an_embedding_model_has_any_number_of_slots(small, slots):
+    embedder = small("embedding", kind="embedding", slots=slots)
+    assert len(embedder.embed([[7, 8]] * slots)) == slots
+
+
 def test_an_embedding_model_takes_a_text_of_its_whole_context_and_no_longer(embedder):
     assert embedder.step_tokens >= embedder.context_tokens
     assert len(embedder.embed([[7] * embedder.context_tokens])) == 1
