@@ -94,6 +94,8 @@ class LocalBackend:
         self._wait_seconds = wait_seconds
 
     async def answer(self, generation: Generation[str]) -> AsyncGenerator[Piece | CallPiece | Ending, None]:
+        if self.choose(generation.model).kind != "chat":
+            raise UnknownModel(tuple(card.name for card, _ in self._engines.models() if card.kind == "chat"))
         unknown = [name for name in UNKNOWN if getattr(generation, name) is not None]
         if unknown := [*unknown, *sorted(MEDIA_FIELDS[kind] for kind in generation.media_kinds)]:
             raise ParameterUnsupported(tuple(unknown))

@@ -24,6 +24,8 @@ def check_options(options: LlamaOptions) -> None:
         raise ModelBroken(f"LLM_SLOTS is a number from 1 to {MOST_SLOTS}.")
     if options.context_tokens < 8 or options.step_tokens < options.slots or options.threads < 1:
         raise ModelBroken("The context, a step (a token a slot at least) or the threads are set too low.")
+    if options.is_shared and options.kv_tokens < options.slots:
+        raise ModelBroken("LLM_KV_TOKENS is less than a token for each slot (LLM_SLOTS).")
     if options.kv_type != "f16" and not options.flash_attention:
         raise ModelBroken("A quantised KV memory needs flash attention.")
 

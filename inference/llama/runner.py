@@ -59,6 +59,8 @@ class LlamaRunner:
         self.context = loading.open_context(
             self._model, options, kv_tokens=self.kv_tokens, step_tokens=self.step_tokens
         )
+        # A memory that is smaller than a step makes the step smaller; a longer one would end the process.
+        self.step_tokens = min(self.step_tokens, int(C.llama_n_batch(self.context)))
         self.vocabulary = self._vocabulary = Vocabulary(self._model, is_embedding=is_embedding)
         self.can_cut = not (C.llama_model_is_recurrent(self._model) or C.llama_model_is_hybrid(self._model))
         self.notation = self.vocabulary.notation

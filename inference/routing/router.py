@@ -198,6 +198,8 @@ class Router:
 
     async def answer(self, generation: Generation[str]) -> AsyncGenerator[Event, None]:
         asked = self._model(generation.model)
+        if asked.kind != "chat":
+            raise UnknownModel(tuple(each.name for each in self.table.models if each.kind == "chat"))
         attempts, came_at = Attempts(asked.name, beginning_of(generation)), self._clock()
         if generation.deadline_seconds is not None:
             attempts.ends_at = came_at + generation.deadline_seconds

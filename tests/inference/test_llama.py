@@ -95,11 +95,20 @@ def test_a_truncated_file_says_so(model_paths, tmp_path, share):
         LlamaOptions(context_tokens=0),
         LlamaOptions(slots=8, step_tokens=4),
         LlamaOptions(kv_type="q8_0", flash_attention=False),
+        LlamaOptions(slots=100, kv_tokens=64),
     ],
 )
 def test_options_that_no_model_can_have_are_refused(model_paths, options):
     with pytest.raises(ModelBroken):
         LlamaRunner(model_paths["tiny"], options=options)
+
+
+def test_a_step_is_no_longer_than_the_memory_that_all_slots_share(small):
+    runner = small("tiny", slots=6, kv_tokens=64, step_tokens=128)
+    assert runner.step_tokens <= 64
+    with pytest.raises(ValueError, match="step_tokens"):
+        runner.step([Row(slot, [7] * 12, 1) for slot in range(6)])
+    runner.step([Row(slot, [7] * 10, 1) for slot in range(6)])
 
 
 def test_a_model_has_no_more_context_than_it_was_trained_for(small):

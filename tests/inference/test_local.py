@@ -118,6 +118,13 @@ async def test_several_choices_each_come_whole_and_compute_the_prompt_once(backe
     assert sum(len(row.tokens) for rows in runner.steps for row in rows) < 100 + 3 * 12
 
 
+async def test_a_model_that_makes_vectors_is_asked_no_question(backend_of):
+    backend = await backend_of(ScriptedRunner(embedding_size=3))
+    async with asyncio.timeout(30):
+        with pytest.raises(UnknownModel):
+            await collect(backend, generation())
+
+
 async def test_a_deadline_counts_from_the_asking_and_not_from_when_the_model_was_there(backend_of):
     backend = await backend_of(ScriptedRunner("hello"))
     model, waits = backend._engines, []

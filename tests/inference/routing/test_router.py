@@ -234,6 +234,9 @@ async def test_vectors_come_from_this_model_or_not_at_all(fleet):
     assert len((await made.router.embed(["x", "y"], model="e5", caller="alice")).vectors) == 2
     with pytest.raises(UnknownModel):
         await made.router.embed(["x"], model="m", caller="alice")
+    with pytest.raises(UnknownModel) as caught:
+        await answer(made, model="e5")
+    assert caught.value.served == ("m",)
 
 
 async def test_a_vector_opens_a_server_that_was_ejected(fleet):
