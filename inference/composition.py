@@ -16,7 +16,7 @@ from inference import machine
 from inference.engine import Engine
 from inference.fitting import Model, fitting_slots
 from inference.local import LocalBackend
-from inference.memory import MemoryNeed, memory_needed
+from inference.memory import MemoryNeed, fitting, memory_needed
 from inference.options import STEP_TOKENS, EngineOptions, LlamaOptions
 from inference.roster import Roster
 from inference.runner import ModelBroken, Runner
@@ -102,7 +102,19 @@ def entry(
         aliases=model.aliases,
         pinned=model.pinned,
         lacks=lambda: model.lacks,
+        fitting=lambda most: what_fits(model, llama_options(model, slots=slots()), most_bytes=most),
     )
+
+
+def what_fits(model: Served, options: LlamaOptions, *, most_bytes: int) -> list[str]:
+    """The settings of which any one would make it small enough, as they are written: a model's own go before
+    the general ones."""
+    own = {"LLM_SLOTS": model.wanted.slots, "LLM_CONTEXT": model.wanted.context}
+    found = []
+    for setting in fitting(model.path, options, free=most_bytes):
+        name, _, value = setting.partition("=")
+        found.append(f"{name[4:].lower()}={value} in LLM_MODELS" if own[name] else setting)
+    return found
 
 
 def load(model: Served, options: LlamaOptions) -> Runner:

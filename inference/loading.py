@@ -89,7 +89,7 @@ class Loader(Generic[E]):
         if head.needs is None:
             return partial(self._measure, head)
         if head.needs > possible(head, seats.all, seats.budget_bytes):
-            return partial(self._fail, head, self._too_large(head))
+            return partial(self._refuse, head, possible(head, seats.all, seats.budget_bytes))
         if head.needs <= room(seats.all, seats.budget_bytes):
             return partial(self._load, head)
         idle = next((seat for seat in leaving if not seat.leases), None)
@@ -107,17 +107,27 @@ class Loader(Generic[E]):
             return []
         return leavers(head, seats.all, seats.budget_bytes, now=seats.clock())
 
-    def _too_large(self, seat: Seat[E]) -> str:
-        seats = self._seats
-        most = max(0, possible(seat, seats.all, seats.budget_bytes))
-        beside = " beside the pinned models" if most < seats.budget_bytes else ""
-        return (
-            f"The model {seat.card.name} needs {_mib(seat.needs or 0)} MiB of memory, and {_mib(most)} MiB "
-            f"are allowed{beside}. The operator gives it less context or fewer slots (LLM_CONTEXT, "
-            "LLM_SLOTS), or raises LLM_MEMORY_MB."
-        )
-
     # -- doing it; the lock is not held --
+
+    def _refuse(self, seat: Seat[E], most: int) -> None:
+        """Of a model that is larger than all that it could have."""
+        needs, most = seat.needs or 0, max(0, most)
+        try:
+            fitting = seat.entry.fitting(most)
+        except Exception as error:  # noqa: BLE001  (the other models go on, whatever it was; it is logged)
+            self._fail(seat, _reason(error))
+            return
+        beside = " beside the pinned models" if most < self._seats.budget_bytes else ""
+        advice = (
+            f"{' or '.join(fitting)} would fit; or the operator raises LLM_MEMORY_MB."
+            if fitting
+            else "The operator raises LLM_MEMORY_MB, or takes a smaller model."
+        )
+        self._fail(
+            seat,
+            f"The model {seat.card.name} needs {_mib(needs)} MiB of memory, and {_mib(most)} MiB are "
+            f"allowed{beside}. {advice}",
+        )
 
     def _measure(self, seat: Seat[E]) -> None:
         try:

@@ -48,8 +48,9 @@ class Entry(Generic[E]):
 
     `describe` identifies it; it is asked once at the beginning and again whenever it is loaded, because a
     file can be replaced. `aliases` are other names of it. `make` builds the engine, `memory_bytes` says what
-    that will take; both may raise ModelBroken, and both run on the roster's thread. `lacks` is why it cannot
-    be loaded at all, in a sentence; empty if nothing is missing. A `pinned` one is never unloaded.
+    that will take, `fitting` which settings would make it take no more than so many bytes; all may raise
+    ModelBroken, and all run on the roster's thread. `lacks` is why it cannot be loaded at all, in a sentence;
+    empty if nothing is missing. A `pinned` one is never unloaded.
     """
 
     describe: Callable[[], ModelCard]
@@ -59,6 +60,7 @@ class Entry(Generic[E]):
     aliases: tuple[str, ...] = ()
     pinned: bool = False
     lacks: Callable[[], str] = lambda: ""
+    fitting: Callable[[int], Sequence[str]] = lambda most_bytes: ()
 
 
 @dataclass(eq=False, slots=True)

@@ -103,6 +103,19 @@ async def test_a_model_larger_than_the_memory_is_refused(loaded, folder, setting
     assert loaded == []
 
 
+async def test_the_refusal_says_what_would_fit(loaded, folder, settings):
+    layers = {"block_count": 32, "embedding_length": 2048, "context_length": 8192, "attention.head_count": 16}
+    write_header(folder / "deep.gguf", weights=100 * MIB, **layers)
+    settings.LLM_MODELS = parse("deep.gguf:slots=16:context=8192:name=own, deep.gguf")
+    settings.LLM_SLOTS, settings.LLM_CONTEXT = 16, 4096
+    settings.LLM_MEMORY_MB = 2000
+    composition.start(eager=False)
+    for model, names in (("own", "slots=4 in LLM_MODELS"), ("deep", "LLM_SLOTS=8 or LLM_CONTEXT=2048")):
+        with pytest.raises(ModelUnavailable, match=f"{names}.* would fit"):
+            await answer(model)
+    assert loaded == []
+
+
 async def test_a_prompt_waits_as_long_as_is_set(loaded, monkeypatch, settings):
     open_now = threading.Event()
     monkeypatch.setattr(composition, "load", lambda *_: open_now.wait(30) and ScriptedRunner("late"))
