@@ -108,6 +108,19 @@ def test_an_interruption_is_on_the_book_as_cancelled(parrot, root, monkeypatch, 
     assert parrot.running == 0
 
 
+def test_a_reader_who_has_enough_ends_it_without_a_trace(parrot, root, monkeypatch):
+    def write(command, text):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("prompts.management.commands.ask.Command._show", write)
+    monkeypatch.setattr("sys.stdout", StringIO())  # it is given another one
+    with pytest.raises(CommandError, match="Nobody reads") as caught:
+        ask("A long story about a bird.")
+    assert caught.value.returncode == 1
+    assert Prompt.objects.get().outcome == "cancelled"
+    assert parrot.running == 0
+
+
 def test_the_prompt_may_come_from_stdin(parrot, root, monkeypatch):
     monkeypatch.setattr("sys.stdin", StringIO("from a pipe"))
     assert ask("-")[0] == "from a pipe\n"

@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
@@ -86,6 +87,9 @@ class Command(BaseCommand):
             asyncio.run(answering)
         except KeyboardInterrupt:  # asyncio has cancelled the task, and so the prompt
             raise CommandError("Interrupted.", returncode=1) from None
+        except BrokenPipeError:  # whoever read the answer (head, a pager) has enough of it
+            sys.stdout = StringIO()  # or the last flush of all fails again, and says so
+            raise CommandError("Nobody reads the answer any more.", returncode=1) from None
         except Exception as error:
             problem = problem_of(error, HttpRequest())
             if problem is None:
