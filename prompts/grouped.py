@@ -140,7 +140,7 @@ def _if_of_the_book(table: str) -> str:
     if table == BOOK:
         return ""
     return (
-        f"WHERE EXISTS (SELECT FROM pg_inherits WHERE inhrelid = '{table}'::regclass "
+        f"WHERE EXISTS (SELECT FROM pg_inherits WHERE inhrelid = '{table}'::regclass "  # nosec B608
         f"AND inhparent = '{BOOK}'::regclass)"
     )
 
