@@ -297,7 +297,7 @@ declare(_S, "LLM_KV_TYPE", choice("f16", "q8_0", "q4_0"), "f16", "How the model'
 declare(_S, "LLM_FLASH_ATTENTION", flag_or_auto, "auto", "Flash attention: auto is on a GPU and with a quantised LLM_KV_TYPE, which needs it. A CPU computes a long prompt by itself a sixth faster with it, and everything with a long text before it slower: answers, and prompts beside answers.")
 declare(_S, "LLM_PREFIX_SCOPE", choice("shared", "user"), "shared", "Who shares computed beginnings of prompts: everybody, or each user only his own, so that no timing tells what others asked.")
 declare(_S, "LLM_PREFIX_DIR", str, "", "A private folder where the beginnings that are used most are kept across restarts; empty keeps none.")
-declare(_S, "LLM_SPECULATION", flag, True, "Guess tokens from the prompt and check several at once, where that pays.")
+declare(_S, "LLM_SPECULATION", flag, True, "Guess tokens from the prompt and check several at once, where that pays and changes no answer: with flash attention.")
 declare(_S, "LLM_MAX_TOKENS", positive, 512, "Tokens of an answer where the caller names no max_tokens, and the most it may name.")
 declare(_S, "LLM_TEMPERATURE", temperature, 0.2, "The temperature where the caller names none: 0 always takes the likeliest token.")
 declare(_S, "LLM_QUEUE", positive, 256, "Prompts that may wait for a model; one more is refused with 503.")

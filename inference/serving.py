@@ -194,10 +194,12 @@ class Serving:
 
     def _guess(self) -> None:
         """Lets answers in progress guess, where that pays; not beside a prompt, which has better use for
-        the time."""
+        the time, and not where several tokens at once are summed up in another order than one (without flash
+        attention): a guess must not change an answer."""
         running = self._scheduler.running
         speaking = [job for job in running if not job.is_prefilling]
-        wanted = self._options.speculation and self._runner.can_cut and len(speaking) == len(running)
+        is_exact = self._runner.can_cut and not self._runner.look_tokens
+        wanted = self._options.speculation and is_exact and len(speaking) == len(running)
         for job in speaking:
             job.draft = self._draft(job, len(speaking)) if wanted else []
 

@@ -154,7 +154,7 @@ TASKS = (
 
 def guesses(options: argparse.Namespace) -> Sample:
     """The same prompts one after the other, each with guesses and without. Ratios of tokens a second."""
-    llama = LlamaOptions(context_tokens=1024, slots=1, threads=options.threads)
+    llama = LlamaOptions(context_tokens=1024, slots=1, threads=options.threads, flash_attention=True)
     engines = {
         guessing: loaded(options.model, llama, places=8, speculation=guessing) for guessing in (True, False)
     }

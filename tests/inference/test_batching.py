@@ -40,10 +40,16 @@ class Answer:
 
 
 @contextmanager
-def engine_of(path, *, slots=6, threads=1, context_tokens=512, **options):
+def engine_of(path, *, slots=6, threads=1, context_tokens=512, flash_attention=False, **options):
     engine = Engine(
         lambda: LlamaRunner(
-            path, options=LlamaOptions(context_tokens=context_tokens, slots=slots, threads=threads)
+            path,
+            options=LlamaOptions(
+                context_tokens=context_tokens,
+                slots=slots,
+                threads=threads,
+                flash_attention=flash_attention,
+            ),
         ),
         EngineOptions(drain_seconds=0, **options),
     )
@@ -147,7 +153,7 @@ EDIT = (
 def test_guesses_change_no_greedy_answer_and_save_steps(default_model_path):
     answers, steps, guessed = {}, {}, 0
     for speculation in (False, True):
-        with engine_of(default_model_path, slots=1, speculation=speculation) as engine:
+        with engine_of(default_model_path, slots=1, flash_attention=True, speculation=speculation) as engine:
             for text in QUESTIONS[:3]:  # the pace learns what steps cost
                 ask(engine, text, max_tokens=20)()
             before = engine.figures()

@@ -468,6 +468,20 @@ def test_one_answer_that_fills_the_whole_memory_ends_there(engine_of):
     assert len(heard.text) > 30
 
 
+def test_nothing_is_guessed_where_that_could_change_an_answer(engine_of, stopwatch):
+    script = "the quick brown fox jumps over the lazy dog. " * 4
+
+    def step(runner):
+        stopwatch.seconds += 0.002
+
+    guessed = []
+    for look_tokens in (0, 100):
+        engine = engine_of(ScriptedRunner(script, before_step=step, look_tokens=look_tokens))
+        run(engine, f"repeat: {script}", max_tokens=300)
+        guessed.append(engine.figures().guessed_tokens)
+    assert guessed[0] > 0 == guessed[1]
+
+
 def test_guesses_save_steps_and_change_nothing(engine_of, stopwatch):
     script = "the quick brown fox jumps over the lazy dog. " * 4
     answers = {}
