@@ -16,8 +16,8 @@ from inference import hot
 from inference.backends import Embeddings, FinishReason
 from inference.errors import DeadlineExceeded, FormatRefused, GenerationFailed, InferenceError
 from inference.figures import Figures
+from inference.guessing import Guesses
 from inference.jobs import Job, WaitingLine
-from inference.lookup import Lookup
 from inference.options import EngineOptions
 from inference.pace import Pace
 from inference.places import Move
@@ -26,8 +26,6 @@ from inference.scheduler import Plan, Scheduler
 from inference.speaking import Gone, Times
 
 logger = logging.getLogger("inference.engine")
-
-MOST_GUESSES = 8
 
 
 class Serving:
@@ -51,7 +49,7 @@ class Serving:
         self._clock = clock
         self._pace = Pace()
         self._hot = hot.HotPrefixes()
-        self._lookups: dict[Job, Lookup] = {}
+        self._guesses = Guesses(runner, self._pace, figures, is_wanted=options.speculation)
         self._suspects: list[Job] = []
         self._scheduler = Scheduler(
             line,
@@ -111,7 +109,7 @@ class Serving:
 
     def _dismiss(self, job: Job) -> None:
         """Of a job that left or ran out of time."""
-        self._lookups.pop(job, None)
+        self._guesses.forget(job)
         if job.is_cancelled:
             self._figures.cancelled += 1
         else:
@@ -153,7 +151,7 @@ class Serving:
             self._embed()
             return
         began = time.perf_counter()
-        self._guess()
+        self._guesses.draft(self._scheduler.running)
         plan = self._plan()
         if plan is None:
             return
@@ -191,26 +189,6 @@ class Serving:
         return self._scheduler.plan(
             prefill_tokens=budget, whole_tokens=self._pace.whole_tokens(), looks_of_a_step=looks
         )
-
-    def _guess(self) -> None:
-        """Lets answers in progress guess, where that pays; not beside a prompt, which has better use for
-        the time, and not where several tokens at once are summed up in another order than one (without flash
-        attention): a guess must not change an answer."""
-        running = self._scheduler.running
-        speaking = [job for job in running if not job.is_prefilling]
-        is_exact = self._runner.can_cut and not self._runner.look_tokens
-        wanted = self._options.speculation and is_exact and len(speaking) == len(running)
-        for job in speaking:
-            job.draft = self._draft(job, len(speaking)) if wanted else []
-
-    def _draft(self, job: Job, streams: int) -> list[int]:
-        room = min(job.most - job.speaker.count, self._runner.context_tokens - len(job.tokens)) - 1
-        most = min(MOST_GUESSES, room, self._runner.step_tokens // streams - 1)
-        if most < 1 or not self._pace.guess_length(1.0, decode_tokens=streams, most=1):
-            return []
-        lookup = self._lookups.setdefault(job, Lookup())
-        length = self._pace.guess_length(lookup.acceptance, decode_tokens=streams, most=most)
-        return lookup.guess(job.tokens, length)
 
     def _compute(self, plan: Plan) -> bool:
         """Whether the step was computed."""
@@ -287,24 +265,19 @@ class Serving:
             right += 1
         self._scheduler.computed(job, len(row.tokens) - len(guessed) + right)
         if guessed:
-            self._learn(job, guessed, right)
+            self._guesses.note(job, guessed=len(guessed), right=right)
+            if right < len(guessed) and job.slot is not None:
+                self._scheduler.kept(job, self._runner.cut(job.slot, job.computed))
         if job in self._suspects:
             self._suspects.remove(job)
         if ending is not None:
             self._end(job, ending)
 
-    def _learn(self, job: Job, guessed: Sequence[int], right: int) -> None:
-        self._figures.guessed_tokens += len(guessed)
-        self._figures.right_guesses += right
-        self._lookups[job].note(guessed=len(guessed), right=right)
-        if right < len(guessed) and job.slot is not None:
-            self._scheduler.kept(job, self._runner.cut(job.slot, job.computed))
-
     # -- ends --
 
     def _end(self, job: Job, reason: FinishReason) -> None:
         self._scheduler.ended(job)
-        self._lookups.pop(job, None)
+        self._guesses.forget(job)
         figures, speaker = self._figures, job.speaker
         figures.answered += 1
         figures.prompt_tokens += job.prompt_tokens
@@ -319,7 +292,7 @@ class Serving:
     def _fail(self, job: Job, error: InferenceError) -> None:
         if job.slot is not None:
             self._scheduler.ended(job)
-        self._lookups.pop(job, None)
+        self._guesses.forget(job)
         self._figures.failed += 1
         with suppress(Gone):
             job.speaker.tell(error)
