@@ -119,13 +119,6 @@ class Line:
         self._gathered.append(change)
         self._turn_soon()
 
-    def bequeath(self) -> Wire | None:
-        """Its wire, for another loop, after this one was closed. None unless nothing is on its way."""
-        if not self.is_open or self.rows:
-            return None
-        self.is_open, self.is_over = False, True
-        return self._wire
-
     def leave(self) -> None:
         """Gives everything back that is not known to be written, and lets the wire go."""
         if self.is_over:
@@ -262,22 +255,9 @@ class Lines:
         """The line of the loop that runs, which is this one. If it has none: it gets one soon."""
         line = self._line
         if line is None or line.loop is not loop or not line.is_open:
-            line = self._inherited(loop)
-        if line is None:
             self._wanted_by = loop
+            return None
         return line
-
-    def _inherited(self, loop: asyncio.AbstractEventLoop) -> Line | None:
-        """A loop that is closed, and has nothing on its way, leaves its wire to the next one."""
-        with self._lock:
-            line = self._line
-            if line is None or self._is_closed or not line.loop.is_closed():
-                return None
-            if (wire := line.bequeath()) is None:
-                return None
-            self._line = Line(wire, loop, hand_over=self._hand_over, committed=self._committed)
-        self._line.begin()
-        return self._line
 
     def lend(self) -> None:
         """In the writer's thread, between groups. Raises what opening raises."""

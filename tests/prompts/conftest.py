@@ -22,12 +22,24 @@ def patience_with_a_busy_machine(monkeypatch):
 
 
 @pytest.fixture
-def journal(transactional_db, tmp_path):
-    """The real journal, open, on the test database."""
-    opened = DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool")
-    opened.open()
-    yield opened
-    opened.close()
+def journal_of(transactional_db, tmp_path):
+    """Opens the real journal on the test database, with these options, and closes it."""
+    opened = []
+
+    def make(**options):
+        opened.append(DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool", **options))
+        opened[-1].open()
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def journal(journal_of):
+    """The real journal, as it is in production."""
+    return journal_of()
 
 
 @pytest.fixture

@@ -222,26 +222,6 @@ async def test_a_loop_gets_its_line_from_the_writers_thread(wire):
     assert wire.is_closed
 
 
-def test_a_loop_that_is_closed_leaves_its_wire_to_the_next_one(wire):
-    made, back = lent(lambda: wire)
-
-    async def begin():
-        made.of(asyncio.get_running_loop())
-        await asyncio.to_thread(made.lend)
-        await turns()
-
-    async def go_on():
-        own = made.of(asyncio.get_running_loop())
-        own.put(one := change())
-        await turns()
-        wire.commits()
-        await one.waiter
-
-    asyncio.run(begin())
-    asyncio.run(go_on())
-    assert back == []
-
-
 def test_a_loop_that_is_closed_with_rows_on_their_way_leaves_nothing_behind():
     wires = []
 
@@ -267,6 +247,16 @@ def test_a_loop_that_is_closed_with_rows_on_their_way_leaves_nothing_behind():
     assert [wire.is_closed for wire in wires] == [True, False]
     made.close(5)
     assert wires[1].is_closed
+
+
+def test_nothing_is_opened_for_a_loop_that_is_closed():
+    made, _ = lent(lambda: pytest.fail("opened"))
+
+    async def want():
+        assert made.of(asyncio.get_running_loop()) is None
+
+    asyncio.run(want())
+    made.lend()
 
 
 async def test_one_loop_at_a_time_has_the_line(wire):
@@ -324,23 +314,3 @@ def test_a_loop_that_is_stuck_does_not_keep_what_it_was_about_to_write(wire):
     go_on.set()
     loop.join()
     assert (len(back), wire.is_closed) == (1, True)
-
-
-def test_a_loop_that_wanted_one_and_is_closed_leaves_its_wire_all_the_same(wire):
-    made, _ = lent(lambda: wire)
-
-    async def begin():
-        loop = asyncio.get_running_loop()
-        made.of(loop)
-        await asyncio.to_thread(made.lend)
-        await turns()
-        made._wanted_by = loop
-
-    async def go_on():
-        return made.of(asyncio.get_running_loop()) is not None
-
-    asyncio.run(begin())
-    made._not_before = 0
-    made.lend()
-    assert asyncio.run(go_on())
-    assert not wire.is_closed

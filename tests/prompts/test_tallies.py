@@ -154,9 +154,9 @@ def settle_and_fail(one):
         raise ZeroDivisionError
 
 
-async def test_a_commit_whose_answer_was_lost_counts_once(journal, monkeypatch):
+async def test_a_commit_whose_answer_was_lost_counts_once(journal_of, monkeypatch):
     """The database committed and the connection broke: the writer tries once more."""
-    journal._lines = None  # through its thread
+    journal = journal_of(has_line=False)
     made, write, tries = entry(), journal._write, []
     await journal.accept(made)
 

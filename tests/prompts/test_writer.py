@@ -27,12 +27,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def journal(transactional_db, tmp_path):
+def journal(journal_of):
     """One whose rows all go through its thread. `test_wire` makes the same claims of the line."""
-    opened = DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool", has_line=False)
-    opened.open()
-    yield opened
-    opened.close()
+    return journal_of(has_line=False)
 
 
 def entry(**more):
@@ -333,12 +330,9 @@ async def test_the_lag_is_the_age_of_the_row_in_the_writers_hands(journal, monke
 
 
 @pytest.fixture
-def batched(transactional_db, tmp_path):
+def batched(journal_of):
     """A journal whose callers do not wait for it."""
-    opened = DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool", is_strict=False)
-    opened.open()
-    yield opened
-    opened.close()
+    return journal_of(is_strict=False)
 
 
 async def test_a_batched_journal_lets_its_callers_go_and_writes_many_rows_at_once(batched, monkeypatch):
