@@ -17,7 +17,13 @@ from hypothesis import settings as effort
 from accounts import roles, sessions
 from accounts.book import book
 from accounts.models import User
+from prompts import composition
+from prompts.caching.replies import Replies
+from prompts.caching.stores import MemoryStore
+from prompts.leases import Lease
+from prompts.writer import DatabaseJournal
 from sanitization.store import store
+from tests.fakes import Parrot, Shelf, house_of
 
 PASSWORD = "Str0ng!pass-word"
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,6 +119,42 @@ def token_of():
         return SyncToAsync.single_thread_executor.submit(sessions.open_session, user).result().access
 
     return token
+
+
+@pytest.fixture
+def journal_of(transactional_db, tmp_path):
+    """Opens the real journal on the test database, with these options, and closes it."""
+    opened = []
+
+    def make(**options):
+        opened.append(DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool", **options))
+        opened[-1].open()
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def journal(journal_of):
+    """The real journal, as it is in production."""
+    return journal_of()
+
+
+@pytest.fixture
+def parrot():
+    return Parrot()
+
+
+@pytest.fixture
+def served(parrot, journal):
+    """The house that `/prompt` goes through: a parrot for a model, the real book."""
+    replies = Replies(MemoryStore(max_bytes=1 << 20), keep_seconds=60, max_bytes=1 << 18)
+    house = house_of(parrot, journal=journal, cache=Shelf(), replies=replies)
+    composition.install(house)
+    yield house
+    composition.install(None)
 
 
 @pytest.fixture(scope="session")

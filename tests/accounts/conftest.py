@@ -3,7 +3,6 @@
 import pytest
 
 from accounts import feed, redis_line
-from tests.prompts.conftest import journal, parrot, served  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""A served house around a parrot, and the callers' clients."""
+"""The callers' clients of the served house."""
 
 import json
 
@@ -6,55 +6,14 @@ import pytest
 from django.test import AsyncClient
 from django.utils import timezone
 
-from prompts import composition, posting
-from prompts.caching.replies import Replies
-from prompts.caching.stores import MemoryStore
-from prompts.leases import Lease
+from prompts import posting
 from prompts.models import HourlyTally
-from prompts.writer import DatabaseJournal
-from tests.fakes import Parrot, Shelf, house_of
 
 
 @pytest.fixture(autouse=True)
 def patience_with_a_busy_machine(monkeypatch):
     """Whoever reads waits for what has ended to be counted, and a busy machine takes its time for it."""
     monkeypatch.setattr(posting, "PATIENCE_SECONDS", 60)
-
-
-@pytest.fixture
-def journal_of(transactional_db, tmp_path):
-    """Opens the real journal on the test database, with these options, and closes it."""
-    opened = []
-
-    def make(**options):
-        opened.append(DatabaseJournal(Lease(tmp_path / "instances"), spool=tmp_path / "spool", **options))
-        opened[-1].open()
-        return opened[-1]
-
-    yield make
-    for one in opened:
-        one.close()
-
-
-@pytest.fixture
-def journal(journal_of):
-    """The real journal, as it is in production."""
-    return journal_of()
-
-
-@pytest.fixture
-def parrot():
-    return Parrot()
-
-
-@pytest.fixture
-def served(parrot, journal):
-    """The house that `/prompt` goes through: a parrot for a model, the real book."""
-    replies = Replies(MemoryStore(max_bytes=1 << 20), keep_seconds=60, max_bytes=1 << 18)
-    house = house_of(parrot, journal=journal, cache=Shelf(), replies=replies)
-    composition.install(house)
-    yield house
-    composition.install(None)
 
 
 class Caller:

@@ -6,17 +6,16 @@ import json
 import pytest
 
 from prompts.models import Prompt
-from tests.prompts.conftest import as_alice, as_bob, journal, parrot, served  # noqa: F401
 from tests.prompts.v1.conftest import OpenAICaller, chunks_of
 
 
 @pytest.fixture
-def openai(served, alice, token_of):  # noqa: F811
+def openai(served, alice, token_of):
     return OpenAICaller(token_of(alice))
 
 
 @pytest.fixture
-def openai_bob(served, bob, token_of):  # noqa: F811
+def openai_bob(served, bob, token_of):
     return OpenAICaller(token_of(bob))
 
 
@@ -28,7 +27,7 @@ def chosen(answered):
     return answered["choices"][0]["message"]["content"]
 
 
-async def test_the_same_chat_request_gets_the_same_body_again(openai, parrot):  # noqa: F811
+async def test_the_same_chat_request_gets_the_same_body_again(openai, parrot):
     first = await openai.post("chat/completions", BODY, **KEY)
     again = await openai.post("chat/completions", BODY, **KEY)
     assert first.status_code == again.status_code == 200
@@ -45,7 +44,7 @@ async def test_the_same_chat_request_gets_the_same_body_again(openai, parrot):  
     assert len({str(row.findings) for row in rows}) == 1
 
 
-async def test_a_stream_comes_again_as_a_stream(openai, parrot):  # noqa: F811
+async def test_a_stream_comes_again_as_a_stream(openai, parrot):
     body = BODY | {"stream": True, "stream_options": {"include_usage": True}}
     first = await chunks_of(await openai.post("chat/completions", body, **KEY))
     again = await chunks_of(await openai.post("chat/completions", body, **KEY))
@@ -77,7 +76,7 @@ async def test_another_body_is_refused_in_the_envelope_of_openai(openai, change)
     assert await Prompt.objects.acount() == 1
 
 
-async def test_responses_come_again_too(openai, parrot):  # noqa: F811
+async def test_responses_come_again_too(openai, parrot):
     body = {"input": "write to ann@corp.com", "temperature": 1}
     first, again = [await openai.post("responses", body, **KEY) for _ in range(2)]
     assert first.status_code == 200
@@ -93,7 +92,7 @@ async def test_responses_come_again_too(openai, parrot):  # noqa: F811
     assert len(parrot.generations) == 2
 
 
-async def test_answers_with_tokens_are_kept_nowhere(openai, parrot):  # noqa: F811
+async def test_answers_with_tokens_are_kept_nowhere(openai, parrot):
     body = BODY | {"temperature": 0, "logprobs": True}
     answers = [await openai.post("chat/completions", body, **KEY) for _ in range(2)]
     assert [one["x-gateway-cache"] for one in answers] == ["off", "off"]
@@ -109,7 +108,7 @@ async def test_the_key_of_one_address_is_another_request_at_the_other(openai):
     assert answered.status_code == 200
 
 
-async def test_the_prompt_address_does_the_same_with_its_own_problems(as_alice):  # noqa: F811
+async def test_the_prompt_address_does_the_same_with_its_own_problems(as_alice):
     async def post(body, key="k"):
         headers = {**as_alice.headers, "Idempotency-Key": key}
         return await as_alice.client.post(
@@ -129,14 +128,14 @@ async def test_the_prompt_address_does_the_same_with_its_own_problems(as_alice):
     assert (refused.status_code, refused.json()["code"]) == (400, "request-refused")
 
 
-async def test_a_key_is_its_users_own(openai, openai_bob, parrot):  # noqa: F811
+async def test_a_key_is_its_users_own(openai, openai_bob, parrot):
     await openai.post("chat/completions", BODY, **KEY)
     other = await openai_bob.post("chat/completions", BODY, **KEY)
     assert other["x-gateway-idempotency"] == "new"
     assert len(parrot.generations) == 2
 
 
-async def test_a_caller_may_wish_for_the_same_answer_again(openai, parrot):  # noqa: F811
+async def test_a_caller_may_wish_for_the_same_answer_again(openai, parrot):
     wish = {"X-Gateway-Cache": "keep"}
     answers = [await openai.post("chat/completions", BODY, **wish) for _ in range(2)]
     assert [one["x-gateway-cache"] for one in answers] == ["miss", "hit"]
@@ -145,7 +144,7 @@ async def test_a_caller_may_wish_for_the_same_answer_again(openai, parrot):  # n
     assert (refused.status_code, json.loads(refused.content)["error"]["param"]) == (400, "X-Gateway-Cache")
 
 
-async def test_requests_at_the_same_moment_share_and_say_so(openai, parrot, served, monkeypatch):  # noqa: F811
+async def test_requests_at_the_same_moment_share_and_say_so(openai, parrot, served, monkeypatch):
     all_are_there, answer = asyncio.Event(), parrot.answer
 
     async def held(generation):
@@ -168,7 +167,7 @@ async def test_requests_at_the_same_moment_share_and_say_so(openai, parrot, serv
     assert await Prompt.objects.acount() == 5
 
 
-async def test_who_shares_pays_like_for_a_hit(openai, openai_bob, parrot):  # noqa: F811
+async def test_who_shares_pays_like_for_a_hit(openai, openai_bob, parrot):
     from accounts.models import Usage
 
     parrot.pause_seconds = 0.02

@@ -5,8 +5,6 @@ import json
 import pytest
 from django.test import AsyncClient
 
-from tests.prompts.conftest import journal, parrot, served  # noqa: F401
-
 
 class OpenAICaller:
     """One user's client of `/v1`."""
@@ -32,12 +30,12 @@ class OpenAICaller:
 
 
 @pytest.fixture
-def as_alice(served, alice, token_of):  # noqa: F811
+def as_alice(served, alice, token_of):
     return OpenAICaller(token_of(alice))
 
 
 @pytest.fixture
-def as_nobody(served):  # noqa: F811
+def as_nobody(served):
     return OpenAICaller(None)
 
 
