@@ -3,7 +3,7 @@ A group's rows on PostgreSQL: one statement for those that begin, one for those 
 both and their commit.
 
     rows that begin ──► INSERT … SELECT … FROM unnest ────────────┐
-    rows that end ────► lock ─► usage of who asked, UPDATE ───────┴─► which ended
+    rows that end ────► UPDATE … FROM unnest ─► usage of who asked ┴─► which ended
 
 `write` is how the writer's thread does it; `prompts.wire` sends the same statements without waiting. psycopg
 takes longer over a statement than PostgreSQL over a row, so values travel as an array for each column. Names
@@ -11,7 +11,7 @@ come from the models, values travel apart. What is not in progress is left to `p
 it row by row.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cache
 from itertools import starmap
@@ -27,6 +27,7 @@ from accounts.limits import usage
 from prompts import statements
 from prompts.journal import Charge, Outcome, Result
 from prompts.models import Prompt
+from prompts.packing import Packed, PackedDumper, pack
 from prompts.statements import BOOK
 
 NUMBERS = (
@@ -68,6 +69,7 @@ def set_up(line: psycopg.Connection[Any]) -> None:
     read a table from end to end: how it was when the connection was new says nothing. Long rows are packed
     by lz4, where the server has it: pglz takes a seventh of all that PostgreSQL does for a row."""
     line.prepare_threshold = 0
+    line.adapters.register_dumper(Packed, PackedDumper)
     line.execute("SET plan_cache_mode = force_generic_plan")
     for way in UNWANTED:
         line.execute(f"SET enable_{way} = off")
@@ -107,31 +109,24 @@ def beginning(names: tuple[str, ...], table: str = BOOK) -> str:
 def ending(table: str = BOOK) -> str:
     """Takes `ended_values`, and returns the ids of the rows that were in progress. `table` may be a partition
     of the book, if all of them are in it."""
-    kept = "CASE WHEN locked.erased_at IS NULL THEN given.{0} ELSE book.{0} END"
+    kept = "CASE WHEN book.erased_at IS NULL THEN given.{0} ELSE book.{0} END"
     sets = [f"{name} = given.{name}" for name in NUMBERS]
     sets += [f"{name} = {kept.format(name)}" for name in TEXTS]
-    used = f"""
-        SELECT unnest(subjects::uuid[]) AS subject, tokens FROM given JOIN locked USING (id)
-        WHERE locked.outcome = '{Outcome.ACCEPTED}'
-    """  # noqa: S608  # nosec B608
     # The first and the last id say which partitions of the book to look into, before a look at any. In one
     # partition they would only mislead the planner.
     here = "AND book.id BETWEEN %s AND %s" if table == BOOK else ""
-    # Rows are locked in an order: else two processes could wait for each other's. They are found by their ids
-    # alone: an index of those in progress is full of those that were.
+    # Whoever waits for a row that another process ends meanwhile looks at its outcome again. Rows are found
+    # by their ids alone (`||`): an index of those in progress is full of those that were.
     return f"""
-        WITH given AS MATERIALIZED (SELECT * FROM {_given(ENDING)}),
-        locked AS MATERIALIZED (
-            SELECT book.id, book.outcome, book.erased_at
-            FROM given JOIN {table} AS book ON book.id = given.id {here}
-            ORDER BY book.id FOR NO KEY UPDATE OF book
+        WITH ended AS (
+            UPDATE {table} AS book SET {", ".join(sets)},
+                model = coalesce(nullif(given.model, ''), book.model), finished_at = statement_timestamp()
+            FROM {_given(ENDING)}
+            WHERE book.id = given.id {here} AND book.outcome || '' = '{Outcome.ACCEPTED}'
+            RETURNING book.id, given.subjects, given.tokens
         ),
-        used AS ({usage.adding(used)})
-        UPDATE {table} AS book SET {", ".join(sets)},
-            model = coalesce(nullif(given.model, ''), book.model), finished_at = statement_timestamp()
-        FROM given JOIN locked USING (id)
-        WHERE book.id = locked.id {here} AND locked.outcome = '{Outcome.ACCEPTED}'
-        RETURNING book.id
+        used AS ({usage.adding("SELECT unnest(subjects::uuid[]) AS subject, tokens FROM ended")})
+        SELECT id FROM ended
     """  # noqa: S608  # nosec B608
 
 
@@ -162,17 +157,18 @@ def _kinds() -> dict[str, str]:
 # -- values --
 
 
-def begun_values(names: tuple[str, ...], begun: Sequence[Sequence[Any]]) -> list[str | None]:
-    """Of `beginning`: those of all other columns, and the arrays of these."""
-    return [*_others(names), *map(array, zip(*begun, strict=True))]
+def begun_values(names: tuple[str, ...], begun: Sequence[Sequence[Any]]) -> list[str | Packed | None]:
+    """Of `beginning`: those of all other columns, and the arrays of these. Raises UnpackableError."""
+    return [*_others(names), *_packed(names, begun)]
 
 
-def ended_values(ended: Mapping[UUID, Result], *, is_of_the_book: bool = True) -> list[str | None]:
-    """Of `ending`: the arrays of ENDING, the first and the last id if it is of the whole book, the month, and
-    both ids once more."""
-    arrays = map(array, zip(*starmap(_ended, ended.items()), strict=True))
+def ended_values(ended: Mapping[UUID, Result], *, is_of_the_book: bool = True) -> list[str | Packed | None]:
+    """Of `ending`: the arrays of ENDING, in the order of the ids, the first and the last id if it is of the
+    whole book, and the month. Raises UnpackableError."""
+    # In one order, as everywhere: else two processes could wait for each other's rows.
+    arrays = _packed(ENDING, starmap(_ended, sorted(ended.items(), key=lambda end: end[0].int)))
     ends = [str(id) for id in ends_of(ended)] if is_of_the_book else []
-    return [*arrays, *ends, usage.this_month().isoformat(), *ends]
+    return [*arrays, *ends, usage.this_month().isoformat()]
 
 
 def ends_of(ids: Collection[UUID]) -> tuple[UUID, UUID]:
@@ -181,6 +177,12 @@ def ends_of(ids: Collection[UUID]) -> tuple[UUID, UUID]:
 
 
 _number = attrgetter("int")
+
+
+def _packed(names: tuple[str, ...], rows: Iterable[Sequence[Any]]) -> Iterator[Packed]:
+    """An array for each of these columns."""
+    kinds = _kinds()
+    return (pack(kinds[name], column) for name, column in zip(names, zip(*rows, strict=True), strict=True))
 
 
 @cache

@@ -20,13 +20,14 @@ from uuid import UUID
 import psycopg
 from django.db import connection
 from django.utils import timezone
-from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus, Format
 
 from prompts import grouped, partitions
 from prompts.changes import COLUMNS, Change, values_of
 from prompts.ids import floor
 from prompts.journal import Result
 from prompts.line import Unsendable
+from prompts.packing import Packed, UnpackableError
 from prompts.partitions import Partition
 from prompts.statements import BOOK
 
@@ -94,15 +95,25 @@ class PostgresWire:
         for one in group:
             if one.result is not None:
                 ended.setdefault(one.id, one.result)  # what came first
-        inserted = _encoded(grouped.begun_values(COLUMNS, begun)) if begun else None
         place = self._place(begun, ended)
-        changed = _encoded(grouped.ended_values(ended, is_of_the_book=not place)) if ended else None
+        try:
+            inserted = grouped.begun_values(COLUMNS, begun) if begun else None
+            changed = grouped.ended_values(ended, is_of_the_book=not place) if ended else None
+        except UnpackableError as error:
+            raise Unsendable from error
         if inserted:
-            self._pg.send_query_prepared(b"begin%d" % place, inserted)
+            self._send(b"begin%d" % place, inserted)
         if changed:
-            self._pg.send_query_prepared(b"end%d" % place, changed)
+            self._send(b"end%d" % place, changed)
         self._pg.pipeline_sync()
         self._sent.append(Group(len(begun), ended.keys()))
+
+    def _send(self, statement: bytes, values: Sequence[str | Packed | None]) -> None:
+        self._pg.send_query_prepared(
+            statement,
+            [value.encode() if isinstance(value, str) else value for value in values],
+            [Format.BINARY if isinstance(value, Packed) else Format.TEXT for value in values],
+        )
 
     def _place(self, begun: Sequence[Sequence[Any]], ended: Collection[UUID]) -> int:
         """0 is the whole book."""
@@ -157,17 +168,6 @@ def _numbered(statement: str) -> bytes:
     """With PostgreSQL's own marks for values; there is no other `%` in our statements."""
     numbers = itertools.count(1)
     return re.sub("%s", lambda mark: f"${next(numbers)}", statement).encode()
-
-
-def _encoded(values: Sequence[str | None]) -> list[bytes | None]:
-    """Raises Unsendable: libpq would take a NUL for the end of a text."""
-    try:
-        made = [None if value is None else value.encode() for value in values]
-    except UnicodeEncodeError as error:
-        raise Unsendable from error
-    if any(value is not None and b"\0" in value for value in made):
-        raise Unsendable
-    return made
 
 
 def _state(result: Any) -> str:
