@@ -14,7 +14,6 @@ it row by row.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cache
-from itertools import starmap
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -166,7 +165,7 @@ def ended_values(ended: Mapping[UUID, Result], *, is_of_the_book: bool = True) -
     """Of `ending`: the arrays of ENDING, in the order of the ids, the first and the last id if it is of the
     whole book, and the month. Raises UnpackableError."""
     # In one order, as everywhere: else two processes could wait for each other's rows.
-    arrays = _packed(ENDING, starmap(_ended, sorted(ended.items(), key=lambda end: end[0].int)))
+    arrays = _packed(ENDING, [_ended(id, ended[id]) for id in sorted(ended, key=_number)])
     ends = [str(id) for id in ends_of(ended)] if is_of_the_book else []
     return [*arrays, *ends, usage.this_month().isoformat()]
 

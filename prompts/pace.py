@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
-TURN_SECONDS = 0.004
+TURN_SECONDS = 0.002
 MOST_PIECES = 64
 LONGEST_PAUSE_SECONDS = 0.05  # of those who do not go first
 USUALLY = 1 / 8  # the weight of the newest turn in what a piece usually takes

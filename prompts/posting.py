@@ -2,7 +2,7 @@
 Brings rows that have ended into the statistics and the search index, behind the prompts: on PostgreSQL, in a
 thread of each process that writes the book.
 
-    prompt ends ──► committed ──► BATCH rows, a transaction ──► counted (`is_tallied`) and searchable
+    prompt ends ──► committed ──► SLICE rows, a transaction ──► counted (`is_tallied`) and searchable
 
 To count a row of 160 words and to index it costs PostgreSQL more than to write it as accepted and as
 finished, so nobody waits for it. One process at a time does this, and under load it falls behind the prompts,
@@ -28,6 +28,7 @@ from prompts.statistics.tallies import COUNTED, Tallies
 logger = logging.getLogger("prompts.posting")
 
 BATCH = 200
+SLICE = 25
 EVERY_SECONDS = 2.0
 PATIENCE_SECONDS = 1.0
 LOCK = 0x70726F6D707473  # "prompts", for PostgreSQL's advisory locks
@@ -37,16 +38,27 @@ class Posting(Behind):
     """`open()` starts the thread, where there is something for it to do."""
 
     def __init__(self) -> None:
-        super().__init__("journal-posting", every_seconds=EVERY_SECONDS, work=catch_up, logger=logger)
+        super().__init__("journal-posting", every_seconds=EVERY_SECONDS, work=keep_up, logger=logger)
 
     def open(self) -> None:
         if connection.vendor == "postgresql":
             super().open()
 
 
-def catch_up(is_closing: threading.Event | None = None) -> None:
+def keep_up(is_closing: threading.Event) -> None:
+    """Posts what has ended in slices, with a rest after each that is as long as it took: the prompts of this
+    process want the interpreter meanwhile, and those of all the database's processor."""
+    rest = 0.0
+    while not is_closing.wait(rest):
+        began = time.monotonic()
+        if step(SLICE) < SLICE:
+            return
+        rest = time.monotonic() - began
+
+
+def catch_up() -> None:
     """Posts everything that has ended."""
-    while step() == BATCH and not (is_closing and is_closing.is_set()):
+    while step() == BATCH:
         pass
 
 
@@ -63,15 +75,15 @@ def post() -> None:
         logger.info("not posted", extra={"kind": type(error).__name__})
 
 
-def step(*, wait_seconds: float = 0) -> int:
-    """Posts the next `BATCH` rows; how many. 0 while another process is at it, unless it is to be waited
-    for; then OperationalError after so many seconds."""
+def step(most: int = BATCH, *, wait_seconds: float = 0) -> int:
+    """Posts the next rows, so many at most; how many. 0 while another process is at it, unless that is to be
+    waited for; then OperationalError after so many seconds."""
     with transaction.atomic():
         if not _is_alone(wait_seconds):
             return 0
         # A row that is erased meanwhile comes next time, as it is then.
         locked = _left().order_by("id").select_for_update(no_key=True, skip_locked=True)
-        rows = list(locked.only(*COUNTED, "findings")[:BATCH])
+        rows = list(locked.only(*COUNTED, "findings")[:most])
         tallies = Tallies()
         for row in rows:
             if not row.is_tallied:

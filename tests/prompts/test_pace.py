@@ -100,7 +100,7 @@ async def test_others_get_on_between_two_pieces():
 
 
 async def test_what_a_model_says_goes_first_and_everything_else_not_never():
-    workers = Workers(seconds=TURN_SECONDS * 2)
+    workers = Workers(seconds=LONGEST_PAUSE_SECONDS / 6)
     others = [asyncio.create_task(workers.work("other")) for _ in range(40)]
     await asyncio.sleep(0)
     words = [asyncio.create_task(workers.work("word", says_something=True)) for _ in range(40)]

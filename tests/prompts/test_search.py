@@ -241,6 +241,31 @@ def test_posting_comes_to_rows_by_itself(monkeypatch):
     assert not Prompt.objects.get(id=running.id).is_searchable
 
 
+class Closing:
+    """An event that is set when it has been waited for so often; `rests` are how long each time was to be."""
+
+    def __init__(self, after):
+        self.after, self.rests = after, []
+
+    def wait(self, seconds):
+        self.rests.append(seconds)
+        return len(self.rests) > self.after
+
+
+@postgres
+@pytest.mark.parametrize(("after", "posted"), [(9, 7), (1, 3)])
+def test_the_thread_posts_in_slices_rests_after_each_and_ends_between_them(monkeypatch, after, posted):
+    monkeypatch.setattr(posting, "SLICE", 3)
+    for _ in range(7):
+        row(prompt="penguins")
+    closing = Closing(after)
+    posting.keep_up(closing)
+    assert Prompt.objects.filter(is_searchable=True).count() == posted
+    assert closing.rests[0] == 0
+    assert closing.rests[1:]
+    assert all(rest > 0 for rest in closing.rests[1:])
+
+
 @postgres
 def test_who_may_see_rows_but_no_texts_cannot_search_them(get, bob):
     for group in bob.groups.all():
