@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def array(column: Iterable[Any]) -> str:
-    """As PostgreSQL reads it (8.15.2); lists and tuples become JSON. psycopg would ask each element for its
+    """As PostgreSQL reads it (8.15.2). psycopg would ask each element for its
     type, and would take longer to read a statement that grows with its rows than all others of a prompt."""
     return "{" + ",".join([_WRITERS.get(type(value), _other)(value) for value in column]) + "}"
 
@@ -19,7 +19,7 @@ def text(value: Any) -> str | None:
     """One value that is no element, likewise."""
     if value is None:
         return None
-    return _as_json(value) if isinstance(value, list | tuple) else str(value)
+    return as_json(value) if isinstance(value, list | tuple) else str(value)
 
 
 def _quoted(text: str) -> str:
@@ -30,22 +30,13 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _json(value: Any) -> str:
-    return _quoted(_as_json(value)) if value else '"[]"'
-
-
 def _other(value: Any) -> str:
     return _quoted(str(value))
 
 
-# Most of what a prompt's row costs here is to find out what its values are.
 _WRITERS: dict[type, Callable[[Any], str]] = {
     str: _quoted,
-    list: _json,
-    tuple: _json,
     int: str,
-    float: str,
-    bool: str,
     type(None): lambda value: "NULL",
     UUID: lambda id: f'"{id.int:032x}"',
     datetime: lambda at: f'"{at}"',

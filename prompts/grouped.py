@@ -2,7 +2,7 @@
 A group's rows on PostgreSQL: one statement for those that begin, one for those that end, and one wait for
 both and their commit.
 
-    rows that begin ──► INSERT … SELECT … FROM unnest ────────────┐
+    rows that begin ──► INSERT … SELECT … FROM unnest ─────────────┐
     rows that end ────► UPDATE … FROM unnest ─► usage of who asked ┴─► which ended
 
 `write` is how the writer's thread does it; `prompts.wire` sends the same statements without waiting. psycopg

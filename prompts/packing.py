@@ -7,7 +7,6 @@ quote. To read the same as text takes PostgreSQL a fifth of all that it does for
 As `array_recv` and the types' own `recv` functions of PostgreSQL read it; none of them has changed since 8.0.
 """
 
-import json
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from typing import Any
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+from accounts.arrays import as_json
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
 
@@ -68,7 +67,7 @@ def _texts(column: Iterable[str | None]) -> Iterable[bytes]:
 def _jsons(column: Iterable[Any]) -> Iterable[bytes]:
     made: list[bytes] = []
     for value in column:
-        raw = b"\1" + _as_json(value).encode() if value else b"\1[]"  # the version of the format
+        raw = b"\1" + as_json(value).encode() if value else b"\1[]"  # the version of the format
         made += _length(len(raw)), raw
     return made
 

@@ -28,7 +28,7 @@ from prompts.statistics.tallies import COUNTED, Tallies
 logger = logging.getLogger("prompts.posting")
 
 BATCH = 200
-SLICE = 25
+SLICE = 25  # where prompts are being answered meanwhile
 EVERY_SECONDS = 2.0
 PATIENCE_SECONDS = 1.0
 LOCK = 0x70726F6D707473  # "prompts", for PostgreSQL's advisory locks

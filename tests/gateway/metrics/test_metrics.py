@@ -24,7 +24,7 @@ from inference import fleet
 from inference.errors import QueueFull
 from inference.figures import Figures
 from prompts import composition
-from tests.fakes import Notebook, Parrot, house_of
+from tests.fakes import Notebook, house_of
 from tests.prompts.v1.conftest import OpenAICaller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,11 +40,6 @@ async def page(**headers):
 
 def value(name, **labels):
     return REGISTRY.get_sample_value(name, labels) or 0
-
-
-@pytest.fixture
-def parrot():
-    return Parrot()
 
 
 @pytest.fixture

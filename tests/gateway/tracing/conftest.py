@@ -11,7 +11,7 @@ from gateway.tracing.house import traced
 from prompts import composition
 from prompts.caching.replies import Replies
 from prompts.caching.stores import MemoryStore
-from tests.fakes import Notebook, Parrot, Shelf, house_of
+from tests.fakes import Notebook, Shelf, house_of
 
 
 class Spans:
@@ -49,11 +49,6 @@ def spans():
     yield made
     switch.use(None)
     made.exporting.close()
-
-
-@pytest.fixture
-def parrot():
-    return Parrot()
 
 
 @pytest.fixture
