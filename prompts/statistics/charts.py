@@ -9,7 +9,7 @@ too.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 WIDTH, HEIGHT = 920, 200
@@ -60,13 +60,14 @@ def columns(
     room, step = HEIGHT - TOP - BOTTOM, (WIDTH - LEFT) / max(1, len(bars))
     drawn = []
     for number, bar in enumerate(bars):
-        y = float(HEIGHT - BOTTOM)
+        y, about = float(HEIGHT - BOTTOM), conditional_escape(bar.title)
         for at, (value, colour) in enumerate(zip(bar.values, colours, strict=True)):
             if value > 0:
                 tall = room * value / highest
                 y -= tall
                 place = (LEFT + number * step, y, max(0.8, step - 1), tall)
-                drawn.append(_rect(place, colour, title=bar.title, link=bar.links[at] if bar.links else ""))
+                link = bar.links[at] if bar.links else ""
+                drawn.append(_rect(place, colour, title=about, link=link))
     labels = [bar.label for bar in bars]
     return _chart(title, told, _axis(highest), _under(labels, step), format_html_join("", "{}", _each(drawn)))
 
@@ -138,11 +139,11 @@ def _under(labels: Sequence[str], step: float) -> SafeString:
 
 
 def _rect(place: tuple[float, float, float, float], colour: str, *, title: str, link: str) -> SafeString:
-    drawn = format_html(
-        '<rect x="{}" y="{}" width="{}" height="{}" fill="{}"><title>{}</title></rect>',
-        *(*map(_short, place), colour, title),
-    )
-    return format_html('<a href="{}" tabindex="-1">{}</a>', link, drawn) if link else drawn
+    rect = '<rect x="{}" y="{}" width="{}" height="{}" fill="{}"><title>{}</title></rect>'
+    told = (*map(_short, place), colour, title)
+    if not link:
+        return format_html(rect, *told)
+    return format_html(f'<a href="{{}}" tabindex="-1">{rect}</a>', link, *told)
 
 
 def _stroke(places: Sequence[tuple[float, float]], line: Line) -> SafeString:

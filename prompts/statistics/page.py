@@ -55,15 +55,24 @@ class Links:
         self._span = span
         self._user = {"user": str(user_id)} if user_id else {}
         self._list = reverse("admin:prompts_prompt_changelist") if may_see else ""
+        # A page has thousands of addresses, of a few hundred points and names.
+        self._narrowed: dict[datetime | None, str] = {}
+        self._named: dict[tuple[tuple[str, str], ...], str] = {}
 
     def to(self, at: datetime | None = None, **more: str) -> str:
         """Rows of one point, or of the whole span."""
         if not self._list:
             return ""
-        since = at or self._span.since
-        until = at + LENGTHS[self._span.step] if at else self._span.until
-        named = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
-        return f"{self._list}?{urlencode({**named, **self._user, **more})}"
+        if (narrowed := self._narrowed.get(at)) is None:
+            since = at or self._span.since
+            until = at + LENGTHS[self._span.step] if at else self._span.until
+            named = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
+            narrowed = self._narrowed[at] = f"{self._list}?{urlencode({**named, **self._user})}"
+        if not more:
+            return narrowed
+        if (named_too := self._named.get(names := tuple(more.items()))) is None:
+            named_too = self._named[names] = urlencode(more)
+        return f"{narrowed}&{named_too}"
 
 
 def shown(found: Statistics, *, user_id: UUID | None, may_see: bool) -> dict[str, Any]:

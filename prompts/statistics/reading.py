@@ -7,23 +7,24 @@ models made; those of the cache are counted apart.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import add
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Model, QuerySet, Sum
-from django.db.models.functions import TruncDay, TruncWeek
+from django.db.models import BigIntegerField, F, Model, Sum
+from django.db.models.functions import Cast, TruncDay, TruncWeek
 
 from prompts import posting
 from prompts.journal import Outcome
 from prompts.models import EVERYBODY, HourlyFindings, HourlyTally, SummedAsker, SummedFindings, SummedTally
 from prompts.statistics.latency import PLACES, percentile
 from prompts.statistics.pieces import Pieces, partial, unsummed
-from prompts.statistics.tallies import hour_of
+from prompts.statistics.tallies import FINDINGS_COUNTS, hour_of
 
 TOP = 10
 SUMS = ("prompts", "cached", "prompt_tokens", "completion_tokens", "cached_tokens")
@@ -86,11 +87,12 @@ class Counts:
     cached_tokens: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
 
-    def add(self, outcome: str, sums: dict[str, Any]) -> None:
-        for name in SUMS:
-            setattr(self, name, getattr(self, name) + sums[name])
-        if sums["prompts"]:
-            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + sums["prompts"]
+    def add(self, outcome: str, sums: Sequence[int]) -> None:
+        """`sums` are those of SUMS."""
+        for name, number in zip(SUMS, sums, strict=True):
+            setattr(self, name, getattr(self, name) + number)
+        if sums[0]:
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + sums[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +134,22 @@ class Statistics:
 
 
 def read(span: Span, *, user_id: UUID | None = None) -> Statistics:
-    """What happened in a span: of one user, or of everybody. At most eleven queries, whatever the span,
+    """What happened in a span: of one user, or of everybody. At most thirteen queries, whatever the span,
     unless something is to be counted first."""
     posting.post()
-    asked, met = _Asked(span), _Met(span)
     changed = unsummed(HourlyTally, span.since, span.until)
-    for row in _rows(
-        HourlyTally, SummedTally, span, user_id, changed, ("model", "outcome"), (*SUMS, *PLACED)
-    ):
-        asked.add(row)
-    found = unsummed(HourlyFindings, span.since, span.until)
-    for row in _rows(HourlyFindings, SummedFindings, span, user_id, found, FOUND_BY, ("prompts", "findings")):
-        met.add(row)
+    tallies = _Source(HourlyTally, SummedTally, span, user_id, changed)
+    changed_findings = unsummed(HourlyFindings, span.since, span.until)
+    findings = _Source(HourlyFindings, SummedFindings, span, user_id, changed_findings)
+    asked, met = _Asked(span), _Met(span)
+    for at, outcome, *counts in tallies.sums(("at", "outcome"), (*SUMS, *PLACED)):
+        asked.add_to_point(_instant(at), outcome, counts)
+    for model, outcome, *counts in tallies.sums(("model", "outcome"), ("prompts", *PLACED)):
+        asked.add_to_model(model, outcome, counts)
+    for at, rule, count in findings.sums(("at", "rule"), ("findings",)):
+        met.series[_instant(at)][rule] += count
+    for rule, direction, action, prompts, count in findings.sums(FOUND_BY, FINDINGS_COUNTS):
+        met.add((rule, direction, action), prompts, count)
     askers = Pieces.of(span.since, span.until, changed | partial(span.since, span.until))
     return Statistics(
         span=span,
@@ -159,36 +165,45 @@ def read(span: Span, *, user_id: UUID | None = None) -> Statistics:
     )
 
 
-def _rows(
-    tallies: type[Model],
-    sums: type[Model],
-    span: Span,
-    user_id: UUID | None,
-    changed: set[datetime],
-    names: tuple[str, ...],
-    columns: tuple[str, ...],
-) -> Iterator[dict[str, Any]]:
-    """Sums for points and names, of both sources: some come twice, and are to be added up."""
-    of_all, is_hourly = tallies._default_manager.all(), span.step is Step.HOUR
-    pieces = Pieces.of(span.since, span.until, changed)
-    if user_id is not None:
-        of_all = of_all.filter(user_id=user_id)
-        if is_hourly:  # which nobody sums up for each user
-            pieces = Pieces.of_tallies(span.since, span.until)
-    summed = sums._default_manager.filter(user_id=user_id or EVERYBODY, hours=1 if is_hourly else 24)
-    for rows in (pieces.from_sums(summed), pieces.from_tallies(of_all)):
-        yield from _summed(rows, span, names, columns)
+class _Source:
+    """The tallies of a span and the sums of its days, each read where it is to be read."""
+
+    def __init__(
+        self,
+        tallies: type[Model],
+        sums: type[Model],
+        span: Span,
+        user_id: UUID | None,
+        changed: set[datetime],
+    ) -> None:
+        of_all, is_hourly = tallies._default_manager.all(), span.step is Step.HOUR
+        pieces = Pieces.of(span.since, span.until, changed)
+        if user_id is not None:
+            of_all = of_all.filter(user_id=user_id)
+            if is_hourly:  # which nobody sums up for each user
+                pieces = Pieces.of_tallies(span.since, span.until)
+        summed = sums._default_manager.filter(user_id=user_id or EVERYBODY, hours=1 if is_hourly else 24)
+        self._point = POINTS[span.step]
+        self._rows = [pieces.from_sums(summed), pieces.from_tallies(of_all)]
+
+    def sums(self, names: tuple[str, ...], columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+        """The sums of these columns for each of these names, of which one may be `at`, a point. Some come
+        twice, and are to be added up. As the database's driver gives them: Django's models would look at
+        each of thirty numbers a row."""
+        wanted = {f"sum_{column}": Cast(Sum(column), BigIntegerField()) for column in columns}
+        for rows in self._rows:
+            if rows.query.is_empty():
+                continue
+            summed = rows.annotate(at=self._point).values_list(*names).order_by().annotate(**wanted)
+            with connection.cursor() as cursor:
+                cursor.execute(*summed.query.sql_with_params())
+                yield from cursor.fetchall()
 
 
-def _summed(
-    rows: QuerySet[Any], span: Span, names: tuple[str, ...], columns: tuple[str, ...]
-) -> Iterator[dict[str, Any]]:
-    """The sums of these columns, for each point (`at`) and each of these names."""
-    sums: dict[str, Any] = {f"sum_{column}": Sum(column) for column in columns}
-    told = ("at", *names, *columns)
-    summed = rows.annotate(at=POINTS[span.step]).values_list("at", *names).order_by().annotate(**sums)
-    for row in summed.iterator():
-        yield dict(zip(told, row, strict=True))
+def _instant(at: datetime | str) -> datetime:
+    """A point as a driver gives it: SQLite as text, PostgreSQL's truncated ones without their zone."""
+    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 class _Asked:
@@ -201,17 +216,16 @@ class _Asked:
         self._by_model: dict[str, list[int]] = {}
         self._by_point: dict[datetime, list[int]] = {}
 
-    def add(self, row: dict[str, Any]) -> None:
-        for counts in (self.counts, self.series[row["at"]]):
-            counts.add(row["outcome"], row)
-        self._models[row["model"]] += row["prompts"]
-        if row["outcome"] in ANSWERS:
-            for places in (
-                self._by_model.setdefault(row["model"], [0] * len(PLACED)),
-                self._by_point.setdefault(row["at"], [0] * len(PLACED)),
-            ):
-                for number, name in enumerate(PLACED):
-                    places[number] += row[name]
+    def add_to_point(self, at: datetime, outcome: str, counts: list[int]) -> None:
+        """`counts` are those of SUMS and PLACED."""
+        for sums in (self.counts, self.series[at]):
+            sums.add(outcome, counts[: len(SUMS)])
+        _place(self._by_point, at, outcome, counts[len(SUMS) :])
+
+    def add_to_model(self, model: str, outcome: str, counts: list[int]) -> None:
+        """`counts` are prompts and those of PLACED."""
+        self._models[model] += counts[0]
+        _place(self._by_model, model, outcome, counts[1:])
 
     def latencies(self) -> tuple[Latency, ...]:
         made = [_latency(model, places) for model, places in self._by_model.items()]
@@ -229,18 +243,26 @@ class _Met:
 
     def __init__(self, span: Span) -> None:
         self.series: dict[datetime, Counter[str]] = {at: Counter() for at in span.points()}
-        self._found: dict[tuple[str, str, str], tuple[int, int]] = {}
+        self._found: Counter[tuple[str, str, str]] = Counter()
+        self._prompts: Counter[tuple[str, str, str]] = Counter()
 
-    def add(self, row: dict[str, Any]) -> None:
-        self.series[row["at"]][row["rule"]] += row["findings"]
-        what = (row["rule"], row["direction"], row["action"])
-        prompts, findings = self._found.get(what, (0, 0))
-        self._found[what] = (prompts + row["prompts"], findings + row["findings"])
+    def add(self, what: tuple[str, str, str], prompts: int, findings: int) -> None:
+        """`what` is as FOUND_BY says."""
+        self._prompts[what] += prompts
+        self._found[what] += findings
 
     def found(self) -> tuple[Found, ...]:
-        made = [Found(*what, *counts) for what, counts in self._found.items()]
-        shown = [one for one in made if one.findings > 0]
+        shown = [
+            Found(*what, self._prompts[what], findings)
+            for what, findings in self._found.items()
+            if findings > 0
+        ]
         return tuple(sorted(shown, key=lambda one: (-one.findings, one.rule, one.direction, one.action)))
+
+
+def _place(places: dict[Any, list[int]], name: Any, outcome: str, counts: list[int]) -> None:
+    if outcome in ANSWERS:
+        places[name] = list(map(add, places.get(name, [0] * len(PLACED)), counts))
 
 
 def _latency(model: str, places: list[int]) -> Latency:

@@ -1,5 +1,6 @@
 """Sums of days: whatever happens to rows, what is read of a span is what its tallies are."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -326,3 +327,20 @@ def test_the_thread_sums_up_and_ends(monkeypatch):
         thread.close(30)
     assert is_read_from_sums(MONDAY)
     assert UUID(int=0) != EVERYBODY
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("sums", [SummedTally, SummedFindings])
+def test_postgres_knows_that_sums_of_days_are_mostly_users(sums):
+    """Or it would read the table from end to end for a year of everybody's days."""
+    whose = [(EVERYBODY, 1, 2_400), (EVERYBODY, 24, 100), *((uuid4(), 24, 100) for _ in range(50))]
+    sums.objects.bulk_create(
+        sums(user_id=user_id, hours=hours, hour=MONDAY + n * hours * HOUR)
+        for user_id, hours, times in whose
+        for n in range(times)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {sums._meta.db_table}")
+    plan = json.loads(sums.objects.filter(user_id=EVERYBODY, hours=24).explain(format="json"))
+    expected = plan[0]["Plan"]["Plan Rows"]
+    assert 50 <= expected <= 200, "1,700 would be everybody's share of all rows, times the days' share"
