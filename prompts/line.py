@@ -15,6 +15,7 @@ refused by one.
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -92,6 +93,9 @@ class Line:
         self._is_turn_due = self._is_writing = False
         self._ends_at = time.monotonic() + LIFE_SECONDS
         self._alarm: asyncio.TimerHandle | None = None
+        # A copy of the wire's descriptor, for the loop to watch. libpq closes its own when the connection
+        # breaks; uvloop would take that number for watched, and hear nothing of the next one that gets it.
+        self._watched: int = -1
 
     @property
     def rows(self) -> int:
@@ -110,9 +114,14 @@ class Line:
         return None
 
     def begin(self) -> None:
-        if not self.is_over:
-            self.loop.add_reader(self._wire.fileno(), self._read)
-            self.is_open = True
+        if self.is_over:
+            return
+        self.is_open = True
+        try:
+            self._watched = os.dup(self._wire.fileno())
+            self.loop.add_reader(self._watched, self._read)
+        except Exception as error:  # noqa: BLE001  (it broke already, or there is no descriptor left)
+            self._break(error)
 
     def put(self, change: Change) -> None:
         """Sends it at the end of this turn of the loop, or when there is room."""
@@ -126,9 +135,11 @@ class Line:
         self.is_open, self.is_over = False, True
         if self._alarm is not None:
             self._alarm.cancel()
-        with suppress(RuntimeError):  # the loop is closed
-            self.loop.remove_reader(self._wire.fileno())
-            self.loop.remove_writer(self._wire.fileno())
+        if self._watched >= 0:
+            with suppress(RuntimeError):  # the loop is closed
+                self.loop.remove_reader(self._watched)
+                self.loop.remove_writer(self._watched)
+            os.close(self._watched)
         left = [*chain.from_iterable(flight.group for flight in self._flights), *self._gathered]
         self._flights.clear()
         self._gathered.clear()
@@ -172,10 +183,10 @@ class Line:
     def _flush(self) -> None:
         if self._wire.flush():
             if self._is_writing:
-                self.loop.remove_writer(self._wire.fileno())
+                self.loop.remove_writer(self._watched)
                 self._is_writing = False
         elif not self._is_writing:
-            self.loop.add_writer(self._wire.fileno(), self._write_more)
+            self.loop.add_writer(self._watched, self._write_more)
             self._is_writing = True
 
     def _write_more(self) -> None:

@@ -1,12 +1,14 @@
 """The line of an event loop, with a wire that does what the test says."""
 
 import asyncio
+import os
 import socket
 import threading
 from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+import uvloop
 
 from prompts import line as lines
 from prompts.changes import Change
@@ -290,6 +292,38 @@ async def test_after_a_line_broke_the_next_one_takes_its_time():
         made.of(loop) and wires[-1].breaks()
         await asyncio.sleep(0.02)
     assert len(wires) == 1
+
+
+def test_the_next_connection_may_get_the_number_of_one_that_broke():
+    """As libpq, which closes its socket before anybody can stop watching it."""
+
+    class Closing(ScriptedWire):
+        def receive(self):
+            self.near.close()
+            raise OSError
+
+    async def go():
+        first, second = Closing(), ScriptedWire()
+        number = first.fileno()
+        broken = desk(first)
+        first.far.send(b"x")
+        await until(lambda: broken.line.is_over)
+        os.dup2(second.fileno(), number)
+        second.near.close()
+        second.near = socket.socket(fileno=number)
+        next = desk(second)
+        next.line.put(change())
+        await until(lambda: second.groups)
+        second.commits()
+        await until(lambda: next.told)
+        next.line.leave()
+
+    async def until(happens):
+        async with asyncio.timeout(1):
+            while not happens():
+                await asyncio.sleep(0.01)
+
+    uvloop.run(go())
 
 
 def test_a_loop_that_is_stuck_does_not_keep_what_it_was_about_to_write(wire):
