@@ -62,6 +62,15 @@ def until(what, happens, seconds=UP_SECONDS):
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
+def has_ended(pid):
+    """Also a zombie has."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 class Postgres:
     """In `directory`, which its user has to be able to reach."""
 
@@ -101,8 +110,9 @@ class Postgres:
         for pid in (self.process.pid, *children):
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
-        # What it shared with its children is in use until the last of them has gone.
-        until("the end of PostgreSQL", lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children))
+        # What it shared with its children is in use until the last of them has ended. Their entries may stay
+        # longer: some machines' first process clears them away every other second.
+        until("the end of PostgreSQL", lambda: all(has_ended(pid) for pid in children))
 
     @contextmanager
     def killed(self):
