@@ -295,6 +295,7 @@ declare(_S, "LLM_SLOTS", number, 0, "Answers that a model works on at once; 0 me
 declare(_S, "LLM_KV_TOKENS", number, 0, "Tokens that all slots of a model hold together, where that shall be less than LLM_SLOTS times LLM_CONTEXT; 0 gives every slot its own LLM_CONTEXT.")
 declare(_S, "LLM_KV_TYPE", choice("f16", "q8_0", "q4_0"), "f16", "How the model's memory of a text is kept: f16, or half (q8_0) or a quarter (q4_0) of it, less exactly.")
 declare(_S, "LLM_FLASH_ATTENTION", flag_or_auto, "auto", "Flash attention: auto is on a GPU and with a quantised LLM_KV_TYPE, which needs it. On a CPU what has a long text before it is slower with it: answers, and prompts beside answers.")
+declare(_S, "LLM_REPACK", flag, True, "Load Q4_1 weights in a form for which x86 CPUs have faster kernels; what they are worth stays the same. The default model is in Q4_1.")
 declare(_S, "LLM_PREFIX_SCOPE", choice("shared", "user"), "shared", "Who shares computed beginnings of prompts: everybody, or each user only his own, so that no timing tells what others asked.")
 declare(_S, "LLM_PREFIX_DIR", str, "", "A private folder where the beginnings that are used most are kept across restarts; empty keeps none.")
 declare(_S, "LLM_SPECULATION", flag, True, "Guess tokens from the prompt and check several at once, where that pays and changes no answer: with flash attention.")

@@ -160,6 +160,7 @@ def llama_options(model: Served, *, slots: int) -> LlamaOptions:
         kv_type=settings.LLM_KV_TYPE,
         kind=model.wanted.kind,
         gpu_layers=layers,
+        repack=settings.LLM_REPACK,
     )
 
 

@@ -1,6 +1,7 @@
 """
-The header of a GGUF file: what the model is, and how large. A model file is data from somewhere, so every
-count and length is checked against the file before it is believed, and nothing large is kept.
+The header of a GGUF file: what the model is, how large, and where its tensors lie; and the few pieces of
+which a header is written. A model file is data from somewhere, so every count and length is checked against
+the file before it is believed, and nothing large is kept.
 
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -16,7 +17,7 @@ MOST_TENSORS = 200_000
 MOST_TEXT = 1_000  # longer ones (templates, vocabularies) are passed over
 MOST_ITEMS = 2_000  # of an array that is kept; longer ones leave only their length
 
-_TEXT, _ARRAY = 8, 9
+_FLOAT, _TEXT, _ARRAY = 6, 8, 9
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
 
@@ -25,14 +26,28 @@ class Damaged(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Tensor:
+    """What the header says of one: `shape` by the shortest stride first, `kind` is ggml's number of its type,
+    `offset` counts from where the tensors begin."""
+
+    shape: tuple[int, ...]
+    kind: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """`values` are the file's own, but for long texts and arrays; an array's length is in `lengths`.
-    `weights` counts the bytes of all tensors; `tensors` has the elements of each."""
+    `weights` counts the bytes of all tensors. `tensors_at` is where their descriptions begin, `weights_at`
+    where they themselves do, at a multiple of `alignment`, as does each of them."""
 
     values: dict[str, Any] = field(repr=False)
     lengths: dict[str, int] = field(repr=False)
-    tensors: dict[str, int] = field(repr=False)
+    tensors: dict[str, Tensor] = field(repr=False)
     weights: int
+    tensors_at: int
+    weights_at: int
+    alignment: int
 
     @property
     def architecture(self) -> str:
@@ -64,6 +79,30 @@ def read_header(path: Path) -> Header:
         return _Cursor(view).header()
 
 
+def text(value: str) -> bytes:
+    """As a GGUF file has it."""
+    raw = value.encode()
+    return struct.pack("<Q", len(raw)) + raw
+
+
+def value(key: str, value: str | float) -> bytes:
+    """A value of a header, of which texts and numbers of single precision are enough for us."""
+    if isinstance(value, str):
+        return text(key) + struct.pack("<I", _TEXT) + text(value)
+    return text(key) + struct.pack("<If", _FLOAT, value)
+
+
+def description(name: str, tensor: Tensor) -> bytes:
+    """A tensor's, as it stands in a header."""
+    shape = struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape)
+    return text(name) + shape + struct.pack("<IQ", tensor.kind, tensor.offset)
+
+
+def beginning(*, tensors: int, values: int) -> bytes:
+    """The first bytes of a file with so many of each."""
+    return struct.pack("<4sIQQ", b"GGUF", 3, tensors, values)
+
+
 class _Cursor:
     def __init__(self, view: mmap.mmap) -> None:
         self._view = view
@@ -88,28 +127,25 @@ class _Cursor:
         alignment = found.get("general.alignment", 32)
         if not isinstance(alignment, int) or not 1 <= alignment <= 1 << 20:
             raise Damaged("an alignment that cannot be")
-        elements, ends = self._tensors(tensors)
+        tensors_at = self._at
+        described = self._tensors(tensors)
         begin = -(-self._at // alignment) * alignment
-        if begin + ends > self._size:
+        if begin + max((each.offset + 1 for each in described.values()), default=0) > self._size:
             raise Damaged("the file is not whole")
-        return Header(found, lengths, elements, max(0, self._size - begin))
+        weights = max(0, self._size - begin)
+        return Header(found, lengths, described, weights, tensors_at, begin, alignment)
 
-    def _tensors(self, count: int) -> tuple[dict[str, int], int]:
-        """The elements of each, and where the last one begins."""
-        elements: dict[str, int] = {}
-        last = 0
+    def _tensors(self, count: int) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {}
         for _ in range(count):
             name = self._text(most=MOST_TEXT)
             (dimensions,) = self._take("I")
             if dimensions > 8:
                 raise Damaged("a tensor of too many dimensions")
-            size = 1
-            for extent in self._take(f"{dimensions}Q"):
-                size *= extent
-            _, offset = self._take("IQ")
-            elements[name] = size
-            last = max(last, offset + 1)
-        return elements, last
+            shape = self._take(f"{dimensions}Q")
+            kind, offset = self._take("IQ")
+            tensors[name] = Tensor(shape, kind, offset)
+        return tensors
 
     def _take(self, form: str) -> tuple[Any, ...]:
         form = "<" + form

@@ -13,6 +13,7 @@ something open (which layers slide), the larger is taken.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from inference import repacking
 from inference.gguf import Damaged, Header, read_header
 from inference.options import LlamaOptions
 from inference.runner import ModelBroken
@@ -138,7 +139,8 @@ def _header(path: Path) -> Header:
 
 
 def _need(header: Header, options: LlamaOptions) -> MemoryNeed:
-    return MemoryNeed(header.weights, _kv(header, options), _compute(header, options))
+    weights = header.weights + (repacking.added_bytes(header) if repacking.is_wanted(header, options) else 0)
+    return MemoryNeed(weights, _kv(header, options), _compute(header, options))
 
 
 def _context(header: Header, options: LlamaOptions) -> int:

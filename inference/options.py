@@ -22,6 +22,7 @@ class LlamaOptions:
     `threads` compute; they spin, so leave the web side a core. `step_tokens` is the most that one step
     computes. `gpu_layers` -1 is all of them. A quantised `kv_type` needs flash attention. A CPU is better off
     without: its kernel looks at one token at a time, unless 64 tokens of a prompt are computed at once.
+    `repack`: weights for which the CPU has no fast kernel are loaded in a form for which it has one.
     """
 
     context_tokens: int = 2048
@@ -33,6 +34,7 @@ class LlamaOptions:
     kv_type: KvType = "f16"
     kind: Literal["chat", "embedding"] = "chat"
     gpu_layers: int = 0
+    repack: bool = True
 
     @property
     def is_shared(self) -> bool:

@@ -21,13 +21,26 @@ CROWD_SECONDS = 0.25
 WHOLE_SECONDS = 1.0
 # What a waiting prompt always gets of a step's time.
 LEAST_SHARE = 0.25
+# llama.cpp's fast kernels take so many tokens of a prompt at a time; three take as long as four.
 LEAST_TOKENS = 4
+# Without flash attention it looks through a multiple of so many tokens.
+PAGE_TOKENS = 256
+
+
+def worth(decode_tokens: int, *, before: int, look_tokens: float) -> float:
+    """What so many tokens of answers cost, in tokens without a text before them: each looks through as much
+    as the longest needs, which has `before` tokens, and looking through `look_tokens` costs as much as one
+    token (0: nothing)."""
+    if not look_tokens:
+        return decode_tokens
+    return decode_tokens * (1 + -(-before // PAGE_TOKENS) * PAGE_TOKENS / look_tokens)
 
 
 @dataclass(eq=False, slots=True)
 class Pace:
     """Seconds of a step of n answers: `base_seconds + n * token_seconds`; of a prompt's token beside them:
-    `prompt_token_seconds`. The first values are a guess that a few steps correct."""
+    `prompt_token_seconds`. The first values are a guess that a few steps correct. An answer with a long text
+    before it counts as more than one: what it is `worth`."""
 
     base_seconds: float = 0.02
     token_seconds: float = 0.01
@@ -35,7 +48,7 @@ class Pace:
     answer_tokens: float = 64.0  # of a usual answer
     _sums: list[float] = field(default_factory=lambda: [0.0] * 5)  # of 1, n, n², s, ns: fading
 
-    def step_seconds(self, decode_tokens: int) -> float:
+    def step_seconds(self, decode_tokens: float) -> float:
         """What a step of so many answers takes by itself."""
         return self.base_seconds + decode_tokens * self.token_seconds
 
@@ -43,7 +56,7 @@ class Pace:
         """How many tokens of answers could be computed in what any step takes: one, to read the weights."""
         return max(1.0, self.base_seconds / max(self.token_seconds, 1e-9))
 
-    def prompt_budget(self, decode_tokens: int, *, most: int, is_crowded: bool = False) -> int:
+    def prompt_budget(self, decode_tokens: float, *, most: int, is_crowded: bool = False) -> int:
         """How many tokens of prompts the next step may compute beside so many answers. `is_crowded`: there
         are more prompts than answers."""
         if not decode_tokens:
@@ -51,7 +64,8 @@ class Pace:
         usual = self.step_seconds(decode_tokens)
         limit = max(STRETCH * usual, CROWD_SECONDS if is_crowded else UNNOTICED_SECONDS)
         seconds = max(limit - usual, limit * LEAST_SHARE)
-        return max(LEAST_TOKENS, min(most, int(seconds / self.prompt_token_seconds)))
+        groups = (int(seconds / self.prompt_token_seconds) + 1) // LEAST_TOKENS
+        return max(LEAST_TOKENS, min(most, groups * LEAST_TOKENS))
 
     def whole_tokens(self) -> int:
         """How long a prompt may be that is computed in one step, whoever waits for it."""
@@ -72,7 +86,7 @@ class Pace:
         spoken = self.answer_tokens * self.step_seconds(streams) / max(streams, 1)
         return prompt_tokens * self.prompt_token_seconds + spoken
 
-    def note_step(self, *, decode_tokens: int, prefill_tokens: int, seconds: float) -> None:
+    def note_step(self, *, decode_tokens: float, prefill_tokens: int, seconds: float) -> None:
         """A step took so long."""
         if not prefill_tokens:
             self._note_decode(decode_tokens, seconds)
@@ -85,12 +99,12 @@ class Pace:
         """An answer ended after so many."""
         self.answer_tokens += NEWEST_SHARE * (tokens - self.answer_tokens)
 
-    def _note_decode(self, n: int, seconds: float) -> None:
+    def _note_decode(self, n: float, seconds: float) -> None:
         """A fading least-squares line through (n, seconds)."""
         usual = self.step_seconds(n)
         if self._sums[0] > 1 and seconds > 5 * usual:
             seconds = 5 * usual  # the machine was away; one such step says nothing of the next
-        facts = (1.0, float(n), float(n * n), seconds, n * seconds)
+        facts = (1.0, n, n * n, seconds, n * seconds)
         self._sums = [0.95 * old + new for old, new in zip(self._sums, facts, strict=True)]
         one, x, xx, y, xy = self._sums
         spread = one * xx - x * x

@@ -19,7 +19,7 @@ from inference.figures import Figures
 from inference.guessing import Guesses
 from inference.jobs import Job, WaitingLine
 from inference.options import EngineOptions
-from inference.pace import Pace
+from inference.pace import Pace, worth
 from inference.places import Move
 from inference.runner import ModelBroken, OutOfCells, Row, Runner
 from inference.scheduler import Plan, Scheduler
@@ -164,7 +164,11 @@ class Serving:
             return
         computed = time.perf_counter()
         self._pace.note_step(
-            decode_tokens=plan.decode_tokens, prefill_tokens=plan.prefill_tokens, seconds=computed - computing
+            decode_tokens=self._worth(
+                plan.decode_tokens, [job for job in plan.jobs if not job.is_prefilling]
+            ),
+            prefill_tokens=plan.prefill_tokens,
+            seconds=computed - computing,
         )
         choosing = self._hear_all(plan)
         figures = self._figures
@@ -183,12 +187,19 @@ class Serving:
         speaking = [job for job in running if not job.is_prefilling]
         decode_tokens = sum(1 + len(job.draft) for job in speaking)
         budget = self._pace.prompt_budget(
-            decode_tokens, most=self._runner.step_tokens, is_crowded=len(running) > 2 * len(speaking)
+            self._worth(decode_tokens, speaking),
+            most=self._runner.step_tokens,
+            is_crowded=len(running) > 2 * len(speaking),
         )
         looks = self._runner.look_tokens * self._pace.step_tokens() or math.inf
         return self._scheduler.plan(
             prefill_tokens=budget, whole_tokens=self._pace.whole_tokens(), looks_of_a_step=looks
         )
+
+    def _worth(self, decode_tokens: int, speaking: Sequence[Job]) -> float:
+        """What these answers' tokens cost, in tokens without a text before them."""
+        longest = max((job.computed for job in speaking), default=0)
+        return worth(decode_tokens, before=longest, look_tokens=self._runner.look_tokens)
 
     def _compute(self, plan: Plan) -> bool:
         """Whether the step was computed."""

@@ -42,7 +42,9 @@ class LlamaRunner:
             raise
 
     def _load(self, path: Path, options: LlamaOptions) -> None:
-        self._model = loading.open_model(path, options)
+        opened = loading.open_model(path, options)
+        self._model = opened.model
+        self.is_repacked = opened.adapter is not None
         trained = int(C.llama_model_n_ctx_train(self._model)) or options.context_tokens
         is_embedding = options.kind == "embedding"
         self.slots = options.slots
@@ -57,7 +59,7 @@ class LlamaRunner:
             longest = max(options.step_tokens, self.context_tokens)
             self.step_tokens = -(-longest // self.slots) * self.slots
         self.context = loading.open_context(
-            self._model, options, kv_tokens=self.kv_tokens, step_tokens=self.step_tokens
+            opened, options, kv_tokens=self.kv_tokens, step_tokens=self.step_tokens
         )
         # A memory that is smaller than a step makes the step smaller; a longer one would end the process.
         self.step_tokens = min(self.step_tokens, int(C.llama_n_batch(self.context)))
@@ -66,8 +68,8 @@ class LlamaRunner:
         self.notation = self.vocabulary.notation
         self.embedding_size = int(C.llama_model_n_embd_out(self._model)) if is_embedding else 0
         self.copy_seconds = 0.0
-        self.look_tokens = 0.0 if options.flash_attention else loading.look_tokens(self._model)
-        self._fingerprint = loading.fingerprint(path, options)
+        self.look_tokens = 0.0 if options.flash_attention else loading.look_tokens(opened)
+        self._fingerprint = loading.fingerprint(path, options, is_repacked=self.is_repacked)
         self._is_shared = options.is_shared
         self._slots = Slots(
             C.llama_get_memory(self.context),

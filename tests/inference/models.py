@@ -6,6 +6,7 @@ Small models with random weights, made on the spot: one of each kind of memory t
     recurrent   mamba: one state, no way back
     hybrid      jamba: both kinds of layers
     embedding   bert: no memory; makes vectors
+    packed      llama, with matrices in Q4_1; as qwen2 and qwen3 too
 
 They answer nonsense, always the same. A token of text is one byte, but for a few pairs.
 """
@@ -22,6 +23,7 @@ STATE, CONVOLUTION, RANK = 16, 4, 4
 PAIRS = [("t", "h"), ("a", "n"), ("i", "n"), ("Ġ", "t"), ("e", "r")]
 BOS, END, START = "<|begin|>", "<|im_end|>", "<|im_start|>"
 KINDS = ("tiny", "sliding", "recurrent", "hybrid", "embedding")
+PACKED = ("packed", "packed qwen2", "packed qwen3")
 
 
 def make(kind: str, path: Path) -> Path:
@@ -32,6 +34,9 @@ def make(kind: str, path: Path) -> Path:
         "recurrent": "mamba",
         "hybrid": "jamba",
         "embedding": "bert",
+        "packed": "llama",
+        "packed qwen2": "qwen2",
+        "packed qwen3": "qwen3",
     }[kind]
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(f"test {kind}")
@@ -41,7 +46,24 @@ def make(kind: str, path: Path) -> Path:
     writer.add_feed_forward_length(INNER)
     writer.add_layer_norm_rms_eps(1e-5)
     size = _word_pieces(writer) if kind == "embedding" else _byte_pairs(writer)
-    _Weights(writer, size).add(kind)
+    _Weights(writer, size, architecture).add(kind.split()[0])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def unpacked(packed: Path, path: Path) -> Path:
+    """The same model with what its matrices are worth in single precision."""
+    reader = gguf.GGUFReader(packed)
+    writer = gguf.GGUFWriter(path, reader.fields["general.architecture"].contents())
+    for field in reader.fields.values():
+        if not field.name.startswith("GGUF.") and field.name != "general.architecture":
+            kind, *inner = field.types
+            writer.add_key_value(field.name, field.contents(), kind, inner[-1] if inner else None)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, gguf.dequantize(tensor.data, tensor.tensor_type).copy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -90,9 +112,11 @@ def _word_pieces(writer: gguf.GGUFWriter) -> int:
 class _Weights:
     """Random, the same each time; large enough that the model has opinions."""
 
-    def __init__(self, writer: gguf.GGUFWriter, vocabulary: int) -> None:
+    def __init__(self, writer: gguf.GGUFWriter, vocabulary: int, architecture: str) -> None:
         self._writer = writer
         self._vocabulary = vocabulary
+        self._architecture = architecture
+        self._is_packed = False
         self._random = np.random.default_rng(7)
 
     def add(self, kind: str) -> None:
@@ -101,7 +125,12 @@ class _Weights:
 
     def _matrix(self, name: str, *shape: int, scale: float | None = None) -> None:
         spread = scale if scale is not None else 1.5 / np.sqrt(shape[-1])
-        self._writer.add_tensor(name, self._random.normal(0, spread, shape).astype(np.float32))
+        values = self._random.normal(0, spread, shape).astype(np.float32)
+        if self._is_packed and name.startswith("blk."):
+            packed = gguf.quantize(values, gguf.GGMLQuantizationType.Q4_1)
+            self._writer.add_tensor(name, packed, raw_dtype=gguf.GGMLQuantizationType.Q4_1)
+        else:
+            self._writer.add_tensor(name, values)
 
     def _ones(self, name: str, size: int) -> None:
         values = 1 + self._random.normal(0, 0.1, size)
@@ -138,6 +167,17 @@ class _Weights:
             self._attention(layer)
             self._feed_forward(layer)
         self._output()
+
+    def _packed(self) -> None:
+        self._is_packed = True
+        self._tiny()
+        for layer in range(LAYERS):
+            if self._architecture == "qwen2":
+                for name, size in (("q", HEADS * HEAD), ("k", HEADS_KV * HEAD), ("v", HEADS_KV * HEAD)):
+                    self._zeros(f"blk.{layer}.attn_{name}.bias", size)
+            if self._architecture == "qwen3":
+                for name in ("attn_q_norm", "attn_k_norm"):
+                    self._ones(f"blk.{layer}.{name}.weight", HEAD)
 
     def _sliding(self) -> None:
         self._heads()

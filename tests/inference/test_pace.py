@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from inference.pace import CROWD_SECONDS, LEAST_SHARE, LEAST_TOKENS, STRETCH, UNNOTICED_SECONDS, Pace
+from inference.pace import CROWD_SECONDS, LEAST_SHARE, LEAST_TOKENS, STRETCH, UNNOTICED_SECONDS, Pace, worth
 
 
 def paced(base=0.006, token=0.004, prompt=0.0026, streams=(1, 2, 4, 8), noise=0.0):
@@ -55,6 +55,29 @@ def test_a_prompt_always_gets_its_share(streams):
 
 def test_a_slow_machine_still_gives_a_prompt_some_tokens():
     assert paced(prompt=10.0).prompt_budget(4, most=512) >= LEAST_TOKENS
+
+
+@pytest.mark.parametrize(("room", "budget"), [(3.5, 4), (6.5, 4), (7.5, 8), (10.5, 8), (11.5, 12)])
+def test_a_slice_is_of_whole_groups_of_tokens_or_lacks_one(room, budget):
+    """A kernel takes four at a time, and three take as long."""
+    pace = Pace(base_seconds=0.0, token_seconds=0.1)
+    pace.prompt_token_seconds = (STRETCH - 1) * 0.1 / room
+    assert pace.prompt_budget(1, most=512) == budget
+
+
+def test_what_an_answer_is_worth_grows_by_pages_with_the_text_before_it():
+    assert worth(4, before=3000, look_tokens=0) == 4
+    assert worth(4, before=0, look_tokens=512) == 4
+    assert worth(4, before=1, look_tokens=512) == worth(4, before=256, look_tokens=512) == 6
+    assert worth(4, before=257, look_tokens=512) == 8
+
+
+def test_answers_that_grow_longer_do_not_look_like_steps_that_cost_much_whoever_is_in_them():
+    pace = Pace()
+    for before in range(1, 600):
+        tokens = worth(4, before=before, look_tokens=1300)
+        pace.note_step(decode_tokens=tokens, prefill_tokens=0, seconds=0.002 + tokens * 0.007)
+    assert pace.step_tokens() < 2
 
 
 def test_alone_a_prompt_gets_everything():

@@ -24,6 +24,7 @@ LLAMAS = {
     "sliding": ("sliding", {}),
     "recurrent": ("recurrent", {}),
     "hybrid": ("hybrid", {}),
+    "repacked": ("packed", {}),
 }
 
 
