@@ -16,7 +16,10 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from inference.backends import Ending, Format
-from inference.errors import AnswerUnfit
+from inference.errors import AnswerUnfit, FormatRefused
+
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -58,6 +61,26 @@ Validator = extend(
         "additionalProperties": _additional_properties,
     },
 )
+
+
+def check_schema(schema: dict[str, Any]) -> None:
+    """Raises FormatRefused for what no answer could be checked against."""
+    try:
+        is_one = Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(schema)
+    except Exception:  # noqa: BLE001  (as above)
+        is_one = False
+    if not is_one:
+        raise FormatRefused("The schema is no JSON schema (draft 2020-12).")
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises FormatRefused for a pattern that RE2 does not read."""
+    try:
+        re2.compile(pattern, _QUIET)
+    except Exception:  # noqa: BLE001  (surrogates make it raise something else)
+        raise FormatRefused(
+            "The schema has a pattern that is no regular expression, as RE2 has them."
+        ) from None
 
 
 def check(answer: str, schema: str) -> None:

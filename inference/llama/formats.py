@@ -12,6 +12,7 @@ from llama_cpp.llama_grammar import SchemaConverter
 
 from inference.backends import Format
 from inference.errors import FormatRefused
+from inference.formats import check_pattern, check_schema
 from inference.gbnf import parse
 
 MOST_CHARACTERS = 64_000
@@ -65,8 +66,10 @@ def _of_schema(text: str) -> str:
         raise FormatRefused("The schema is no JSON.") from None
     _check(schema)
     converter: Any = _Converter(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)  # type: ignore[no-untyped-call]
+    plain = _plain(schema)
+    check_schema(plain)
     try:
-        converter.visit(converter.resolve_refs(_plain(schema), ""), "")
+        converter.visit(converter.resolve_refs(plain, ""), "")
         grammar = str(converter.format_grammar())
     except FormatRefused:
         raise
@@ -115,6 +118,9 @@ def _check(schema: Any) -> None:
             raise FormatRefused("The schema refers to something outside itself, or to all of itself.")
         if isinstance(pattern := value.get("pattern"), str):
             _check_pattern(pattern)
+        if isinstance(patterns := value.get("patternProperties"), dict):
+            for pattern in patterns:
+                _check_pattern(pattern)
         for key in ("minLength", "minItems"):
             if isinstance(least := value.get(key), int) and not 0 <= least <= MOST_REPETITIONS:
                 raise FormatRefused("The schema asks for too much of something.")
@@ -125,6 +131,7 @@ def _check_pattern(pattern: str) -> None:
     times = [int(number) for pair in _REPETITIONS.findall(pattern) for number in pair if number.isdigit()]
     if len(pattern) > MOST_PATTERN or prod(max(1, number) for number in times) > 10 * MOST_REPETITIONS:
         raise FormatRefused("The schema has a pattern that is too long or repeats too often.")
+    check_pattern(pattern)
 
 
 def _spelled_out(pattern: str) -> str:

@@ -156,3 +156,25 @@ json_values = st.recursive(
 def test_any_json_is_a_schema_or_refused(value):
     with suppress(FormatRefused):
         assert "root ::=" in grammar_of(Format("json_schema", json.dumps(value)))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "any"},
+        {"properties": {"a": {"required": True}}},
+        {"properties": []},
+        {"items": [{"type": "string"}]},
+        {"type": "string", "minLength": "x"},
+        {"type": "string", "pattern": "(?=a)b"},
+        {"type": "string", "pattern": "("},
+        {"patternProperties": {"(": {}}},
+    ],
+)
+def test_what_no_answer_could_be_checked_against_is_refused_before_there_is_one(schema):
+    with pytest.raises(FormatRefused, match=r"no JSON schema|no regular expression"):
+        grammar_of(Format("json_schema", json.dumps(schema)))
+
+
+def test_notes_to_a_reader_may_be_anything():
+    assert matches({"type": "string", "title": None, "examples": "x", "description": 5}, '"a"')
