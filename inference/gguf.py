@@ -85,7 +85,7 @@ def text(value: str) -> bytes:
     return struct.pack("<Q", len(raw)) + raw
 
 
-def value(key: str, value: str | float) -> bytes:
+def entry(key: str, value: str | float) -> bytes:
     """A value of a header, of which texts and numbers of single precision are enough for us."""
     if isinstance(value, str):
         return text(key) + struct.pack("<I", _TEXT) + text(value)

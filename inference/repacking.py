@@ -139,11 +139,11 @@ def _write_model(file: int, header: Header, beginning: bytes, weights: Bytes, na
 
 
 def _write_adapter(file: int, header: Header, weights: Bytes, names: set[str]) -> None:
-    values = [
-        gguf.value("general.type", "adapter"),
-        gguf.value("general.architecture", header.architecture),
-        gguf.value("adapter.type", "lora"),
-        gguf.value("adapter.lora.alpha", 0.0),  # as it is: not scaled by its rank
+    entries = [
+        gguf.entry("general.type", "adapter"),
+        gguf.entry("general.architecture", header.architecture),
+        gguf.entry("adapter.type", "lora"),
+        gguf.entry("adapter.lora.alpha", 0.0),  # as it is: not scaled by its rank
     ]
     shapes: dict[str, tuple[int, int]] = {}
     for name in sorted(names):
@@ -155,7 +155,7 @@ def _write_adapter(file: int, header: Header, weights: Bytes, names: set[str]) -
     for name, shape in shapes.items():
         placed[name] = Tensor(shape, _Q8_0, at)
         at = _aligned(at + shape[0] // _BLOCK * shape[1] * _Q8_0_BYTES, _ALIGNMENT)
-    head = gguf.beginning(tensors=len(shapes), values=len(values)) + b"".join(values)
+    head = gguf.beginning(tensors=len(shapes), values=len(entries)) + b"".join(entries)
     head += b"".join(gguf.description(name, tensor) for name, tensor in placed.items())
     begin = _aligned(len(head), _ALIGNMENT)
     _write(file, head, 0)

@@ -3,9 +3,11 @@ Who shares what was computed for whom, and who waits for whom: over real HTTP, w
 model that makes nonsense.
 """
 
+import signal
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -26,20 +28,15 @@ def tiny(tmp_path_factory):
 @pytest.fixture
 def serve(tmp_path, tiny):
     """A server that is ready, with these variables; ended with the test."""
-    servers = []
+    with ExitStack() as servers:
 
-    def start(**variables):
-        server = Server(
-            tmp_path, LLM_MODEL_PATH=str(tiny), LLM_CONTEXT="512", LLM_MAX_TOKENS="256", **variables
-        )
-        server.__enter__()
-        servers.append(server)
-        server.until(lambda: server.get("/readyz")[0] == 200, "never ready")
-        return server
+        def start(**variables):
+            base = {"LLM_MODEL_PATH": str(tiny), "LLM_CONTEXT": "512", "LLM_MAX_TOKENS": "256"}
+            server = servers.enter_context(Server(tmp_path, **base, **variables))
+            server.until(lambda: server.get("/readyz")[0] == 200, "never ready")
+            return server
 
-    yield start
-    for server in servers:
-        server.__exit__()
+        yield start
 
 
 def ask(server, token, question, *, system=SYSTEM, max_tokens=4):
@@ -72,7 +69,7 @@ def test_a_hot_beginning_is_there_again_after_a_restart(serve, tmp_path):
     alice = server.token_of("alice@example.org")
     for question in "12345":
         ask(server, alice, f"{question}?")
-    server.__exit__()
+    server.signal(signal.SIGTERM)
     kept = [path for path in folder.rglob("*") if path.is_file()]
     assert len(kept) == 1
     assert stat.S_IMODE(kept[0].stat().st_mode) == 0o600

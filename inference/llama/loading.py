@@ -11,7 +11,7 @@ from typing import Any
 import llama_cpp as C  # noqa: N812
 
 from inference import repacking
-from inference.gguf import Damaged, read_header
+from inference.gguf import Damaged, Header, read_header
 from inference.llama.library import system_info
 from inference.memory import free_bytes
 from inference.options import LlamaOptions
@@ -48,7 +48,8 @@ class Opened:
 
 
 def open_model(path: Path, options: LlamaOptions) -> Opened:
-    if _is_repacked(path, options) and (opened := _open_repacked(path)) is not None:
+    header = _worth_repacking(path, options)
+    if header is not None and (opened := _open_repacked(path, header)) is not None:
         return opened
     wanted = C.llama_model_default_params()
     wanted.n_gpu_layers = options.gpu_layers
@@ -58,24 +59,25 @@ def open_model(path: Path, options: LlamaOptions) -> Opened:
     return Opened(model)
 
 
-def _is_repacked(path: Path, options: LlamaOptions) -> bool:
-    """Whether this build's kernels make it worth it, and there is memory for a second copy while it loads."""
+def _worth_repacking(path: Path, options: LlamaOptions) -> Header | None:
+    """The file's header if this build has the kernels for it, and there is memory for a second copy while it
+    loads."""
     if not all(feature in system_info() for feature in ("AVX2 = 1", "REPACK = 1")):
-        return False
+        return None
     try:
         header = read_header(path)
     except (Damaged, OSError):
-        return False
+        return None  # whoever loads it says why
     free = free_bytes()
     needed = 2 * (header.weights + repacking.added_bytes(header))
-    return repacking.is_wanted(header, options) and (free is None or needed < free)
+    return header if repacking.is_wanted(header, options) and (free is None or needed < free) else None
 
 
-def _open_repacked(path: Path) -> Opened | None:
+def _open_repacked(path: Path, header: Header) -> Opened | None:
     """None, with a line in the log, where it cannot be done: it is loaded as it is then."""
     model = None
     try:
-        with repacking.repacked(path, read_header(path)) as files:
+        with repacking.repacked(path, header) as files:
             wanted = C.llama_model_default_params()
             wanted.n_gpu_layers, wanted.load_mode = 0, C.LLAMA_LOAD_MODE_NONE
             model = C.llama_model_load_from_file(os.fsencode(files.model), wanted)

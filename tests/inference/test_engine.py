@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from inference import serving
 from inference.backends import Embeddings, Ending, Format, Generation, Message, Piece, Sampling
 from inference.engine import Engine
 from inference.errors import (
@@ -18,6 +19,7 @@ from inference.errors import (
     QueueFull,
 )
 from inference.options import EngineOptions
+from inference.pace import PAGE_TOKENS, Pace
 from inference.runner import ModelBroken
 from tests.fakes import ScriptedRunner
 
@@ -273,6 +275,19 @@ def test_answers_with_a_long_text_before_them_do_not_hold_up_the_others(engine_o
     sizes = {len(rows) for rows in runner.steps if all(len(row.tokens) == 1 for row in rows)}
     assert 3 not in sizes
     assert 2 in sizes
+
+
+def test_the_pace_is_told_what_an_answer_with_a_text_before_it_costs(engine_of, monkeypatch):
+    told = []
+
+    class Told(Pace):
+        def note_step(self, *, decode_tokens, **more):
+            told.append(decode_tokens)
+            super().note_step(decode_tokens=decode_tokens, **more)
+
+    monkeypatch.setattr(serving, "Pace", Told)
+    run(engine_of(ScriptedRunner("x" * 5, look_tokens=PAGE_TOKENS)), "y")
+    assert set(told) == {0, 2}, "each looks through a page, which costs as much as a token"
 
 
 def test_a_caller_who_leaves_frees_the_model_within_one_step(engine_of):
