@@ -3,7 +3,8 @@ What can go wrong between a prompt and a model. No HTTP here; `gateway.problems`
 
     InferenceError
     ├── ModelUnavailable        missing, broken, or the engine is down
-    │   └── NotThere            this server is well and does not have the model
+    │   ├── NotThere            this server is well and does not have the model
+    │   └── ServerUnusable      none of this server's models can be had
     ├── ModelLoading            it is being loaded, and will be there soon
     ├── UnknownModel            the caller named a model that is not served
     ├── PromptTooLong           prompt and answer do not fit the context
@@ -39,6 +40,10 @@ class ModelUnavailable(InferenceError):
 
 class NotThere(ModelUnavailable):
     """Says nothing about the server's other models."""
+
+
+class ServerUnusable(ModelUnavailable):
+    """It cannot be reached, does not even say that it is alive, or refuses the gateway's key."""
 
 
 class ModelLoading(InferenceError):

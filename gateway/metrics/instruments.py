@@ -182,7 +182,7 @@ CACHE_UP = Gauge(
 )
 SERVER_UP = Gauge(
     "gateway_server_up",
-    "1 for a model server that may be asked; NaN for one that is taken out.",
+    "1 for a model server that may be asked for all its models; NaN for one that is taken out.",
     ("server",),
     multiprocess_mode="livemin",
 )

@@ -18,7 +18,13 @@ from typing import Any, TypeVar
 import aiohttp
 
 from inference.backends import Embeddings, Ending, Generation, Piece
-from inference.errors import DeadlineExceeded, GenerationFailed, InferenceError, ModelUnavailable
+from inference.errors import (
+    DeadlineExceeded,
+    GenerationFailed,
+    InferenceError,
+    ModelUnavailable,
+    ServerUnusable,
+)
 from inference.formats import Unchecked
 from inference.remote import wire
 from inference.remote.client import Client
@@ -218,8 +224,10 @@ class RemoteBackend:
                     return await work
         except (aiohttp.ClientError, OSError) as error:
             if type(error) is TimeoutError:  # ours: aiohttp has a kind of its own, for connecting
-                raise (ModelUnavailable(SILENT) if deadlines.is_dead else late) from None
+                raise (ServerUnusable(SILENT) if deadlines.is_dead else late) from None
             self._warn(type(error).__name__)
+            if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+                raise ServerUnusable(UNREACHABLE) from None
             raise (
                 ModelUnavailable(UNREACHABLE) if deadlines.begun_at is None else GenerationFailed()
             ) from None

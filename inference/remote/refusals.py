@@ -13,6 +13,7 @@ from inference.errors import (
     NotThere,
     PromptTooLong,
     QueueFull,
+    ServerUnusable,
 )
 
 MAX_RETRY_SECONDS = 300
@@ -26,8 +27,9 @@ def error_of(status: int, body: bytes, *, retry_after: str = "") -> InferenceErr
     wait_seconds = seconds_of(retry_after)
     if status == 429 or (status == 503 and wait_seconds):
         return QueueFull(retry_after_seconds=wait_seconds or 5)
-    if status in (401, 403):
-        return ModelUnavailable("The server of this model refuses the gateway's key. Tell the operator.")
+    if status in (401, 403):  # a key may be good for some models only, and then it is 403
+        kind = ServerUnusable if status == 401 else ModelUnavailable
+        return kind("The server of this model refuses the gateway's key. Tell the operator.")
     if status == 404:
         return NotThere("The server of this model does not have it. Tell the operator.")
     if status in (400, 413, 422):

@@ -1,5 +1,5 @@
 """
-Whether a server may be asked, by what came of asking it before.
+Whether a server, or one model at it, may be asked, by what came of asking before.
 
     up ── LIMIT faults in a row ──► ejected ── its time is over ──► trying: one prompt, or a probe
      ▲                                 ▲                               │
@@ -23,7 +23,7 @@ State = Literal["up", "ejected", "trying", "busy"]
 
 @dataclass(slots=True)
 class Health:
-    """Of one server."""
+    """Of one server, or of one model at it."""
 
     random: Random
     faults: int = 0  # in a row

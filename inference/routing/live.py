@@ -1,14 +1,19 @@
-"""A server as it is now: what it owes, to how many, and how it fares."""
+"""
+A server as it is now: what it owes, to how many, and how it and its models fare.
+
+A server that cannot be reached is out with all that it has. A model that is silent, breaks off or is busy is
+out by itself: behind one address there often are many, and one that hangs takes no other away.
+"""
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
 from inference.backends import AsidePiece, CallPiece, Embeddings, Event, Generation, Piece
 from inference.remote.reading import tokens_in
 from inference.routing.choosing import Option
-from inference.routing.health import Health
+from inference.routing.health import Health, State
 from inference.routing.table import Server
 
 
@@ -24,8 +29,8 @@ class Answers(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Live:
-    """`server` in this process. `probed_ms` is how long its last probe took, None if there was none or it
-    failed."""
+    """`server` in this process. `models` are those that were asked for, as the server calls them. `probed_ms`
+    is how long its last probe took, None if there was none or it failed."""
 
     server: Server
     answers: Answers
@@ -33,6 +38,7 @@ class Live:
     running: int = 0
     tokens: int = 0
     probed_ms: float | None = None
+    models: dict[str, Health] = field(default_factory=dict)
 
     @classmethod
     def of(cls, server: Server, answers: Answers, random: Random) -> "Live":
@@ -43,8 +49,31 @@ class Live:
         limit = self.server.max_concurrent
         return limit is None or self.running < limit
 
-    def may_take(self, now: float) -> bool:
-        return not self.server.draining and self.health.may_take(now)
+    def model(self, name: str) -> Health:
+        """How this model fares at it."""
+        return self.models.setdefault(name, Health(self.health.random))
+
+    def may_take(self, now: float, model: str) -> bool:
+        """Whether it may get a prompt for this model now."""
+        return not self.server.draining and self.health.may_take(now) and self.model(model).may_take(now)
+
+    def openings(self, now: float) -> tuple[bool, ...]:
+        """Which of it and its models may get a prompt now. When this changes, who waits looks again."""
+        return tuple(each.may_take(now) for each in (self.health, *self.models.values()))
+
+    def opens_at(self, now: float, model: str) -> float:
+        """When it may get the next prompt for this model."""
+        return max(self.health.opens_at(now), self.model(model).opens_at(now))
+
+    def state(self, now: float, model: str) -> State:
+        """Of this model at it."""
+        own = self.health.state(now)
+        return self.model(model).state(now) if own == "up" else own
+
+    def alive(self, now: float) -> None:
+        """A probe went well. A model that was left out for its time may be asked again."""
+        for each in (self.health, *self.models.values()):
+            each.alive(now)
 
     def option(self, weight: float) -> Option:
         return Option(self.server.name, weight, self.tokens)

@@ -31,7 +31,7 @@ async def probe(live: Live, clock: Callable[[], float] = time.monotonic) -> bool
         is_alive = False
     else:
         live.probed_ms = round((clock() - began_at) * 1000, 1)
-        live.health.alive(clock())
+        live.alive(clock())
         is_alive = True
     if (now := live.health.state(clock())) != before:
         logger.warning("backend %s", now, extra={"backend": live.server.name})
@@ -59,9 +59,9 @@ class Probes:
         await asyncio.sleep(seconds * self._random.uniform(0, 0.3))
         while True:
             try:
-                could_take = live.may_take(time.monotonic())
+                before = live.openings(time.monotonic())
                 await probe(live)
-                if could_take != live.may_take(time.monotonic()):
+                if before != live.openings(time.monotonic()):
                     self._changed()
             except Exception:
                 logger.exception("probe")  # the next one may fare better

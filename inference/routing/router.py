@@ -10,6 +10,7 @@ Once the first word is out, an answer that breaks off has failed: another server
 Knows no HTTP. Everything runs on one event loop.
 """
 
+import logging
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
@@ -40,14 +41,17 @@ from inference.errors import (
     ParameterUnsupported,
     PromptTooLong,
     QueueFull,
+    ServerUnusable,
     UnknownModel,
 )
 from inference.remote.reading import tokens_in
 from inference.routing.choosing import beginning_of, digest_of, pick
-from inference.routing.health import RetryBudget
+from inference.routing.health import Health, RetryBudget
 from inference.routing.line import Line
 from inference.routing.live import Answers, Debt, Live
 from inference.routing.table import Model, Server, Table, Target
+
+logger = logging.getLogger("inference.routing")
 
 FAULTS = (ModelUnavailable, GenerationFailed)
 ELSEWHERE = (*FAULTS, ModelLoading, QueueFull, ParameterUnsupported)
@@ -152,20 +156,32 @@ class Router:
         return tuple(self._lives.values())
 
     def states(self) -> dict[str, str]:
-        """How each server fares: draining, a state of its health, or of the models of this process."""
+        """How each server fares: draining, a state of its health or of the models of this process; `failing`
+        where some of its models are left out, and `ejected` where all of them are."""
         now, found = self._clock(), {}
         for live in self.lives():
             state: str = "draining" if live.server.draining else live.health.state(now)
-            if live.server.remote is None and state == "up":
-                state = self._local_state(live.server.name)
+            if state == "up":
+                own = live.server.remote is None
+                state = self._local_state(live.server.name) if own else self._models_state(live, now)
             found[live.server.name] = state
         return found
 
+    def _used(self, server: str) -> set[str]:
+        """The models that the table uses there."""
+        return {each.model for model in self.table.models for each in model.targets if each.server == server}
+
     def _local_state(self, server: str) -> str:
         """Of the local models that the table uses, the worst."""
-        used = [each.model for model in self.table.models for each in model.targets if each.server == server]
-        states = {self._local(name).state for name in used}
+        states = {self._local(name).state for name in self._used(server)}
         return next((state for state in ("down", "loading", "unloaded") if state in states), "ready")
+
+    def _models_state(self, live: Live, now: float) -> str:
+        """Of a server that is up."""
+        states = [live.state(now, name) for name in self._used(live.server.name)]
+        if states and all(state == states[0] for state in states):
+            return states[0]
+        return "failing" if {"ejected", "trying"}.intersection(states) else "up"
 
     @property
     def waiting(self) -> int:
@@ -183,7 +199,7 @@ class Router:
         for each in self._with_fallbacks(model):
             for target in each.targets:
                 live = self._lives[target.server]
-                if live.server.draining or live.health.state(now) == "ejected":
+                if live.server.draining or live.state(now, target.model) == "ejected":
                     continue
                 status = self._local(target.model) if live.server.remote is None else Status("ready")
                 if status.state in ("ready", "unloaded"):
@@ -319,7 +335,7 @@ class Router:
         """The targets that may be asked now. One server may have a model twice; one of them is enough."""
         now = self._clock()
         for target in model.targets:
-            if target not in attempts.tried and self._lives[target.server].may_take(now):
+            if target not in attempts.tried and self._lives[target.server].may_take(now, target.model):
                 yield target
 
     def _is_free(self, live: Live) -> bool:
@@ -328,9 +344,9 @@ class Router:
     def _nobody(self, models: Sequence[Model]) -> InferenceError:
         """Nobody may be asked at all: each is ejected, busy or draining."""
         now = self._clock()
-        lives = [self._lives[target.server] for model in models for target in model.targets]
-        seconds = round(min(live.health.opens_at(now) for live in lives) - now) + 1
-        if any(live.health.state(now) == "busy" for live in lives):
+        known = [(self._lives[each.server], each.model) for model in models for each in model.targets]
+        seconds = round(min(live.opens_at(now, name) for live, name in known) - now) + 1
+        if any(live.state(now, name) == "busy" for live, name in known):
             return QueueFull(retry_after_seconds=seconds)
         error = ModelUnavailable(NOBODY)
         error.retry_after_seconds = seconds
@@ -346,50 +362,57 @@ class Router:
         if not isinstance(error, FREE) and not self._budget.spend():
             raise error
 
-    def entered(self, live: Live, attempt: object) -> None:
-        live.health.begin(attempt)
-
-    def left(self, live: Live, attempt: object, error: BaseException | None) -> None:
+    def left(self, live: Live, model: str, attempt: object, error: BaseException | None) -> None:
         """An attempt is over, and its place free."""
-        now = self._clock()
-        could_take = live.may_take(now)
+        now, health = self._clock(), live.model(model)
+        could_take, before = live.may_take(now, model), health.state(now)
         if live.server.remote is not None:  # the models of this process know by themselves how they are
-            self._judge(live, error, now)
-        live.health.over(attempt)
-        can_take = live.may_take(now)
+            self._judge(live, health, error, now)
+        for each in (live.health, health):
+            each.over(attempt)
+        can_take, after = live.may_take(now, model), health.state(now)
         if can_take:
             self._line.leave(live)
         else:
             live.running -= 1
         if could_take != can_take:
             self._line.stir()
+        if before != after == "ejected":
+            logger.warning("model ejected", extra={"backend": live.server.name, "model": model})
 
     @staticmethod
-    def _judge(live: Live, error: BaseException | None, now: float) -> None:
+    def _judge(live: Live, model: Health, error: BaseException | None, now: float) -> None:
         if error is None or isinstance(error, ANSWERED):
             live.health.well()
+            model.well()
         elif isinstance(error, QueueFull | ModelLoading):
-            live.health.busy(now, error.retry_after_seconds or 1)
-        elif isinstance(error, FAULTS):
+            model.busy(now, error.retry_after_seconds or 1)
+        elif isinstance(error, ServerUnusable):
             live.health.fault(now)
+        elif isinstance(error, FAULTS):
+            model.fault(now)
 
 
 class Watched:
-    """One attempt, for the health of its server."""
+    """One attempt, for the health of its server and of the model there."""
 
     def __init__(self, router: Router, place: Place) -> None:
         self._router = router
         self._live = place.live
+        self._model = place.target.model
+        self._healths = (place.live.health, place.live.model(place.target.model))
         self._has_begun = False
 
     def __enter__(self) -> "Watched":
-        self._router.entered(self._live, self)
+        for health in self._healths:
+            health.begin(self)
         return self
 
     def begun(self) -> None:
         if not self._has_begun:
             self._has_begun = True
-            self._live.health.begun()
+            for health in self._healths:
+                health.begun()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._router.left(self._live, self, error)
+        self._router.left(self._live, self._model, self, error)

@@ -15,6 +15,7 @@ from inference.errors import (
     ParameterUnsupported,
     PromptTooLong,
     QueueFull,
+    ServerUnusable,
 )
 from tests.inference.remote.conftest import collect, endings_of, generation, patient, text_of, until
 from tests.upstream import chunk, dies, hangs, refuses, says, sends
@@ -142,7 +143,7 @@ async def test_a_slow_reader_slows_the_server_down(served):
         (sends({"error": {"message": "key sk-12345"}}), GenerationFailed),
         (refuses(500, SECRET), ModelUnavailable),
         (refuses(302, b"", location="http://127.0.0.1:1/"), ModelUnavailable),
-        (refuses(401, SECRET), ModelUnavailable),
+        (refuses(401, SECRET), ServerUnusable),
         (refuses(404, SECRET), ModelUnavailable),
         (refuses(400, SECRET), BackendRefused),
         (refuses(400, b"[" * 50_000), BackendRefused),
@@ -195,8 +196,16 @@ async def test_nobody_is_sent_where_a_server_wants_it(served):
 async def test_a_server_that_is_not_there_is_unavailable(served):
     upstream, backend = await served()
     await upstream.stop()
-    with pytest.raises(ModelUnavailable, match="cannot be reached"):
+    with pytest.raises(ServerUnusable, match="cannot be reached"):
         await collect(backend.answer(generation()))
+
+
+@pytest.mark.parametrize("script", [dies(), refuses(500, b""), refuses(403, b"")])
+async def test_what_a_server_does_with_one_model_says_nothing_of_its_others(served, script):
+    _, backend = await served(script)
+    with pytest.raises(ModelUnavailable) as caught:
+        await collect(backend.answer(generation()))
+    assert not isinstance(caught.value, ServerUnusable)
 
 
 async def test_lines_of_ten_megabytes_are_refused_early(served):

@@ -6,13 +6,13 @@ from random import Random
 import pytest
 
 from inference.backends import Embeddings, Ending, Piece
-from inference.errors import ModelUnavailable
+from inference.errors import ServerUnusable
 from inference.remote.options import RemoteOptions
 from inference.routing.router import Router
 from inference.routing.table import Model, Server, Table, Target
 from tests.inference.remote.conftest import collect, generation, until
 
-AWAY = ModelUnavailable("away")
+AWAY = ServerUnusable("away")
 
 
 class Clock:
@@ -100,7 +100,9 @@ class Fleet:
         """Nobody holds a place, nobody waits, nothing is owed."""
         lives = self.router.lives()
         return self.router.waiting == 0 and all(
-            live.running == live.tokens == 0 and live.health.trial is None for live in lives
+            live.running == live.tokens == 0
+            and all(health.trial is None for health in (live.health, *live.models.values()))
+            for live in lives
         )
 
 

@@ -74,7 +74,7 @@ async def test_who_waits_for_a_server_that_falls_ill_is_answered_by_another(flee
     made = fleet(servers=[server("a", max_concurrent=1), server("b")], models=models)
     a = made.up["a"]
     a.gate, a.is_late, a.errors = asyncio.Event(), True, [GenerationFailed()]
-    made.live("a").health.faults = LIMIT - 1
+    made.live("a").model("m").faults = LIMIT - 1
     first = asyncio.create_task(answer(made))
     await until(lambda: a.running == 1)
     waiting = asyncio.create_task(answer(made))

@@ -111,7 +111,96 @@ async def test_answers_that_break_off_eject_too(fleet):
     for _ in range(LIMIT):
         with pytest.raises(GenerationFailed):
             await answer(made)
-    assert made.live("a").health.state(made.clock()) == "ejected"
+    assert made.live("a").state(made.clock(), "m") == "ejected"
+    assert made.router.states() == {"a": "ejected"}, "it has no other model"
+
+
+FAILURES = [(ModelUnavailable("silent"), False), (GenerationFailed(), True), (GenerationFailed(), False)]
+
+
+def several(fleet):
+    """One server with the models `m`, `n` and the vectors `e5`."""
+    models = [model("m", "a"), model("n", "a"), model("e5", "a", kind="embedding")]
+    return fleet(servers=[server("a")], models=models)
+
+
+@pytest.mark.parametrize(("error", "is_late"), FAILURES)
+async def test_a_model_that_fails_takes_no_other_of_its_server_away(fleet, caplog, error, is_late):
+    made = several(fleet)
+    made.up["a"].is_late = is_late
+    made.up["a"].errors = [error] * LIMIT
+    for _ in range(LIMIT):
+        with pytest.raises(type(error)):
+            await answer(made)
+    assert text_of(await answer(made, model="n")) == "a"
+    await made.router.embed(["x"], model="e5", caller="alice")
+    assert made.router.states() == {"a": "failing"}
+    states = {card.name: status.state for card, status in made.router.models()}
+    assert states == {"m": "down", "n": "ready", "e5": "ready"}
+    ejected = [(one.backend, one.model) for one in caplog.records if one.msg == "model ejected"]
+    assert ejected == [("a", "m")]
+    with pytest.raises(ModelUnavailable) as nobody:
+        await answer(made)
+    assert 1 <= nobody.value.retry_after_seconds <= 8
+    made.clock.now += 7
+    assert text_of(await answer(made)) == "a"
+    assert made.router.states() == {"a": "up"}
+
+
+async def test_a_server_that_cannot_be_reached_is_left_alone_with_all_its_models(fleet):
+    made = several(fleet)
+    made.up["a"].errors = [AWAY] * LIMIT
+    for name in ("m", "n", "m"):
+        with pytest.raises(ModelUnavailable):
+            await answer(made, model=name)
+    with pytest.raises(ModelUnavailable):
+        await made.router.embed(["x"], model="e5", caller="alice")
+    assert len(made.up["a"].heard) == LIMIT
+    assert made.router.states() == {"a": "ejected"}
+
+
+async def test_a_model_that_is_busy_is_left_alone_and_its_neighbours_are_not(fleet):
+    made = several(fleet)
+    made.up["a"].errors = [QueueFull(retry_after_seconds=9)]
+    for _ in range(2):
+        with pytest.raises(QueueFull):
+            await answer(made)
+    assert len(made.up["a"].heard) == 1
+    assert text_of(await answer(made, model="n")) == "a"
+    assert made.router.states() == {"a": "up"}
+
+
+async def test_a_place_that_a_failing_model_leaves_goes_to_who_waits_for_another(fleet):
+    made = fleet(servers=[server("a", max_concurrent=1)], models=[model("m", "a"), model("n", "a")])
+    a = made.up["a"]
+    a.gate, a.is_late, a.errors = asyncio.Event(), True, [GenerationFailed()]
+    made.live("a").model("m").faults = LIMIT - 1
+    first = asyncio.create_task(answer(made))
+    await until(lambda: a.running == 1)
+    waiting = [asyncio.create_task(answer(made, model=name)) for name in ("m", "n")]
+    await until(lambda: made.router.waiting == 2)
+    a.gate.set()
+    with pytest.raises(GenerationFailed):
+        await first
+    with pytest.raises(ModelUnavailable):
+        await waiting[0]
+    assert text_of(await waiting[1]) == "a"
+
+
+async def test_a_probe_lets_a_model_be_asked_again_whose_time_is_over(fleet):
+    made = several(fleet)
+    made.up["a"].errors = [GenerationFailed()] * LIMIT
+    for _ in range(LIMIT):
+        with pytest.raises(GenerationFailed):
+            await answer(made)
+    live = made.live("a")
+    before = live.openings(made.clock())
+    assert await probe(live, made.clock)
+    assert live.state(made.clock(), "m") == "ejected", "that the server is alive says nothing of the model"
+    made.clock.now += 7
+    assert await probe(live, made.clock)
+    assert live.state(made.clock(), "m") == "up"
+    assert live.openings(made.clock()) != before
 
 
 async def test_second_attempts_end_with_their_budget(fleet):
@@ -164,7 +253,7 @@ async def test_a_model_is_ready_as_long_as_a_fallback_is(fleet):
     made.up["a"].errors = [AWAY] * LIMIT
     for _ in range(LIMIT):
         await answer(made)
-    assert made.live("a").health.state(made.clock()) == "ejected"
+    assert made.live("a").state(made.clock(), "m") == "ejected"
     assert made.router.status().state == "ready"
 
 
@@ -285,11 +374,11 @@ async def test_a_probe_finds_a_dead_server_and_one_that_came_back(fleet):
     up.is_alive, up.errors = False, [AWAY]
     for _ in range(LIMIT):
         assert not await probe(live, made.clock)
-    assert not live.may_take(made.clock())
+    assert not live.may_take(made.clock(), "m")
     assert live.probed_ms is None
     up.is_alive, up.errors = True, []
     assert await probe(live, made.clock)
-    assert live.may_take(made.clock())
+    assert live.may_take(made.clock(), "m")
     assert live.probed_ms == 0.0
 
 
