@@ -147,6 +147,24 @@ async def test_a_model_that_fails_takes_no_other_of_its_server_away(fleet, caplo
     assert made.router.states() == {"a": "up"}
 
 
+async def test_a_model_is_tried_by_one_prompt_and_another_if_that_fails(fleet, caplog):
+    """And the log says once that it is out, however many prompts failed at the same time."""
+    made = several(fleet)
+    a = made.up["a"]
+    a.gate, a.is_late, a.errors = asyncio.Event(), True, [GenerationFailed()] * (LIMIT + 3)
+    crowd = [asyncio.create_task(answer(made)) for _ in range(LIMIT + 2)]
+    await until(lambda: a.running == len(crowd))
+    a.gate.set()
+    await asyncio.gather(*crowd, return_exceptions=True)
+    assert [one.msg for one in caplog.records].count("model ejected") == 1
+    made.clock.now += 7
+    a.is_late = False
+    with pytest.raises(GenerationFailed):
+        await answer(made)
+    made.clock.now += 14
+    assert text_of(await answer(made)) == "a"
+
+
 async def test_a_server_that_cannot_be_reached_is_left_alone_with_all_its_models(fleet):
     made = several(fleet)
     made.up["a"].errors = [AWAY] * LIMIT
