@@ -3,7 +3,7 @@
 import re
 
 from sanitization.detectors.base import LOOKBACK, PatternDetector
-from sanitization.detectors.vendors.forms import Secret
+from sanitization.detectors.vendors.forms import Secret, is_worded
 from sanitization.rules import Category
 
 # A word of code rather than a value: names, paths, calls, references to where the value really is.
@@ -116,8 +116,7 @@ class AuthorizationHeader(Secret):
     )
 
     def accept(self, candidate: str) -> int:
-        random = super().accept(candidate) and any(map(str.isdigit, candidate))
-        return len(candidate) if random and not _IDENTIFIER.fullmatch(candidate) else 0
+        return 0 if _is_name(candidate) else super().accept(candidate)
 
 
 class CurlCredentials(PatternDetector):
@@ -205,6 +204,12 @@ _KINDS = (
 _KEYS = [f"{kind}{joint}key" for kind in _KINDS for joint in _JOINTS]
 
 
+def _is_name(text: str) -> bool:
+    """Whether it stands for a value rather than being one: the name of a variable, or a path."""
+    has_digit = any(map(str.isdigit, text))
+    return (not has_digit or bool(_IDENTIFIER.fullmatch(text))) and is_worded(text, share=0.6)
+
+
 def _is_random(text: str, *, digits: int) -> bool:
     """Whether the longest stretch of letters and digits is like no word: digits in so many places of it, and
     capitals among small letters or great length.
@@ -256,10 +261,9 @@ class GenericSecret(Secret):
         return 0.4 if "public" in name or "publishable" in name else self.score
 
     def accept(self, candidate: str) -> int:
-        if not super().accept(candidate) or not any(map(str.isdigit, candidate)):
+        if not super().accept(candidate) or _is_name(candidate) or _ELSEWHERE.match(candidate):
             return 0
-        words = (_IDENTIFIER, _DOTTED, _UUID)
-        if any(one.fullmatch(candidate) for one in words) or _ELSEWHERE.match(candidate):
+        if any(one.fullmatch(candidate) for one in (_DOTTED, _UUID)):
             return 0
         if _PREFIXED.fullmatch(candidate) and not _is_random(candidate, digits=2):
             return 0

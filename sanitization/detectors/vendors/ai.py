@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-from sanitization.detectors.vendors.forms import LEFT, Named, Secret, Token
+from sanitization.detectors.vendors.forms import LEFT, Named, Secret, Token, is_worded
 
 
 class AnthropicKey(Token):
@@ -192,6 +192,7 @@ class OpenAiKey(Secret):
 
     def accept(self, candidate: str) -> int:
         # Anthropic's have a rule of their own, and `sk-` begins words in hyphenated names too.
-        if candidate.startswith("sk-ant-") or not any(char.isdigit() for char in candidate):
+        is_name = not any(map(str.isdigit, candidate)) and is_worded(candidate)
+        if candidate.startswith("sk-ant-") or is_name:
             return 0
         return len(candidate) if max(map(len, candidate.split("-"))) >= 16 else 0
