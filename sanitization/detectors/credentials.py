@@ -4,6 +4,7 @@ import re
 
 from sanitization.detectors.base import LOOKBACK, PatternDetector
 from sanitization.detectors.vendors.forms import Secret, is_worded
+from sanitization.normalize import fold
 from sanitization.rules import Category
 
 # A word of code rather than a value: names, paths, calls, references to where the value really is.
@@ -272,40 +273,81 @@ class GenericSecret(Secret):
         return 0 if dummy or short else len(candidate)
 
 
+def _read_as(words: str, joint: str = " ") -> tuple[str, ...]:
+    """In every case, as the folded text has them."""
+    given = [word.replace("_", joint) for word in words.split()]
+    return tuple(
+        sorted({fold(form)[0].lower() for word in given for form in (word, word.upper(), word.capitalize())})
+    )
+
+
+_ENGLISH = r"(?i:passw(?:or)?d|passcode|passphrase|pwd)[\w.-]{0,20}"
+_FOREIGN_NAMES = _read_as(
+    "passwort kennwort mot_de_passe contraseña contrasena senha wachtwoord lösenord hasło parola пароль "
+    "密码 密碼 口令 パスワード 비밀번호 رمز_عبور گذرواژه كلمة_المرور"
+)
+_FOREIGN = f"(?i:{'|'.join(_FOREIGN_NAMES)})"
+_OF = rf"(?i:for|of|to|on|from|{'|'.join(_read_as('für von zu zum zur de del du da do pour para от для к'))})"
+_WHOSE = rf"(?:\s{_OF}\s[^\n\"'`=:;,(){{}}<>]{{1,40}}?)?"
+_IS = rf"(?i:{'|'.join(_read_as('ist lautet war est es é è это من'))}|-)"
+_IS_WITHOUT_BLANKS = "[是为為は는은]"
+_ASSIGNS = r"[\"'`]{0,2}\s{0,8}(?:=>|:=|[=:])[ \t]{0,3}"
+_QUOTED = r"\"[^\"\n]{4,64}\"|'[^'\n]{4,64}'|`[^`\n]{4,64}`"
+_BARE = r"[^\s\"'`,;<>(){}\[\]]{5,64}"
+_REFERENCE = re.compile(r"\$+\w+(?:(?:->|[.:]+)\w+)*[-.:]*|%[\w.]+%")
+_HYPHENATED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){1,2}")  # with more it is a passphrase
+
+
 class Password(PatternDetector):
     """Passwords and passphrases that are assigned in code and configuration, or told in a sentence.
 
-    In a sentence only what no word looks like is taken: it holds a digit or a symbol. A password that is a
-    plain word is found where it is quoted behind an assignment.
+    In a sentence only what no word looks like is taken: it holds a digit or a symbol, or changes between
+    small letters and capitals as no name does. A password that is a plain word is found where it is quoted
+    behind an assignment.
     """
 
     rule = "password"
+    version = 2
     category = Category.SECRET
     score = 0.75
-    keywords = ("passw", "passcode", "passphrase", "pwd")
+    keywords = ("passw", "passcode", "passphrase", "pwd", "pass", *_FOREIGN_NAMES)
     pattern = (
-        r"(?i:passw(?:or)?d|passcode|passphrase|pwd)[\w.-]{0,20}(?:[\"'`]{0,2}\s{0,8}(?:=>|:=|[=:])[ \t]{0,3}"
-        r"(?:(?P<quoted>\"[^\"\n]{4,64}\"|'[^'\n]{4,64}'|`[^`\n]{4,64}`)|(?P<bare>[^\s\"'`,;<>(){}\[\]$]{5,64}))"
-        r"|\s(?i:is|was)(?i: now| still)?:?\s{1,2}[\"'`]?(?P<told>[^\s\"'`]{5,64}))"
+        rf"(?:{_ENGLISH}|[_-](?i:pass)|{_FOREIGN}){_WHOSE}{_ASSIGNS}(?:(?P<quoted>{_QUOTED})|(?P<bare>{_BARE}))"
+        rf"|{_ENGLISH}{_WHOSE}\s(?i:is|was)(?i: now| still)?:?\s{{1,2}}[\"'`]?(?P<told>[^\s\"'`]{{5,64}})"
+        rf"|{_FOREIGN}{_WHOSE}(?:\s(?:{_IS}:?\s)?|\s?{_IS_WITHOUT_BLANKS}\s?)[\"'`]?"
+        rf"(?P<said>[!#$%&*+./0-9:=?@A-Z\\^_a-z|~-]{{5,64}})"
+        rf"|\b(?i:pass)[\"'`]?\s{{0,3}}(?:=>|[=:])[ \t]{{0,3}}(?P<short>{_QUOTED})"
+        rf"|--(?i:password|passwd|passphrase|pass|pwd)[ \t]{{1,3}}(?P<option>{_BARE})"
     )
 
     def judge(self, group: str, candidate: str) -> int:
-        inner = candidate[1:-1] if group == "quoted" else candidate.rstrip(".,;:!?)")
+        inner = candidate[1:-1] if group in ("quoted", "short") else candidate.rstrip(".,;:!?)")
         if (
-            _ELSEWHERE.match(inner)
+            _REFERENCE.fullmatch(inner)
+            or _ELSEWHERE.match(inner.lstrip("$%"))
             or _DOTTED.fullmatch(inner)
             or len(set(inner)) < 3
             or set(inner) <= set("*x.-_")
         ):
             return 0
+        inner = inner.strip("$%")  # of a reference inside of it, as in `prefix-${NAME}`
         odd = any(char.isdigit() or not char.isalnum() for char in inner.strip("-_."))
-        mixed = odd and (any(char.isalpha() for char in inner) or len(inner) >= 6)
-        if group == "quoted":
-            return len(candidate) if mixed or (inner.isalpha() and inner.lower() not in _WORDS) else 0
-        name = _IDENTIFIER.fullmatch(inner) and not _WORD_AND_NUMBER.fullmatch(inner)
-        if not mixed or (group == "bare" and name):
+        is_mixed = odd and (any(char.isalpha() for char in inner) or len(inner) >= 6)
+        if group in ("quoted", "short"):
+            return len(candidate) if is_mixed or (inner.isalpha() and inner.lower() not in _WORDS) else 0
+        share = 0.6 if len(inner) >= 10 else 0.3  # names of a few short words look random sooner
+        is_random = len(inner) >= 8 and not is_worded(inner, share=share)
+        if not is_random and (not is_mixed or self._is_word(inner, told=group in ("told", "said"))):
             return 0
-        return len(candidate) if group == "bare" else len(inner)
+        return len(candidate) if group in ("bare", "option") else len(inner)
+
+    @staticmethod
+    def _is_word(text: str, *, told: bool) -> bool:
+        """Of code, or of the language where it is `told` in a sentence."""
+        if told:
+            return bool(_HYPHENATED.fullmatch(text))
+        is_name = _IDENTIFIER.fullmatch(text) and not _WORD_AND_NUMBER.fullmatch(text)
+        return bool(is_name) and is_worded(text, share=0.5)
 
 
 _WORDS = {

@@ -8,6 +8,7 @@ import string
 import pytest
 
 from sanitization.detectors import ALL
+from sanitization.detectors.credentials import Password
 from sanitization.detectors.vendors.forms import Named, Token, is_worded
 from sanitization.patterns import DetectorScan, plan
 from sanitization.policies import THRESHOLD
@@ -85,6 +86,22 @@ def test_a_random_key_is_found(kind):
         if not is_found(detector, text, key):
             missed.append(key)
     assert len(missed) <= KEYS // 30, missed
+
+
+@pytest.mark.parametrize("length", [10, 12, 16, 24])
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("password: {}\n", "DB_PASSWORD={}\n", "My password is {}.", "The password for db01 was {} then."),
+        *("SMTP_PASS={}\n", "mysql --password {} db", "пароль: {}\n", "密码是{}", '{{"password": "{}"}}'),
+    ],
+)
+def test_a_random_password_is_found(form, length):
+    chance, letters = random.Random(length), string.ascii_letters + string.digits
+    for alphabet in (letters, letters + "!@#$%^&*-_+"):
+        made = ["".join(chance.choices(alphabet, k=length)) for _ in range(KEYS)]
+        missed = [one for one in made if not is_found(Password(), form.format(one), one)]
+        assert len(missed) <= KEYS // 10, missed
 
 
 @pytest.mark.parametrize("length", [14, 16, 20, 24, 32, 40])
