@@ -1,6 +1,7 @@
 """Credentials whose shape no single vendor owns: tokens, keys and passwords in a telling place."""
 
 import re
+from base64 import b64decode
 
 from sanitization.detectors.base import LOOKBACK, PatternDetector
 from sanitization.detectors.vendors.forms import Secret, is_worded
@@ -107,7 +108,7 @@ class AuthorizationHeader(Secret):
     """The credentials in an HTTP Authorization header (RFC 9110, section 11.6.2), and bearer tokens."""
 
     rule = "authorization_header"
-    version = 2
+    version = 3
     keywords = ("authorization", "bearer ")
     randomness = 2.5
     pattern = (
@@ -124,6 +125,7 @@ class CurlCredentials(PatternDetector):
     """User and password on the command line of curl (`-u`, `--user`) and wget."""
 
     rule = "curl_credentials"
+    version = 2
     category = Category.SECRET
     keywords = ("curl", "wget")
     pattern = (
@@ -133,8 +135,8 @@ class CurlCredentials(PatternDetector):
 
     def accept(self, candidate: str) -> int:
         password = candidate.partition(":")[2].strip("\"'")
-        told = len(password) >= 6 and any(map(str.isdigit, password)) and not _ELSEWHERE.search(candidate)
-        return len(candidate) if told else 0
+        told = any(map(str.isdigit, password)) or _is_by_chance(password)
+        return len(candidate) if told and len(password) >= 6 and not _ELSEWHERE.search(candidate) else 0
 
 
 class ConnectionString(PatternDetector):
@@ -166,6 +168,52 @@ class NetrcPassword(PatternDetector):
 
     def accept(self, candidate: str) -> int:
         return 0 if _ELSEWHERE.match(candidate) else len(candidate)
+
+
+class SessionId(Secret):
+    """What logs its bearer in, by the names of cookies: `sessionid=…`, `PHPSESSID=…`, `connect.sid=…`."""
+
+    rule = "session_id"
+    randomness = 3.2
+    keywords = (
+        *("session=", "sessionid=", "session_id=", "sessid=", "sid=", "csrftoken=", "xsrf-token="),
+        *("remember_me=", "remember_token=", "remember_user_token="),
+    )
+    pattern = (
+        r"(?i:session(?:_?id)?|sessid|\bsid|[._-]sid|csrftoken|xsrf-token|remember_(?:me|token|user_token))"
+        r"=[\"']?(?P<value>[A-Za-z0-9_.%+/~-]{16,400}={0,2})"
+    )
+
+    def accept(self, candidate: str) -> int:
+        return 0 if _is_name(candidate) or _DOTTED.fullmatch(candidate) else super().accept(candidate)
+
+
+class PgpassPassword(PatternDetector):
+    """Passwords in .pgpass files of PostgreSQL: `host:5432:database:user:password`."""
+
+    rule = "pgpass_password"
+    category = Category.SECRET
+    keywords = (":5432:",)
+    pattern = r"[\w.*-]{1,100}:5432:[\w.*-]{1,64}:[\w.@*-]{1,64}:(?P<value>[^\s:\"'`<>]{4,128})"
+
+    def accept(self, candidate: str) -> int:
+        return 0 if _ELSEWHERE.match(candidate) or candidate.lower() in _WORDS else len(candidate)
+
+
+class DockerAuth(PatternDetector):
+    """User and password in Docker's config.json, in base64: `"auth": "…"`."""
+
+    rule = "docker_auth"
+    category = Category.SECRET
+    keywords = ('"auth"',)
+    pattern = r'"auth"\s{0,4}:\s{0,4}"(?P<value>[A-Za-z0-9+/]{6,400}={0,2})"'
+
+    def accept(self, candidate: str) -> int:
+        try:
+            user, colon, password = b64decode(candidate, validate=True).decode().partition(":")
+        except ValueError:
+            return 0
+        return len(candidate) if user and colon and password and user.isprintable() else 0
 
 
 class NpmrcToken(Secret):
@@ -211,6 +259,12 @@ def _is_name(text: str) -> bool:
     return (not has_digit or bool(_IDENTIFIER.fullmatch(text))) and is_worded(text, share=0.6)
 
 
+def _is_by_chance(text: str) -> bool:
+    """Whether it changes between small letters and capitals as no name does, which needs no digit."""
+    share = 0.6 if len(text) >= 10 else 0.3  # names of a few short words look random sooner
+    return len(text) >= 8 and not is_worded(text, share=share)
+
+
 def _is_random(text: str, *, digits: int) -> bool:
     """Whether the longest stretch of letters and digits is like no word: digits in so many places of it, and
     capitals among small letters or great length.
@@ -246,6 +300,7 @@ class GenericSecret(Secret):
     """Anything random that is assigned to a name such as token, secret or api key."""
 
     rule = "generic_secret"
+    version = 2
     score = 0.8
     randomness = 3.4
     keywords = ("token", "secret", "credential", *_KEYS, *(f"access{joint}code" for joint in _JOINTS))
@@ -253,9 +308,16 @@ class GenericSecret(Secret):
         r"(?i:token|secret|credentials?|access[_. -]?code|(?:api|access|auth|private|encryption|signing|"
         r"client|master|account|service|admin|session)[_. -]?key)"
         r"(?i:s|[_. -]?(?:value|string|hash|b(?:ase)?64|prod|dev|live|key|token))?(?:[_.-][\w.-]{0,20})?"
-        r"(?:[\"'`]\]?)?\s{0,3}(?:=>|:{1,3}=|\|\||\?=|\.=|[=>:,])[\s'\"`=]{0,5}"
-        r"(?P<value>[A-Za-z0-9_.+/=~!@#$%^&*-]{16,150})(?:[^A-Za-z0-9_.+/=-]|\.(?:[^A-Za-z0-9]|$)|$)"
+        r"(?:(?:[\"'`]\]?)?\s{0,3}(?:=>|:{1,3}=|\|\||\?=|\.=|[=>:,])[\s'\"`=]{0,5}"
+        r"|\s(?i:is|was)(?i: now)?:?\s{1,2}[\"'`]?)"
+        r"(?:(?P<value>[A-Za-z0-9_.+/=~!@#$%^&*-]{16,150})(?:[^A-Za-z0-9_.+/=-]|\.(?:[^A-Za-z0-9]|$)|$)"
+        r"|[\"'](?P<quoted>[A-Za-z0-9_.+/=~!@#$%^&*()-]{16,150})[\"'])"
     )
+
+    def least(self, candidate: str) -> float:
+        if len(candidate) >= 32 and _HEXADECIMAL.fullmatch(candidate):
+            return 3.0  # of 32 random hexadecimal digits one in seven has less than 3.4
+        return self.randomness if len(candidate) >= 20 else 3.2
 
     def rate(self, text: str, begin: int) -> float:
         name = text[max(0, begin - LOOKBACK) : begin].rpartition("\n")[2].lower()
@@ -291,7 +353,15 @@ _OF = rf"(?i:for|of|to|on|from|{'|'.join(_read_as('für von zu zum zur de del du
 _WHOSE = rf"(?:\s{_OF}\s[^\n\"'`=:;,(){{}}<>]{{1,40}}?)?"
 _IS = rf"(?i:{'|'.join(_read_as('ist lautet war est es é è это من'))}|-)"
 _IS_WITHOUT_BLANKS = "[是为為は는은]"
-_ASSIGNS = r"[\"'`]{0,2}\s{0,8}(?:=>|:=|[=:])[ \t]{0,3}"
+_ASSIGNS = r"(?:[\"'`]{0,2}\s{0,8}(?:=>|:=|[=:])[ \t]{0,3}|>)"
+# What takes a password on the command line.
+_TOOLS = ("mysql", "mariadb", "sshpass", "ssh-keygen")
+_OPTIONS = (
+    r"--(?i:password|passwd|passphrase|pass|pwd)[ \t]{1,3}",
+    r"\b(?:mysql|mariadb)(?:dump|admin)?\b[^\n|;&]{0,80}?\s-p",
+    r"\bsshpass\s{1,3}-p\s{0,3}",
+    r"\bssh-keygen\b[^\n|;&]{0,80}?\s-[NP]\s{1,3}",
+)
 _QUOTED = r"\"[^\"\n]{4,64}\"|'[^'\n]{4,64}'|`[^`\n]{4,64}`"
 _BARE = r"[^\s\"'`,;<>(){}\[\]]{5,64}"
 _REFERENCE = re.compile(r"\$+\w+(?:(?:->|[.:]+)\w+)*[-.:]*|%[\w.]+%")
@@ -310,14 +380,15 @@ class Password(PatternDetector):
     version = 2
     category = Category.SECRET
     score = 0.75
-    keywords = ("passw", "passcode", "passphrase", "pwd", "pass", *_FOREIGN_NAMES)
+    keywords = ("passw", "passcode", "passphrase", "pwd", "pass", "pw", *_FOREIGN_NAMES, *_TOOLS)
     pattern = (
         rf"(?:{_ENGLISH}|[_-](?i:pass)|{_FOREIGN}){_WHOSE}{_ASSIGNS}(?:(?P<quoted>{_QUOTED})|(?P<bare>{_BARE}))"
         rf"|{_ENGLISH}{_WHOSE}\s(?i:is|was)(?i: now| still)?:?\s{{1,2}}[\"'`]?(?P<told>[^\s\"'`]{{5,64}})"
         rf"|{_FOREIGN}{_WHOSE}(?:\s(?:{_IS}:?\s)?|\s?{_IS_WITHOUT_BLANKS}\s?)[\"'`]?"
         rf"(?P<said>[!#$%&*+./0-9:=?@A-Z\\^_a-z|~-]{{5,64}})"
         rf"|\b(?i:pass)[\"'`]?\s{{0,3}}(?:=>|[=:])[ \t]{{0,3}}(?P<short>{_QUOTED})"
-        rf"|--(?i:password|passwd|passphrase|pass|pwd)[ \t]{{1,3}}(?P<option>{_BARE})"
+        rf"|\b(?i:pw)[\"'`]?\s{{0,3}}[=:][ \t]{{0,3}}(?P<brief>{_BARE})"
+        rf"|(?:{'|'.join(_OPTIONS)})[\"']?(?P<option>{_BARE})"
     )
 
     def judge(self, group: str, candidate: str) -> int:
@@ -335,11 +406,13 @@ class Password(PatternDetector):
         is_mixed = odd and (any(char.isalpha() for char in inner) or len(inner) >= 6)
         if group in ("quoted", "short"):
             return len(candidate) if is_mixed or (inner.isalpha() and inner.lower() not in _WORDS) else 0
-        share = 0.6 if len(inner) >= 10 else 0.3  # names of a few short words look random sooner
-        is_random = len(inner) >= 8 and not is_worded(inner, share=share)
-        if not is_random and (not is_mixed or self._is_word(inner, told=group in ("told", "said"))):
+        if group == "brief" and len(inner) < 8:
             return 0
-        return len(candidate) if group in ("bare", "option") else len(inner)
+        if not _is_by_chance(inner) and (
+            not is_mixed or self._is_word(inner, told=group in ("told", "said"))
+        ):
+            return 0
+        return len(inner) if group in ("told", "said") else len(candidate)
 
     @staticmethod
     def _is_word(text: str, *, told: bool) -> bool:
