@@ -102,6 +102,8 @@ class LocalBackend:
         came_at, patience = time.monotonic(), generation.deadline_seconds
         wait_seconds = self._wait_seconds if patience is None else min(self._wait_seconds, patience)
         async with self._engines.lease(generation.model, wait_seconds=wait_seconds) as engine:
+            if generation.choices > engine.options.places:  # there is never room for all of them in the line
+                raise ParameterUnsupported(("n",))
             prepared = await self._prepare(engine, generation)
             if patience is not None:  # some of it went while the model loaded
                 left = max(0.0, patience - (time.monotonic() - came_at))

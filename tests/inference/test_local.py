@@ -284,6 +284,15 @@ async def test_what_no_local_model_can_be_told_is_refused(backend_of):
         await collect(backend, generation(reasoning_effort="low", verbosity="low"))
 
 
+async def test_more_choices_than_the_line_has_places_are_refused_for_good(backend_of):
+    runner = ScriptedRunner("hello")
+    backend = await backend_of(runner)
+    with pytest.raises(ParameterUnsupported, match=r"^n$"):
+        await collect(backend, generation(choices=21))
+    assert not runner.steps
+    assert text_of(await collect(backend, generation(choices=20)), 19) == "hello"
+
+
 async def test_no_local_model_sees_or_hears(backend_of):
     backend = await backend_of(ScriptedRunner("hello"))
     shown = Message("user", MARK * 2, media=(Media("image", "image/png", ""), Media("audio", "wav", "")))
