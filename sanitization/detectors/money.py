@@ -178,6 +178,20 @@ def _end_of(candidate: str, length: int) -> int:
     return end
 
 
+class CardSecurityCode(PatternDetector):
+    """The three or four digits that confirm a payment card, next to their name: CVV, CVC, security code."""
+
+    rule = "card_security_code"
+    score = 0.85
+    keywords = ("cvv", "cvc", "card", "prüfnummer", "cryptogramme", "seguridad")
+    pattern = (
+        r"(?i:\b(?:cvv|cvc)2?|\bcard[ _-](?:security|verification)[ _-](?:code|number|value)|"
+        r"kartenprüfnummer|cryptogramme(?: visuel)?|c[oó]digo de seguridad)"
+        r"(?i:[ _-](?:code|number|no\.?|nr\.?))?[\"'`]?(?:\s{0,3}[:=#>]|\s(?i:is|was|ist|est|es))?[ \t]{0,3}"
+        r"[\"'`]?(?P<value>\d{3,4})(?:[^\w.,%]|[.,](?:\D|$)|$)"
+    )
+
+
 class Iban(PatternDetector):
     """International bank account numbers: the country's length and ISO 7064 mod 97-10.
 

@@ -34,14 +34,14 @@ REGIONS = tuple(_REGIONS.split())
 _WORDS = """
     phones phone telephone tel telefon telefono teléfono telefone téléphone tél telefax telepon mobile mobil
     móvil celular cellulare cell cellphone landline hotline helpline switchboard call calling dial fax sms
-    whatsapp viber signal rufnummer anrufen appelez llame ligue gsm τηλ телефон телефона тел моб факс
-    звоните звонить
+    whatsapp viber signal rufnummer anrufen appelez llame ligue gsm τηλ τηλέφωνο κινητό телефон телефона тел
+    моб факс звоните звонить
 """
 _SHORT_WORDS = "ph tlf tlfn mob fon"  # only with a point or a colon behind them
 _VERBS = "reach reached contact text ring answering message"  # alone they speak of anything
 _UNSPACED_WORDS = """
     电话 電話 手机 手機 传真 傳真 热线 拨打 致电 联系方式 携帯 連絡先 전화 휴대폰 연락처
-    هاتف جوال تلفن تماس फोन मोबाइल โทร
+    هاتف جوال تلفن تماس موبایل همراه گوشی फोन मोबाइल โทร
 """
 _LINKS = (
     "number|numbers|no|nr|num|me|us|him|her|them|back|is|at|on|under|via|by|or|phone|mobile|line|office|home|"
