@@ -64,8 +64,8 @@ def caller(house, collector):
 
 
 def answered(caller, path, **sent):
-    """The answer, once there is one: a worker that has left out the stand-in for what its other models did
-    says 503 until it asks again, and which worker gets a request is chance."""
+    """The answer, once there is one: a worker that has left out the stand-in, or this model there, says 503
+    until it asks again, and which worker gets a request is chance."""
     found = []
 
     def ask():
