@@ -51,7 +51,9 @@ class Live:
 
     def model(self, name: str) -> Health:
         """How this model fares at it."""
-        return self.models.setdefault(name, Health(self.health.random))
+        if (found := self.models.get(name)) is None:
+            found = self.models[name] = Health(self.health.random)
+        return found
 
     def may_take(self, now: float, model: str) -> bool:
         """Whether it may get a prompt for this model now."""
