@@ -1,29 +1,18 @@
-"""Credentials whose shape no single vendor owns: tokens, keys and passwords in a telling place."""
+"""Credentials whose shape no single vendor owns: tokens, keys and logins in a telling place."""
 
 import re
 from base64 import b64decode
 
 from sanitization.detectors.base import LOOKBACK, PatternDetector
-from sanitization.detectors.vendors.forms import Secret, is_worded
-from sanitization.normalize import fold
+from sanitization.detectors.vendors.forms import Secret
+from sanitization.detectors.wording import DOTTED, ELSEWHERE, IN_ITS_PLACE, UUID, is_by_chance, is_name
 from sanitization.rules import Category
 
-# A word of code rather than a value: names, paths, calls, references to where the value really is.
-_DOTTED = re.compile(r"[A-Za-z_]\w{0,39}(?:\.[A-Za-z_]\w{0,39})+")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PREFIXED = re.compile(r"[a-z]{2,10}[_-][A-Za-z0-9_-]+")
-_IDENTIFIER = re.compile(
-    r"[A-Za-z_]+(?:[._-][A-Za-z_]+)*\d{0,2}|[a-z]+(?:[A-Z][a-z]+)+\d{0,2}|[./~]?(?:/[\w.-]+)+/?"
-)
 _HEXADECIMAL = re.compile(r"(?:[a-z]{2,8}[_-])*[0-9A-Fa-f_-]+")
 # Five letters of the alphabet in a row, or digits: nobody's random choice.
 _ORDERS = "abcdefghijklmnopqrstuvwxyz", "1234567890"
 _IN_ORDER = re.compile("|".join(order[at : at + 5] for order in _ORDERS for at in range(len(order) - 4)))
-# What people take for a password; `password1` is what code calls a variable.
-_WORD_AND_NUMBER = re.compile(r"(?!pass|pwd|secret|arg|param|value)[A-Za-z][a-z]+\d+")
-_ELSEWHERE = re.compile(
-    r"[$%{<\[(]|process\.env|os\.environ|getenv|secrets\.|vault:|env\.|https?:", re.IGNORECASE
-)
 
 
 class JsonWebToken(PatternDetector):
@@ -72,7 +61,7 @@ class UrlPassword(PatternDetector):
     )
 
     def accept(self, candidate: str) -> int:
-        shown = candidate.lower() in _WORDS or not candidate.strip("*x.")
+        shown = candidate.lower() in IN_ITS_PLACE or not candidate.strip("*x.")
         return 0 if shown or candidate.startswith(("$", "{", "#{", "%(", "%s")) else len(candidate)
 
 
@@ -118,7 +107,7 @@ class AuthorizationHeader(Secret):
     )
 
     def accept(self, candidate: str) -> int:
-        return 0 if _is_name(candidate) else super().accept(candidate)
+        return 0 if is_name(candidate) else super().accept(candidate)
 
 
 class CurlCredentials(PatternDetector):
@@ -135,8 +124,8 @@ class CurlCredentials(PatternDetector):
 
     def accept(self, candidate: str) -> int:
         password = candidate.partition(":")[2].strip("\"'")
-        told = any(map(str.isdigit, password)) or _is_by_chance(password)
-        return len(candidate) if told and len(password) >= 6 and not _ELSEWHERE.search(candidate) else 0
+        told = any(map(str.isdigit, password)) or is_by_chance(password)
+        return len(candidate) if told and len(password) >= 6 and not ELSEWHERE.search(candidate) else 0
 
 
 class ConnectionString(PatternDetector):
@@ -151,7 +140,7 @@ class ConnectionString(PatternDetector):
     )
 
     def accept(self, candidate: str) -> int:
-        shown = candidate.lower() in _WORDS or not candidate.strip("*x.") or _ELSEWHERE.match(candidate)
+        shown = candidate.lower() in IN_ITS_PLACE or not candidate.strip("*x.") or ELSEWHERE.match(candidate)
         return 0 if shown else len(candidate)
 
 
@@ -167,7 +156,7 @@ class NetrcPassword(PatternDetector):
     )
 
     def accept(self, candidate: str) -> int:
-        return 0 if _ELSEWHERE.match(candidate) else len(candidate)
+        return 0 if ELSEWHERE.match(candidate) else len(candidate)
 
 
 class SessionId(Secret):
@@ -185,7 +174,7 @@ class SessionId(Secret):
     )
 
     def accept(self, candidate: str) -> int:
-        return 0 if _is_name(candidate) or _DOTTED.fullmatch(candidate) else super().accept(candidate)
+        return 0 if is_name(candidate) or DOTTED.fullmatch(candidate) else super().accept(candidate)
 
 
 class PgpassPassword(PatternDetector):
@@ -197,7 +186,7 @@ class PgpassPassword(PatternDetector):
     pattern = r"[\w.*-]{1,100}:5432:[\w.*-]{1,64}:[\w.@*-]{1,64}:(?P<value>[^\s:\"'`<>]{4,128})"
 
     def accept(self, candidate: str) -> int:
-        return 0 if _ELSEWHERE.match(candidate) or candidate.lower() in _WORDS else len(candidate)
+        return 0 if ELSEWHERE.match(candidate) or candidate.lower() in IN_ITS_PLACE else len(candidate)
 
 
 class DockerAuth(PatternDetector):
@@ -251,18 +240,6 @@ _KINDS = (
     *("client", "master", "account", "service", "admin", "session"),
 )
 _KEYS = [f"{kind}{joint}key" for kind in _KINDS for joint in _JOINTS]
-
-
-def _is_name(text: str) -> bool:
-    """Whether it stands for a value rather than being one: the name of a variable, or a path."""
-    has_digit = any(map(str.isdigit, text))
-    return (not has_digit or bool(_IDENTIFIER.fullmatch(text))) and is_worded(text, share=0.6)
-
-
-def _is_by_chance(text: str) -> bool:
-    """Whether it changes between small letters and capitals as no name does, which needs no digit."""
-    share = 0.6 if len(text) >= 10 else 0.3  # names of a few short words look random sooner
-    return len(text) >= 8 and not is_worded(text, share=share)
 
 
 def _is_random(text: str, *, digits: int) -> bool:
@@ -324,119 +301,12 @@ class GenericSecret(Secret):
         return 0.4 if "public" in name or "publishable" in name else self.score
 
     def accept(self, candidate: str) -> int:
-        if not super().accept(candidate) or _is_name(candidate) or _ELSEWHERE.match(candidate):
+        if not super().accept(candidate) or is_name(candidate) or ELSEWHERE.match(candidate):
             return 0
-        if any(one.fullmatch(candidate) for one in (_DOTTED, _UUID)):
+        if any(one.fullmatch(candidate) for one in (DOTTED, UUID)):
             return 0
         if _PREFIXED.fullmatch(candidate) and not _is_random(candidate, digits=2):
             return 0
         dummy = ".." in candidate or "12345678" in candidate
         short = len(candidate) < 20 and candidate == candidate.lower()
         return 0 if dummy or short else len(candidate)
-
-
-def _read_as(words: str, joint: str = " ") -> tuple[str, ...]:
-    """In every case, as the folded text has them."""
-    given = [word.replace("_", joint) for word in words.split()]
-    return tuple(
-        sorted({fold(form)[0].lower() for word in given for form in (word, word.upper(), word.capitalize())})
-    )
-
-
-_ENGLISH = r"(?i:passw(?:or)?d|passcode|passphrase|pwd)[\w.-]{0,20}"
-_FOREIGN_NAMES = _read_as(
-    "passwort kennwort mot_de_passe contraseña contrasena senha wachtwoord lösenord hasło parola пароль "
-    "密码 密碼 口令 パスワード 비밀번호 رمز_عبور گذرواژه كلمة_المرور"
-)
-_FOREIGN = f"(?i:{'|'.join(_FOREIGN_NAMES)})"
-_OF = rf"(?i:for|of|to|on|from|{'|'.join(_read_as('für von zu zum zur de del du da do pour para от для к'))})"
-_WHOSE = rf"(?:\s{_OF}\s[^\n\"'`=:;,(){{}}<>]{{1,40}}?)?"
-_IS = rf"(?i:{'|'.join(_read_as('ist lautet war est es é è это من'))}|-)"
-_IS_WITHOUT_BLANKS = "[是为為は는은]"
-_ASSIGNS = r"(?:[\"'`]{0,2}\s{0,8}(?:=>|:=|[=:])[ \t]{0,3}|>)"
-# What takes a password on the command line.
-_TOOLS = ("mysql", "mariadb", "sshpass", "ssh-keygen")
-_OPTIONS = (
-    r"--(?i:password|passwd|passphrase|pass|pwd)[ \t]{1,3}",
-    r"\b(?:mysql|mariadb)(?:dump|admin)?\b[^\n|;&]{0,80}?\s-p",
-    r"\bsshpass\s{1,3}-p\s{0,3}",
-    r"\bssh-keygen\b[^\n|;&]{0,80}?\s-[NP]\s{1,3}",
-)
-_QUOTED = r"\"[^\"\n]{4,64}\"|'[^'\n]{4,64}'|`[^`\n]{4,64}`"
-_BARE = r"[^\s\"'`,;<>(){}\[\]]{5,64}"
-_REFERENCE = re.compile(r"\$+\w+(?:(?:->|[.:]+)\w+)*[-.:]*|%[\w.]+%")
-_HYPHENATED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){1,2}")  # with more it is a passphrase
-
-
-class Password(PatternDetector):
-    """Passwords and passphrases that are assigned in code and configuration, or told in a sentence.
-
-    In a sentence only what no word looks like is taken: it holds a digit or a symbol, or changes between
-    small letters and capitals as no name does. A password that is a plain word is found where it is quoted
-    behind an assignment.
-    """
-
-    rule = "password"
-    version = 2
-    category = Category.SECRET
-    score = 0.75
-    keywords = ("passw", "passcode", "passphrase", "pwd", "pass", "pw", *_FOREIGN_NAMES, *_TOOLS)
-    pattern = (
-        rf"(?:{_ENGLISH}|[_-](?i:pass)|{_FOREIGN}){_WHOSE}{_ASSIGNS}(?:(?P<quoted>{_QUOTED})|(?P<bare>{_BARE}))"
-        rf"|{_ENGLISH}{_WHOSE}\s(?i:is|was)(?i: now| still)?:?\s{{1,2}}[\"'`]?(?P<told>[^\s\"'`]{{5,64}})"
-        rf"|{_FOREIGN}{_WHOSE}(?:\s(?:{_IS}:?\s)?|\s?{_IS_WITHOUT_BLANKS}\s?)[\"'`]?"
-        rf"(?P<said>[!#$%&*+./0-9:=?@A-Z\\^_a-z|~-]{{5,64}})"
-        rf"|\b(?i:pass)[\"'`]?\s{{0,3}}(?:=>|[=:])[ \t]{{0,3}}(?P<short>{_QUOTED})"
-        rf"|\b(?i:pw)[\"'`]?\s{{0,3}}[=:][ \t]{{0,3}}(?P<brief>{_BARE})"
-        rf"|(?:{'|'.join(_OPTIONS)})[\"']?(?P<option>{_BARE})"
-    )
-
-    def judge(self, group: str, candidate: str) -> int:
-        inner = candidate[1:-1] if group in ("quoted", "short") else candidate.rstrip(".,;:!?)")
-        if (
-            _REFERENCE.fullmatch(inner)
-            or _ELSEWHERE.match(inner.lstrip("$%"))
-            or _DOTTED.fullmatch(inner)
-            or len(set(inner)) < 3
-            or set(inner) <= set("*x.-_")
-        ):
-            return 0
-        inner = inner.strip("$%")  # of a reference inside of it, as in `prefix-${NAME}`
-        odd = any(char.isdigit() or not char.isalnum() for char in inner.strip("-_."))
-        is_mixed = odd and (any(char.isalpha() for char in inner) or len(inner) >= 6)
-        if group in ("quoted", "short"):
-            return len(candidate) if is_mixed or (inner.isalpha() and inner.lower() not in _WORDS) else 0
-        if group == "brief" and len(inner) < 8:
-            return 0
-        if not _is_by_chance(inner) and (
-            not is_mixed or self._is_word(inner, told=group in ("told", "said"))
-        ):
-            return 0
-        return len(inner) if group in ("told", "said") else len(candidate)
-
-    @staticmethod
-    def _is_word(text: str, *, told: bool) -> bool:
-        """Of code, or of the language where it is `told` in a sentence."""
-        if told:
-            return bool(_HYPHENATED.fullmatch(text))
-        is_name = _IDENTIFIER.fullmatch(text) and not _WORD_AND_NUMBER.fullmatch(text)
-        return bool(is_name) and is_worded(text, share=0.5)
-
-
-_WORDS = {
-    "password",
-    "passwd",
-    "pass",
-    "pwd",
-    "yourpassword",
-    "your_password",
-    "secret",
-    "changeme",
-    "string",
-    "text",
-    "null",
-    "none",
-    "true",
-    "false",
-    "required",
-}

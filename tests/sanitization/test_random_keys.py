@@ -8,8 +8,9 @@ import string
 import pytest
 
 from sanitization.detectors import ALL
-from sanitization.detectors.credentials import Password
-from sanitization.detectors.vendors.forms import Named, Token, is_worded
+from sanitization.detectors.passwords import Password
+from sanitization.detectors.vendors.forms import Named, Token
+from sanitization.detectors.wording import is_worded
 from sanitization.patterns import DetectorScan, plan
 from sanitization.policies import THRESHOLD
 

@@ -2,7 +2,8 @@
 
 from zlib import crc32
 
-from sanitization.detectors.vendors.forms import LEFT, Named, Secret, Token, is_worded
+from sanitization.detectors.vendors.forms import LEFT, Named, Secret, Token
+from sanitization.detectors.wording import is_worded
 
 
 class AnthropicKey(Token):

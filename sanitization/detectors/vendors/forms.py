@@ -18,6 +18,7 @@ from math import log2
 from typing import ClassVar
 
 from sanitization.detectors.base import PatternDetector
+from sanitization.detectors.wording import is_worded
 from sanitization.rules import Category
 
 # In a JSON string a line ends with the two characters \n: that letter in front of a token is no part of it.
@@ -39,23 +40,6 @@ _DUMMY = re.compile(
     r"|redacted|stringhere|dummy|abcdefghijklm",
     re.IGNORECASE,
 )
-
-
-# What names in code are made of: capitals, or small letters with a capital before them or none.
-_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
-
-
-def is_worded(text: str, *, share: float = 0.7) -> bool:
-    """Whether so large a share of its letters stands in words, of three letters and more with a vowel: names
-    in code are made of them, and random texts of small letters and capitals are not. By a share of 0.7 so are
-    99.1 % of 42,000 such names and 3 to 11 % of random texts, by one of 0.6 99.7 % and 9 to 19 %. A text in
-    one case is worded: nothing is known of it."""
-    if text in (text.lower(), text.upper()):
-        return True
-    humps = _HUMP.findall(text)
-    words = sum(len(hump) for hump in humps if len(hump) > 2 and _VOWEL.search(hump))
-    return words >= share * sum(map(len, humps))
 
 
 def entropy(text: str) -> float:

@@ -1,0 +1,105 @@
+"""Passwords, by the word for them in code, configuration, command lines and sentences."""
+
+import re
+
+from sanitization.detectors.base import PatternDetector
+from sanitization.detectors.wording import (
+    DOTTED,
+    ELSEWHERE,
+    IDENTIFIER,
+    IN_ITS_PLACE,
+    is_by_chance,
+    is_worded,
+)
+from sanitization.normalize import fold
+from sanitization.rules import Category
+
+# What people take for a password; `password1` is what code calls a variable.
+_WORD_AND_NUMBER = re.compile(r"(?!pass|pwd|secret|arg|param|value)[A-Za-z][a-z]+\d+")
+
+
+def _read_as(words: str) -> tuple[str, ...]:
+    """Words, with a `_` for a blank, in every case, as the folded text has them."""
+    given = [word.replace("_", " ") for word in words.split()]
+    return tuple(
+        sorted({fold(form)[0].lower() for word in given for form in (word, word.upper(), word.capitalize())})
+    )
+
+
+_ENGLISH = r"(?i:passw(?:or)?d|passcode|passphrase|pwd)[\w.-]{0,20}"
+_FOREIGN_NAMES = _read_as(
+    "passwort kennwort mot_de_passe contraseña contrasena senha wachtwoord lösenord hasło parola пароль "
+    "密码 密碼 口令 パスワード 비밀번호 رمز_عبور گذرواژه كلمة_المرور"
+)
+_FOREIGN = f"(?i:{'|'.join(_FOREIGN_NAMES)})"
+_OF = rf"(?i:for|of|to|on|from|{'|'.join(_read_as('für von zu zum zur de del du da do pour para от для к'))})"
+_WHOSE = rf"(?:\s{_OF}\s[^\n\"'`=:;,(){{}}<>]{{1,40}}?)?"
+_IS = rf"(?i:{'|'.join(_read_as('ist lautet war est es é è это من'))}|-)"
+_IS_WITHOUT_BLANKS = "[是为為は는은]"
+_ASSIGNS = r"(?:[\"'`]{0,2}\s{0,8}(?:=>|:=|[=:])[ \t]{0,3}|>)"
+# What takes a password on the command line.
+_TOOLS = ("mysql", "mariadb", "sshpass", "ssh-keygen")
+_OPTIONS = (
+    r"--(?i:password|passwd|passphrase|pass|pwd)[ \t]{1,3}",
+    r"\b(?:mysql|mariadb)(?:dump|admin)?\b[^\n|;&]{0,80}?\s-p",
+    r"\bsshpass\s{1,3}-p\s{0,3}",
+    r"\bssh-keygen\b[^\n|;&]{0,80}?\s-[NP]\s{1,3}",
+)
+_QUOTED = r"\"[^\"\n]{4,64}\"|'[^'\n]{4,64}'|`[^`\n]{4,64}`"
+_BARE = r"[^\s\"'`,;<>(){}\[\]]{5,64}"
+_REFERENCE = re.compile(r"\$+\w+(?:(?:->|[.:]+)\w+)*[-.:]*|%[\w.]+%")
+_HYPHENATED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){1,2}")  # with more it is a passphrase
+
+
+class Password(PatternDetector):
+    """Passwords and passphrases that are assigned in code and configuration, or told in a sentence.
+
+    In a sentence only what no word looks like is taken: it holds a digit or a symbol, or changes between
+    small letters and capitals as no name does. A password that is a plain word is found where it is quoted
+    behind an assignment.
+    """
+
+    rule = "password"
+    version = 2
+    category = Category.SECRET
+    score = 0.75
+    keywords = ("passw", "passcode", "passphrase", "pwd", "pass", "pw", *_FOREIGN_NAMES, *_TOOLS)
+    pattern = (
+        rf"(?:{_ENGLISH}|[_-](?i:pass)|{_FOREIGN}){_WHOSE}{_ASSIGNS}(?:(?P<quoted>{_QUOTED})|(?P<bare>{_BARE}))"
+        rf"|{_ENGLISH}{_WHOSE}\s(?i:is|was)(?i: now| still)?:?\s{{1,2}}[\"'`]?(?P<told>[^\s\"'`]{{5,64}})"
+        rf"|{_FOREIGN}{_WHOSE}(?:\s(?:{_IS}:?\s)?|\s?{_IS_WITHOUT_BLANKS}\s?)[\"'`]?"
+        rf"(?P<said>[!#$%&*+./0-9:=?@A-Z\\^_a-z|~-]{{5,64}})"
+        rf"|\b(?i:pass)[\"'`]?\s{{0,3}}(?:=>|[=:])[ \t]{{0,3}}(?P<short>{_QUOTED})"
+        rf"|\b(?i:pw)[\"'`]?\s{{0,3}}[=:][ \t]{{0,3}}(?P<brief>{_BARE})"
+        rf"|(?:{'|'.join(_OPTIONS)})[\"']?(?P<option>{_BARE})"
+    )
+
+    def judge(self, group: str, candidate: str) -> int:
+        inner = candidate[1:-1] if group in ("quoted", "short") else candidate.rstrip(".,;:!?)")
+        if (
+            _REFERENCE.fullmatch(inner)
+            or ELSEWHERE.match(inner.lstrip("$%"))
+            or DOTTED.fullmatch(inner)
+            or len(set(inner)) < 3
+            or set(inner) <= set("*x.-_")
+        ):
+            return 0
+        inner = inner.strip("$%")  # of a reference inside of it, as in `prefix-${NAME}`
+        odd = any(char.isdigit() or not char.isalnum() for char in inner.strip("-_."))
+        is_mixed = odd and (any(char.isalpha() for char in inner) or len(inner) >= 6)
+        if group in ("quoted", "short"):
+            is_own = is_mixed or (inner.isalpha() and inner.lower() not in IN_ITS_PLACE)
+            return len(candidate) if is_own else 0
+        if group == "brief" and len(inner) < 8:
+            return 0
+        if not is_by_chance(inner) and (not is_mixed or self._is_word(inner, told=group in ("told", "said"))):
+            return 0
+        return len(inner) if group in ("told", "said") else len(candidate)
+
+    @staticmethod
+    def _is_word(text: str, *, told: bool) -> bool:
+        """Of code, or of the language where it is `told` in a sentence."""
+        if told:
+            return bool(_HYPHENATED.fullmatch(text))
+        is_name = IDENTIFIER.fullmatch(text) and not _WORD_AND_NUMBER.fullmatch(text)
+        return bool(is_name) and is_worded(text, share=0.5)
