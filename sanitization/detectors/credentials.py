@@ -174,7 +174,8 @@ class SessionId(Secret):
     )
 
     def accept(self, candidate: str) -> int:
-        return 0 if is_name(candidate) or DOTTED.fullmatch(candidate) else super().accept(candidate)
+        own = candidate.rstrip(".")  # a point ends the sentence
+        return 0 if is_name(own) or DOTTED.fullmatch(own) else super().accept(own)
 
 
 class PgpassPassword(PatternDetector):
@@ -309,4 +310,4 @@ class GenericSecret(Secret):
             return 0
         dummy = ".." in candidate or "12345678" in candidate
         short = len(candidate) < 20 and candidate == candidate.lower()
-        return 0 if dummy or short else len(candidate)
+        return 0 if dummy or short else len(candidate.rstrip("."))  # which ends the sentence
