@@ -5,16 +5,30 @@ A server that cannot be reached is out with all that it has. A model that is sil
 out by itself: behind one address there often are many, and one that hangs takes no other away.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
 from inference.backends import AsidePiece, CallPiece, Embeddings, Event, Generation, Piece
+from inference.errors import (
+    BackendRefused,
+    GenerationFailed,
+    ModelLoading,
+    ModelUnavailable,
+    NotThere,
+    PromptTooLong,
+    QueueFull,
+    ServerUnusable,
+)
 from inference.remote.reading import tokens_in
 from inference.routing.choosing import Option
 from inference.routing.health import Health, State
 from inference.routing.table import Server
+
+FAULTS = (ModelUnavailable, GenerationFailed)
+# What a server says when it is well and the request is not.
+ANSWERED = (BackendRefused, PromptTooLong, NotThere)
 
 
 class Answers(Protocol):
@@ -71,6 +85,26 @@ class Live:
         """Of this model at it."""
         own = self.health.state(now)
         return self.model(model).state(now) if own == "up" else own
+
+    def state_of(self, models: Collection[str], now: float) -> str:
+        """Of a server that is up: what all of these are, else `failing` where some of them are left out."""
+        states = {self.state(now, name) for name in models}
+        if len(states) == 1:
+            return states.pop()
+        return "failing" if {"ejected", "trying"} & states else "up"
+
+    def judge(self, error: BaseException | None, now: float, model: str) -> None:
+        """This came of asking for a model."""
+        health = self.model(model)
+        if error is None or isinstance(error, ANSWERED):
+            self.health.well()
+            health.well()
+        elif isinstance(error, QueueFull | ModelLoading):
+            health.busy(now, error.retry_after_seconds or 1)
+        elif isinstance(error, ServerUnusable):
+            self.health.fault(now)
+        elif isinstance(error, FAULTS):
+            health.fault(now)
 
     def alive(self, now: float) -> None:
         """A probe went well. A model that was left out for its time may be asked again."""

@@ -32,31 +32,24 @@ from inference.backends import (
     Status,
 )
 from inference.errors import (
-    BackendRefused,
-    GenerationFailed,
     InferenceError,
     ModelLoading,
     ModelUnavailable,
     NotThere,
     ParameterUnsupported,
-    PromptTooLong,
     QueueFull,
-    ServerUnusable,
     UnknownModel,
 )
 from inference.remote.reading import tokens_in
 from inference.routing.choosing import beginning_of, digest_of, pick
-from inference.routing.health import Health, RetryBudget
+from inference.routing.health import RetryBudget
 from inference.routing.line import Line
-from inference.routing.live import Answers, Debt, Live
+from inference.routing.live import FAULTS, Answers, Debt, Live
 from inference.routing.table import Model, Server, Table, Target
 
 logger = logging.getLogger("inference.routing")
 
-FAULTS = (ModelUnavailable, GenerationFailed)
 ELSEWHERE = (*FAULTS, ModelLoading, QueueFull, ParameterUnsupported)
-# What a server says when it is well and the request is not.
-ANSWERED = (BackendRefused, PromptTooLong, NotThere)
 # Another server may be asked for these without an end: they cost nobody anything.
 FREE = (ParameterUnsupported, NotThere)
 # States of a server that is as it should be, or as somebody wants it.
@@ -162,8 +155,8 @@ class Router:
         for live in self.lives():
             state: str = "draining" if live.server.draining else live.health.state(now)
             if state == "up":
-                own = live.server.remote is None
-                state = self._local_state(live.server.name) if own else self._models_state(live, now)
+                used = self._used(live.server.name)
+                state = self._local_state(used) if live.server.remote is None else live.state_of(used, now)
             found[live.server.name] = state
         return found
 
@@ -171,17 +164,10 @@ class Router:
         """The models that the table uses there."""
         return {each.model for model in self.table.models for each in model.targets if each.server == server}
 
-    def _local_state(self, server: str) -> str:
-        """Of the local models that the table uses, the worst."""
-        states = {self._local(name).state for name in self._used(server)}
+    def _local_state(self, used: set[str]) -> str:
+        """The worst of these models of this process."""
+        states = {self._local(name).state for name in used}
         return next((state for state in ("down", "loading", "unloaded") if state in states), "ready")
-
-    def _models_state(self, live: Live, now: float) -> str:
-        """Of a server that is up."""
-        states = [live.state(now, name) for name in self._used(live.server.name)]
-        if states and all(state == states[0] for state in states):
-            return states[0]
-        return "failing" if {"ejected", "trying"}.intersection(states) else "up"
 
     @property
     def waiting(self) -> int:
@@ -367,7 +353,7 @@ class Router:
         now, health = self._clock(), live.model(model)
         could_take, before = live.may_take(now, model), health.state(now)
         if live.server.remote is not None:  # the models of this process know by themselves how they are
-            self._judge(live, health, error, now)
+            live.judge(error, now, model)
         for each in (live.health, health):
             each.over(attempt)
         can_take, after = live.may_take(now, model), health.state(now)
@@ -379,18 +365,6 @@ class Router:
             self._line.stir()
         if before != after == "ejected":
             logger.warning("model ejected", extra={"backend": live.server.name, "model": model})
-
-    @staticmethod
-    def _judge(live: Live, model: Health, error: BaseException | None, now: float) -> None:
-        if error is None or isinstance(error, ANSWERED):
-            live.health.well()
-            model.well()
-        elif isinstance(error, QueueFull | ModelLoading):
-            model.busy(now, error.retry_after_seconds or 1)
-        elif isinstance(error, ServerUnusable):
-            live.health.fault(now)
-        elif isinstance(error, FAULTS):
-            model.fault(now)
 
 
 class Watched:

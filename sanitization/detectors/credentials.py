@@ -5,7 +5,15 @@ from base64 import b64decode
 
 from sanitization.detectors.base import LOOKBACK, PatternDetector
 from sanitization.detectors.vendors.forms import Secret
-from sanitization.detectors.wording import DOTTED, ELSEWHERE, IN_ITS_PLACE, UUID, is_by_chance, is_name
+from sanitization.detectors.wording import (
+    DOTTED,
+    ELSEWHERE,
+    IN_ITS_PLACE,
+    UUID,
+    is_by_chance,
+    is_in_its_place,
+    is_name,
+)
 from sanitization.rules import Category
 
 _PREFIXED = re.compile(r"[a-z]{2,10}[_-][A-Za-z0-9_-]+")
@@ -140,8 +148,7 @@ class ConnectionString(PatternDetector):
     )
 
     def accept(self, candidate: str) -> int:
-        shown = candidate.lower() in IN_ITS_PLACE or not candidate.strip("*x.") or ELSEWHERE.match(candidate)
-        return 0 if shown else len(candidate)
+        return 0 if is_in_its_place(candidate) else len(candidate)
 
 
 class NetrcPassword(PatternDetector):
@@ -187,7 +194,7 @@ class PgpassPassword(PatternDetector):
     pattern = r"[\w.*-]{1,100}:5432:[\w.*-]{1,64}:[\w.@*-]{1,64}:(?P<value>[^\s:\"'`<>]{4,128})"
 
     def accept(self, candidate: str) -> int:
-        return 0 if ELSEWHERE.match(candidate) or candidate.lower() in IN_ITS_PLACE else len(candidate)
+        return 0 if is_in_its_place(candidate) else len(candidate)
 
 
 class DockerAuth(PatternDetector):

@@ -8,22 +8,19 @@ from sanitization.detectors.wording import (
     ELSEWHERE,
     IDENTIFIER,
     IN_ITS_PLACE,
+    as_read,
     is_by_chance,
     is_worded,
 )
-from sanitization.normalize import fold
 from sanitization.rules import Category
 
 # What people take for a password; `password1` is what code calls a variable.
 _WORD_AND_NUMBER = re.compile(r"(?!pass|pwd|secret|arg|param|value)[A-Za-z][a-z]+\d+")
 
 
-def _read_as(words: str) -> tuple[str, ...]:
-    """Words, with a `_` for a blank, in every case, as the folded text has them."""
-    given = [word.replace("_", " ") for word in words.split()]
-    return tuple(
-        sorted({fold(form)[0].lower() for word in given for form in (word, word.upper(), word.capitalize())})
-    )
+def _read_as(words: str) -> list[str]:
+    """These, with a `_` for a blank, in small letters."""
+    return sorted({form.lower() for form in as_read(word.replace("_", " ") for word in words.split())})
 
 
 _ENGLISH = r"(?i:passw(?:or)?d|passcode|passphrase|pwd)[\w.-]{0,20}"

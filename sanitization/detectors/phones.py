@@ -19,8 +19,8 @@ from typing import Any
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from sanitization.detectors.base import PatternDetector
+from sanitization.detectors.wording import as_read
 from sanitization.matching import Searcher
-from sanitization.normalize import fold
 
 # Where a 0 is dialled first, in the order of population. Without one a bare number looks like any other:
 # then its shape or a word beside it has to tell.
@@ -60,8 +60,7 @@ _BEFORE = r"[^A-Za-z0-9\n+(]{1,6}"  # `"phone": ["`
 
 def _read(words: str) -> str:
     """These words as one alternative, in every case, as the folded text has them."""
-    forms = {fold(form)[0] for word in words.split() for form in (word, word.upper(), word.capitalize())}
-    return "|".join(sorted(map(re.escape, forms), key=lambda form: (-len(form), form)))
+    return "|".join(sorted(map(re.escape, as_read(words.split())), key=lambda form: (-len(form), form)))
 
 
 _TOLD = (

@@ -1,9 +1,12 @@
 """
-What stands for a value rather than being one: names in code, references to where it really is, the words that
-documentation writes in its place.
+Words: how the folded text has those that tell of a value, and what stands for a value rather than being one,
+which is names in code, references to where it really is, and what documentation writes in its place.
 """
 
 import re
+from collections.abc import Iterable
+
+from sanitization.normalize import fold
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 DOTTED = re.compile(r"[A-Za-z_]\w{0,39}(?:\.[A-Za-z_]\w{0,39})+")
@@ -22,6 +25,17 @@ IN_ITS_PLACE = frozenset(
 # What names in code are made of: capitals, or small letters with a capital before them or none.
 _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
+
+
+def as_read(words: Iterable[str]) -> set[str]:
+    """Words in small letters, in capitals and with a capital, as the folded text has them: a Cyrillic word
+    folds to other letters in capitals."""
+    return {fold(form)[0] for word in words for form in (word, word.upper(), word.capitalize())}
+
+
+def is_in_its_place(text: str) -> bool:
+    """Whether it is what is written in place of a password, or refers to one."""
+    return text.lower() in IN_ITS_PLACE or not text.strip("*x.") or bool(ELSEWHERE.match(text))
 
 
 def is_worded(text: str, *, share: float = 0.7) -> bool:

@@ -85,6 +85,17 @@ def test_screening_a_sanitized_prompt_again_changes_nothing(text):
 
 
 @laws
+@given(text=texts(APART, TEXT))
+def test_screening_a_sanitized_prompt_again_masks_values_at_most_and_touches_nothing_else(text):
+    once = CHAIN.screen_prompt({"/prompt": text}, Policy()).texts["/prompt"]
+    again = CHAIN.screen_prompt({"/prompt": once}, Policy())
+    read = again.texts["/prompt"]
+    for placeholder, value in again.placeholders.entries.items():
+        read = read.replace(placeholder, value)
+    assert read == once
+
+
+@laws
 @given(text=texts(VALUES, TEXT).filter(lambda text: not set("/[]\\:wW") & set(text)))
 def test_restoring_undoes_masking(text):
     screened = CHAIN.screen_prompt({"/prompt": text}, Policy())

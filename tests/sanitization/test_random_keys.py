@@ -99,9 +99,9 @@ def test_a_random_key_is_found(kind):
 )
 def test_a_random_password_is_found(form, length):
     chance, letters = random.Random(length), string.ascii_letters + string.digits
-    for alphabet in (letters, letters + "!@#$%^&*-_+"):
-        made = ["".join(chance.choices(alphabet, k=length)) for _ in range(KEYS)]
-        missed = [one for one in made if not is_found(Password(), form.format(one), one)]
+    for signs in (letters, letters + "!@#$%^&*-_+"):
+        passwords = ["".join(chance.choices(signs, k=length)) for _ in range(KEYS)]
+        missed = [one for one in passwords if not is_found(Password(), form.format(one), one)]
         assert len(missed) <= KEYS // 10, missed
 
 
@@ -116,14 +116,16 @@ def test_a_random_text_without_a_digit_is_not_taken_for_a_name(length):
 @pytest.mark.parametrize(
     "name",
     [
+        *("getAlgoliaSearchKey", "getFreshdeskKeyOfEnv", "SecretKeyFromVault", "defaultAccessTokenHandler"),
         *(
-            "getAlgoliaSearchKey",
-            "getFreshdeskKeyOfEnv",
-            "SecretKeyFromVault",
-            "defaultAccessTokenHandler",
             "API_KEY_OF_THE_TENANT",
+            "parseHTTPHeaders",
+            "x-goog-api-key",
+            "service_account_key",
+            "TOKEN",
+            "",
+            "$!",
         ),
-        *("parseHTTPHeaders", "x-goog-api-key", "service_account_key", "TOKEN", "", "$!"),
     ],
 )
 def test_a_name_in_code_is_worded(name):
