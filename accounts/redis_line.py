@@ -1,97 +1,71 @@
 """
-One thread that speaks with Redis, for all callers of this process.
+How a process asks Redis: who asks in an event loop shares one connection with all others there.
 
-    callers ──► inbox ──► one thread, one connection: all that waits in one round trip ──► callers wake up
+    callers ──► the connection of their event loop (`redis_wire`) ──► answers wake the callers
+    code that may wait, in a thread of its own ──► a connection of redis-py's
 
 Knows neither what is asked nor how long a Redis that is away is left alone: that is for those who have a line
 (`accounts.limits.shared`, `prompts.caching.redis_store`).
 """
 
+import asyncio
 import logging
 import os
-import queue
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from accounts.inbox import gather
+from accounts.redis_wire import Call, Wire
 
 SOCKET_SECONDS = 0.3
-MOST_AT_ONCE = 64
+
+Answer = asyncio.Future[Any] | Future[Any]
 
 
-@dataclass(slots=True, kw_only=True)
-class Call:
-    """Something to ask, and who waits for what is answered."""
+class RedisLine(ABC):
+    """Connects with the first call. `away` is what a caller gets where Redis cannot be asked."""
 
-    answer: Future[Any] = field(default_factory=Future)
-
-
-Asked = TypeVar("Asked", bound=Call)
-
-
-class RedisLine(ABC, Generic[Asked]):
-    """The thread starts with the first call, in the process that makes it. Log lines and the thread are
-    called by `topic`; `away` is what a caller gets where Redis cannot be asked."""
-
-    topic: str
     away: type[Exception]
     logger: logging.Logger
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._inbox: queue.SimpleQueue[Asked | None] = queue.SimpleQueue()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._pid = 0
+        self._wires: dict[asyncio.AbstractEventLoop, Wire] = {}
+        self._opening = threading.Lock()
+        self._pid = os.getpid()
 
     def ping(self) -> None:
         with self._asked_alone() as client:
             client.ping()
 
     def close(self, timeout_seconds: float = 2) -> None:
-        """Sends what waits and ends the thread."""
-        if self._thread is not None and self._pid == os.getpid():
-            self._inbox.put(None)
-            self._thread.join(timeout_seconds)
-        self._thread = None
+        """Ends the connections; called in a thread it waits until what was asked is answered."""
+        wires, self._wires = self._wires, {}
+        here = running_loop()
+        for loop, wire in wires.items():
+            if loop is here:
+                wire.end()
+            elif loop.is_running():
+                asyncio.run_coroutine_threadsafe(_finish(wire, timeout_seconds), loop).result()
+        self._client.close()
 
     @contextmanager
     def _asked_alone(self) -> Iterator[redis.Redis]:
-        """A connection of the caller's own, who waits. Raises `away`."""
-        client = self._client()
+        """For a caller who waits. Raises `away`."""
         try:
-            yield client
+            yield self._client
         except redis.RedisError as error:
             raise self.away from error
-        finally:
-            client.close()
 
-    def _send(self, call: Asked) -> Future[Any]:
-        # "Running" from the start: a caller that is cancelled must not cancel what may be on its way.
-        call.answer.set_running_or_notify_cancel()
-        if self._thread is None or self._pid != os.getpid():
-            self._start()
-        self._inbox.put(call)
-        return call.answer
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None or self._pid != os.getpid():
-                self._pid, self._inbox = os.getpid(), queue.SimpleQueue()
-                self._begin()
-                self._thread = threading.Thread(target=self._run, name=self.topic, daemon=True)
-                self._thread.start()
-
+    @cached_property
     def _client(self) -> redis.Redis:
         # Once more on a new connection, where the old one was broken by a restart of Redis.
         again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
@@ -102,59 +76,113 @@ class RedisLine(ABC, Generic[Asked]):
             retry=again,
         )
 
-    # -- the thread --
+    def _ask(self, call: Call) -> Answer:
+        """In an event loop a future of that loop, which may be cancelled: what is on its way is not. In a
+        thread without one it waits, and the future is done."""
+        loop = running_loop()
+        if loop is None:
+            call.answer = Future()
+            self._wait_for(call)
+        else:
+            call.answer = loop.create_future()
+            self._wire(loop).send(call)
+        return call.answer
 
-    def _run(self) -> None:
-        client, is_closing = self._client(), False
-        while not is_closing:
-            try:
-                timeout = self._timeout_seconds()
-                calls, is_closing = gather(self._inbox, most=MOST_AT_ONCE, timeout_seconds=timeout)
-                self._take(client, calls)
-            except Exception:
-                # The thread must live on; whoever waits has been told by `_ask`.
-                self.logger.exception(self.topic)
-                time.sleep(0.1)
-        client.close()
+    def _tell(self, call: Call) -> None:
+        """For what nobody waits for."""
+        loop = running_loop()
+        if loop is None:
+            self._wait_for(call)
+        else:
+            self._wire(loop).send(call)
 
-    def _ask(self, client: redis.Redis, calls: list[Asked]) -> None:
-        """Asks, and wakes who waits."""
-        if not calls:
-            return
+    def _wire(self, loop: asyncio.AbstractEventLoop) -> Wire:
+        return self._wires.get(loop) or self._open(loop)
+
+    def _open(self, loop: asyncio.AbstractEventLoop) -> Wire:
+        with self._opening:
+            if self._pid != os.getpid():
+                self._pid, self._wires = os.getpid(), {}
+                self._begin()
+            for other in [other for other in self._wires if other.is_closed()]:
+                del self._wires[other]
+            return self._wires.setdefault(loop, Wire(self, self._url, seconds=SOCKET_SECONDS))
+
+    def _wait_for(self, call: Call) -> None:
         try:
-            answers = self._answers(client, calls)
-        except Exception as error:
-            self._rest(error)
-            for call in calls:
-                call.answer.set_exception(self.away())
-            if not isinstance(error, redis.RedisError):
-                raise
+            raw = self._client.execute_command(*call.command)  # type: ignore[no-untyped-call]
+        except redis.ResponseError as error:
+            raw = error
+        except redis.RedisError as error:
+            self.failed([call], error)
             return
-        for call, raw in zip(calls, answers, strict=True):
-            self._wake(call, raw)
+        if (instead := self.heard(call, raw)) is not None:
+            self._wait_for(instead)
+
+    # -- what a connection tells --
+
+    def heard(self, call: Call, raw: Any) -> Call | None:
+        if isinstance(raw, Exception):
+            if (command := self._instead(call, raw)) is not None:
+                call.command = command
+                return call
+            self._refused(raw)
+            self._let_down(call)
+            return None
+        try:
+            value = call.read(raw)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:  # no answer to such a question
+            self._rest(error)
+            self._let_down(call)
+            return None
+        if call.answer is not None and not call.answer.done():
+            call.answer.set_result(value)
+        return None
+
+    def failed(self, calls: list[Call], error: Exception | None) -> None:
+        if error is not None:
+            self._rest(error)
+        for call in calls:
+            self._let_down(call)
+        if error is not None and not isinstance(error, (redis.RedisError, OSError)):
+            self.logger.error("redis", exc_info=error)
+
+    def _let_down(self, call: Call) -> None:
+        if call.answer is not None and not call.answer.done():
+            call.answer.set_exception(self.away())
 
     # -- what differs --
 
     def _begin(self) -> None:
-        """Before the thread starts, which is perhaps in a process that was forked."""
+        """This process was forked from one that had asked."""
         return
 
-    def _timeout_seconds(self) -> float | None:
-        """How long the thread waits for a first call."""
+    def _instead(self, call: Call, error: Exception) -> tuple[Any, ...] | None:
+        """What to send instead of a command that Redis answers with this error."""
         return None
 
-    def _take(self, client: redis.Redis, calls: list[Asked]) -> None:
-        """What waited, or nothing where that took too long."""
-        self._ask(client, calls)
-
     @abstractmethod
-    def _answers(self, client: redis.Redis, calls: list[Asked]) -> list[Any]:
-        """One for each, perhaps an error that Redis answered with. Raises where it does not answer."""
-
-    @abstractmethod
-    def _wake(self, call: Asked, raw: Any) -> None:
-        """Gives the caller this answer, or `away`."""
+    def _refused(self, error: Exception) -> None:
+        """Redis answers with an error."""
 
     @abstractmethod
     def _rest(self, error: Exception) -> None:
-        """Redis does not answer."""
+        """Redis does not answer, or nothing that can be read."""
+
+
+async def _finish(wire: Wire, seconds: float) -> None:
+    """Ends it when all that was asked is answered: answers come in the order of asking."""
+    if not wire.is_idle:
+        last = asyncio.get_running_loop().create_future()
+        wire.send(Call(("PING",), answer=last))
+        await asyncio.wait([last], timeout=seconds)
+        last.cancel()
+    wire.end()
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The one in which this is called, if any."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -8,7 +8,6 @@ LimitsUnavailable. Whoever has none is never asked about.
 import asyncio
 import math
 from collections.abc import Sequence
-from concurrent.futures import Future
 from functools import cache
 from uuid import UUID, uuid4
 
@@ -30,7 +29,7 @@ from accounts.limits.memory import MemoryTill
 from accounts.limits.quotas import Bound
 from accounts.limits.reservations import Reservation
 from accounts.limits.shared import SharedTill
-from accounts.limits.tills import Learned, Reply, Till, TillAway
+from accounts.limits.tills import Answer, Learned, Reply, Till, TillAway
 
 # Somebody else may be learning the same month; then his answer is as good.
 TRIES = 4
@@ -70,7 +69,10 @@ class Limiter:
         for _ in range(TRIES):
             answer = till.reserve(bounds, wanted, learned)
             try:
-                reply = answer.result() if answer.done() else await asyncio.wrap_future(answer)
+                # Shielded: whoever leaves must not cancel what may be taken at this moment.
+                reply = (
+                    answer.result() if answer.done() else await asyncio.shield(asyncio.wrap_future(answer))
+                )
             except asyncio.CancelledError:
                 answer.add_done_callback(lambda late: give_back(late, till, bounds, wanted))
                 raise
@@ -80,8 +82,8 @@ class Limiter:
         raise LimitsUnavailable
 
     def look(self, bounds: Sequence[Bound]) -> tuple[Standing, ...]:
-        """Where these subjects stand, without taking anything; for code that may wait. Raises
-        LimitsUnavailable, and what the database raises."""
+        """Where these subjects stand, without taking anything; for code that may wait, so in no event
+        loop. Raises LimitsUnavailable, and what the database raises."""
         wanted, learned = Wanted("", requests=0, with_lease=False), dict[UUID, Learned]()
         for _ in range(TRIES):
             try:
@@ -139,7 +141,7 @@ def refused(refusal: Refusal, standings: tuple[Standing, ...], *, tokens: int) -
     )
 
 
-def give_back(late: "Future[Reply]", till: Till, bounds: tuple[Bound, ...], wanted: Wanted) -> None:
+def give_back(late: Answer, till: Till, bounds: tuple[Bound, ...], wanted: Wanted) -> None:
     """The caller left before he heard that he may go on."""
     reply = None if late.exception() else late.result()
     if reply is not None and not reply.marks and reply.refusal is None:

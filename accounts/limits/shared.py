@@ -1,31 +1,31 @@
 """
 The counts of all processes, in Redis.
 
-Each call is one script, which runs alone in Redis, on its clock. Callers of a busy process share round trips
-(`accounts.redis_line`). The same thread renews the leases of this process's answers in progress; if the
-process dies, they run out.
+Each call is one script, which runs alone in Redis, on its clock, and none makes the event loop wait
+(`accounts.redis_line`). An event loop that takes leases renews those of its process's answers in progress; if
+the process dies, they run out.
 
 Redis holds ids and numbers, nothing else.
 """
 
+import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
-import redis
 from redis.exceptions import NoScriptError
 
 from accounts import redis_line
 from accounts.limits.ledger import LEASE_MS, Reason, Refusal, Standing, Wanted
 from accounts.limits.quotas import Bound
 from accounts.limits.reservations import Reservation
-from accounts.limits.tills import Learned, Reply, TillAway
+from accounts.limits.tills import Answer, Learned, Reply, TillAway
+from accounts.redis_wire import Call
 
 logger = logging.getLogger("accounts.limits")
 
@@ -48,14 +48,12 @@ class Script:
 RESERVE, SETTLE, RENEW = Script("reserve.lua"), Script("settle.lua"), Script("renew.lua")
 
 
-@dataclass(slots=True)
-class Call(redis_line.Call):
-    """A script to run."""
+TEXTS = {script.sha: script.text for script in (RESERVE, SETTLE, RENEW)}
 
-    script: Script
-    names: tuple[str, ...]
-    arguments: tuple[Any, ...]
-    read: Callable[[bytes], Any] = lambda raw: None
+
+def run(script: Script, names: Sequence[str], arguments: Sequence[Any]) -> tuple[Any, ...]:
+    """The command for it."""
+    return ("EVALSHA", script.sha, len(names), *names, *arguments)
 
 
 def name_of(subject: UUID) -> str:
@@ -67,10 +65,9 @@ def given_time() -> str:
     return ""
 
 
-class SharedTill(redis_line.RedisLine[Call]):
+class SharedTill(redis_line.RedisLine):
     """`tills.Till` in Redis."""
 
-    topic = "limits"
     away = TillAway
     logger = logger
 
@@ -78,6 +75,7 @@ class SharedTill(redis_line.RedisLine[Call]):
         super().__init__(url)
         self._lease_ms = lease_ms
         self._leases: dict[str, tuple[str, ...]] = {}
+        self._renewing: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
         self._rests_until = float("-inf")
         self._renewed_at = float("-inf")
 
@@ -85,9 +83,7 @@ class SharedTill(redis_line.RedisLine[Call]):
     def works(self) -> bool:
         return time.monotonic() >= self._rests_until
 
-    def reserve(
-        self, bounds: Sequence[Bound], wanted: Wanted, learned: Mapping[UUID, Learned]
-    ) -> "Future[Reply]":
+    def reserve(self, bounds: Sequence[Bound], wanted: Wanted, learned: Mapping[UUID, Learned]) -> Answer:
         arguments: list[Any] = [
             *(given_time(), wanted.id, wanted.tokens, wanted.requests),
             *(int(wanted.with_lease), self._lease_ms),
@@ -102,9 +98,10 @@ class SharedTill(redis_line.RedisLine[Call]):
             reply = read_reply(raw, bounds)
             if wanted.with_lease and reply.standings and reply.refusal is None:
                 self._leases[wanted.id] = names
+                self._keep_renewing()
             return reply
 
-        return self._send(Call(RESERVE, names, tuple(arguments), read))
+        return self._ask(Call(run(RESERVE, names, arguments), read))
 
     def settle(self, reservation: Reservation, *, tokens: int) -> None:
         self._leases.pop(reservation.id, None)
@@ -115,25 +112,35 @@ class SharedTill(redis_line.RedisLine[Call]):
             quota = bound.quota
             arguments += (int(bool(quota.tokens_per_minute)), int(bool(quota.monthly_tokens)))
         names = tuple(name_of(bound.subject) for bound in reservation.bounds)
-        self._send(Call(SETTLE, names, tuple(arguments)))
+        self._tell(Call(run(SETTLE, names, arguments)))
 
     def _begin(self) -> None:
-        self._leases, self._renewed_at = {}, time.monotonic()
+        self._leases = {}
 
-    # -- the thread --
+    # -- leases --
 
     @property
     def _renew_seconds(self) -> float:
         return self._lease_ms / 3000
 
-    def _timeout_seconds(self) -> float:
-        return max(self._renewed_at + self._renew_seconds - time.monotonic(), 0.001)
+    def _keep_renewing(self) -> None:
+        """From now on, as long as this loop lives and there are leases."""
+        loop = redis_line.running_loop()
+        if loop is not None and loop not in self._renewing:
+            self._renewing.add(loop)
+            loop.call_later(self._renew_seconds, self._renew)
 
-    def _take(self, client: redis.Redis, calls: list[Call]) -> None:
-        self._ask(client, calls)
-        if time.monotonic() - self._renewed_at >= self._renew_seconds:
+    def _renew(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._renewing.discard(loop)
+        if not self._leases:
+            return
+        self._keep_renewing()
+        # Another loop may have done it a moment ago.
+        if time.monotonic() - self._renewed_at >= self._renew_seconds / 2:
             self._renewed_at = time.monotonic()
-            self._ask(client, self._renewals())
+            for call in self._renewals():
+                self._tell(call)
 
     def _renewals(self) -> list[Call]:
         """One call for all leases and subjects of this process."""
@@ -143,54 +150,25 @@ class SharedTill(redis_line.RedisLine[Call]):
         cuts = [pairs[at : at + 1000] for at in range(0, len(pairs), 1000)]
         return [
             Call(
-                RENEW,
-                tuple(name for name, _ in cut),
-                (given_time(), self._lease_ms, *(id for _, id in cut)),
+                run(RENEW, [name for name, _ in cut], [given_time(), self._lease_ms, *(id for _, id in cut)])
             )
             for cut in cuts
         ]
 
-    def _answers(self, client: redis.Redis, calls: list[Call]) -> list[Any]:
-        answers = self._round_trip(client, calls)
-        missing = [n for n, raw in enumerate(answers) if isinstance(raw, NoScriptError)]
-        if missing:  # a Redis that was started since
-            for script in (RESERVE, SETTLE, RENEW):
-                client.script_load(script.text)
-            for n, raw in zip(missing, self._round_trip(client, [calls[n] for n in missing]), strict=True):
-                answers[n] = raw
-        return answers
+    # -- a Redis that is not well --
+
+    def _instead(self, call: Call, error: Exception) -> tuple[Any, ...] | None:
+        """A Redis that was started since gets the text, and keeps it."""
+        name, sha, *rest = call.command
+        return ("EVAL", TEXTS[sha], *rest) if isinstance(error, NoScriptError) and name == "EVALSHA" else None
+
+    def _refused(self, error: Exception) -> None:
+        """It is full, or reads only."""
+        self._rest(error)
 
     def _rest(self, error: Exception) -> None:
         logger.warning("limits away", extra={"kind": type(error).__name__})
         self._rests_until = time.monotonic() + REST_SECONDS
-
-    def _wake(self, call: Call, raw: Any) -> None:
-        """An error instead of an answer: Redis is full, or reads only. Or what is no answer of a script's."""
-        try:
-            if isinstance(raw, Exception):
-                raise raw
-            said = call.read(raw)
-        except (redis.RedisError, ValueError, TypeError, LookupError, AttributeError) as error:
-            self._rest(error)
-            call.answer.set_exception(TillAway())
-        else:
-            call.answer.set_result(said)
-
-    @staticmethod
-    def _round_trip(client: redis.Redis, calls: list[Call]) -> list[Any]:
-        if len(calls) == 1:
-            try:
-                return [client.evalsha(*_words(calls[0]))]
-            except redis.ResponseError as error:
-                return [error]
-        with client.pipeline(transaction=False) as pipe:
-            for call in calls:
-                pipe.evalsha(*_words(call))
-            return list(pipe.execute(raise_on_error=False))
-
-
-def _words(call: Call) -> tuple[Any, ...]:
-    return (call.script.sha, len(call.names), *call.names, *call.arguments)
 
 
 def read_reply(raw: bytes, bounds: Sequence[Bound]) -> Reply:

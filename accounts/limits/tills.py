@@ -1,9 +1,10 @@
 """What `memory` and `shared` have in common: where reservations are counted."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from accounts.limits.ledger import Refusal, Standing, Wanted
@@ -35,6 +36,10 @@ class Reply:
     now_ms: int = 0
 
 
+# In an event loop it may be one of that loop.
+Answer: TypeAlias = "Future[Reply] | asyncio.Future[Reply]"
+
+
 class Till(Protocol):
     """Counts. Safe to use from any thread and from the event loop."""
 
@@ -43,10 +48,8 @@ class Till(Protocol):
         """Whether it is asked at all at this moment."""
         ...
 
-    def reserve(
-        self, bounds: Sequence[Bound], wanted: Wanted, learned: Mapping[UUID, Learned]
-    ) -> "Future[Reply]":
-        """All of it or nothing. The future raises TillAway."""
+    def reserve(self, bounds: Sequence[Bound], wanted: Wanted, learned: Mapping[UUID, Learned]) -> Answer:
+        """All of it or nothing. Waits for it where there is no event loop. The future raises TillAway."""
         ...
 
     def settle(self, reservation: Reservation, *, tokens: int) -> None:

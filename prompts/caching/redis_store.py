@@ -1,27 +1,27 @@
 """
 What several processes keep together, in Redis.
 
-As with limits (`accounts.limits.shared`), one thread asks for all callers (`accounts.redis_line`), and no
+As with limits (`accounts.limits.shared`), all callers share a connection (`accounts.redis_line`), and no
 request waits for a Redis that is away or hangs. The first that notices waits SOCKET_SECONDS; then nothing is
-asked until the thread has found Redis well again.
+asked until Redis was found well again, which is looked for beside.
 
 Values are bytes of ours, never pickles: what can write to Redis must not be able to run code here.
 """
 
 import asyncio
 import logging
-import time
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
 import redis
 
-from accounts import redis_line
+from accounts.redis_line import RedisLine
+from accounts.redis_wire import Call
 from prompts.caching.stores import StoreAway, owner_of
 
 logger = logging.getLogger("prompts.caching")
 
-# After a failure Redis is asked by the thread alone, this often, until it answers.
+# After a failure Redis is asked for nothing but whether it is well, this often.
 REST_SECONDS = 1.0
 NAMES = "gateway:"
 BATCH = 1000
@@ -40,23 +40,16 @@ RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEY
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
-@dataclass(slots=True)
-class Call(redis_line.Call):
-    """A command of Redis."""
-
-    command: tuple[Any, ...]
-
-
-class RedisStore(redis_line.RedisLine[Call]):
+class RedisStore(RedisLine):
     """`stores.Store` and `claims.Desk`."""
 
-    topic = "cache"
     away = StoreAway
     logger = logger
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._is_away = False
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def works(self) -> bool:
@@ -75,10 +68,10 @@ class RedisStore(redis_line.RedisLine[Call]):
         return holder.decode()
 
     def renew(self, name: str, mark: str, milliseconds: int) -> None:
-        self._tell("EVAL", RENEW, 1, NAMES + name, mark, milliseconds)
+        self._send("EVAL", RENEW, 1, NAMES + name, mark, milliseconds)
 
     def release(self, name: str, mark: str) -> None:
-        self._tell("EVAL", RELEASE, 1, NAMES + name, mark)
+        self._send("EVAL", RELEASE, 1, NAMES + name, mark)
 
     def purge(self, pattern: str, *, dry_run: bool = False) -> int:
         count, names = 0, []
@@ -102,49 +95,37 @@ class RedisStore(redis_line.RedisLine[Call]):
 
     async def _answer(self, *command: Any) -> Any:
         if self._is_away:
+            self._look_for_it()  # if whoever did it is gone, with his event loop
             raise StoreAway
-        return await asyncio.wrap_future(self._send(Call(command)))
+        return await asyncio.wrap_future(self._ask(Call(command)))
 
-    def _tell(self, *command: Any) -> None:
+    def _send(self, *command: Any) -> None:
         """For what nobody waits for."""
         if not self._is_away:
-            self._send(Call(command))
+            self._tell(Call(command))
 
-    # -- the thread --
+    # -- a Redis that is not well --
 
-    def _timeout_seconds(self) -> float | None:
-        return REST_SECONDS if self._is_away else None
-
-    def _take(self, client: redis.Redis, calls: list[Call]) -> None:
-        if self._is_away:
-            for call in calls:
-                call.answer.set_exception(StoreAway())
-            self._look_again(client)
-        else:
-            self._ask(client, calls)
-
-    def _answers(self, client: redis.Redis, calls: list[Call]) -> list[Any]:
-        with client.pipeline(transaction=False) as pipe:
-            for call in calls:
-                pipe.execute_command(*call.command)  # type: ignore[no-untyped-call]
-            return list(pipe.execute(raise_on_error=False))
-
-    def _wake(self, call: Call, raw: Any) -> None:
-        if isinstance(raw, Exception):  # Redis is full, loading, or reads only
-            logger.warning("cache refuses", extra={"kind": type(raw).__name__})
-            call.answer.set_exception(StoreAway())
-        else:
-            call.answer.set_result(raw)
+    def _refused(self, error: Exception) -> None:
+        """It is full, loading, or reads only."""
+        if not self._is_away:
+            logger.warning("cache refuses", extra={"kind": type(error).__name__})
 
     def _rest(self, error: Exception) -> None:
-        logger.warning("cache away", extra={"kind": type(error).__name__})
+        if not self._is_away:
+            logger.warning("cache away", extra={"kind": type(error).__name__})
         self._is_away = True
+        self._look_for_it()
 
-    def _look_again(self, client: redis.Redis) -> None:
-        try:
-            client.ping()
-        except redis.RedisError:
-            time.sleep(0)  # others first
-        else:
-            logger.warning("cache is back")
-            self._is_away = False
+    def _look_for_it(self) -> None:
+        looking = self._looking
+        if looking is None or looking.done() or looking.get_loop().is_closed():
+            self._looking = asyncio.get_running_loop().create_task(self._look_until_it_is_well())
+
+    async def _look_until_it_is_well(self) -> None:
+        while self._is_away:
+            await asyncio.sleep(REST_SECONDS)
+            with suppress(StoreAway):
+                await asyncio.wrap_future(self._ask(Call(("PING",))))
+                logger.warning("cache is back")
+                self._is_away = False

@@ -1,5 +1,6 @@
 """What processes of their own do in `test_shared`: here, so that `spawn` can import it without a database."""
 
+import asyncio
 import time
 from uuid import UUID, uuid4
 
@@ -35,10 +36,36 @@ def hammer(url, subjects, quota, seconds, start, results):
     till.close()
 
 
+def hammer_in_a_loop(url, subjects, quota, seconds, start, results):
+    """As `hammer`, as prompts do: in an event loop, many at once."""
+    redis_line.SOCKET_SECONDS = SOON
+    till = SharedTill(url)
+    bounds = [Bound(subject, Quota(*quota)) for subject in subjects]
+
+    async def ask():
+        asked = (till.reserve(bounds, Wanted(str(uuid4()), 3), {}) for _ in range(32))
+        return [one.refusal is None for one in await asyncio.gather(*asked)]
+
+    async def all_of_it():
+        count, is_refused, began = 0, False, time.monotonic()
+        while time.monotonic() < began + (seconds if is_refused else SOON):
+            let_in = await ask()
+            count, is_refused = count + sum(let_in), is_refused or not all(let_in)
+        return count
+
+    start.wait()
+    results.put(asyncio.run(all_of_it()))
+
+
 def hold(url, subject, quota, lease_ms, ready):
     """Takes one, renews it, and never lets go."""
     redis_line.SOCKET_SECONDS = SOON
     till = SharedTill(url, lease_ms=lease_ms)
-    assert taken(till, [Bound(subject, Quota(*quota))], 10)[0]
-    ready.set()
-    time.sleep(120)
+
+    async def take():
+        reply = await till.reserve([Bound(subject, Quota(*quota))], Wanted(str(uuid4()), 10), {})
+        assert reply.refusal is None
+        ready.set()
+        await asyncio.sleep(120)
+
+    asyncio.run(take())

@@ -1,5 +1,7 @@
 """Limits in Redis: exact across processes, by one clock, healing by themselves, with nothing raw in it."""
 
+import asyncio
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -15,11 +17,12 @@ from hypothesis import strategies as st
 
 from accounts.limits import shared as module
 from accounts.limits.ledger import Account, Moment, Wanted, reserve
+from accounts.limits.limiter import Limiter
 from accounts.limits.quotas import Bound, Quota
 from accounts.limits.reservations import Reservation
 from accounts.limits.shared import NAMES, SharedTill, name_of
 from accounts.limits.tills import Learned, TillAway
-from tests.accounts.limits.processes import SOON, hammer, hold, taken
+from tests.accounts.limits.processes import SOON, hammer, hammer_in_a_loop, hold, taken
 
 pytestmark = pytest.mark.redis
 spawned = multiprocessing.get_context("spawn")
@@ -54,12 +57,13 @@ def until(is_true, seconds=30):
     [((200,), 200), ((None, 600), 200), ((None, None, 200), 200)],
     ids=["requests", "tokens", "streams"],
 )
-def test_four_processes_under_load_reach_a_limit_and_never_exceed_it(quota, most):
+@pytest.mark.parametrize("hammering", [hammer, hammer_in_a_loop], ids=["threads", "event loops"])
+def test_four_processes_under_load_reach_a_limit_and_never_exceed_it(hammering, quota, most):
     """Of the user's and the key's limits the narrower one counts."""
     subjects = [uuid4(), uuid4()]
     start, results = spawned.Event(), spawned.Queue()
     arguments = (settings.REDIS_URL, subjects, quota, 1.0, start, results)
-    running = [spawned.Process(target=hammer, args=arguments) for _ in range(4)]
+    running = [spawned.Process(target=hammering, args=arguments) for _ in range(4)]
     for process in running:
         process.start()
     time.sleep(2)
@@ -153,7 +157,6 @@ def test_the_scripts_refuse_what_the_ledger_refuses_and_nothing_before(
 def compare(till, client, monkeypatch, quotas, steps):
     """Takes the same steps in Redis and in Python, each with the same outcome; how each that reserved was
     refused."""
-    monkeypatch.setattr(till, "_renewals", list)  # the thread's own, every ten seconds
     nothing = Wanted("", requests=0, with_lease=False)
     till.reserve([Bound(SUBJECTS[0], quotas[0])], nothing, {}).result(SOON)  # behind what was settled before
     for subject in SUBJECTS:
@@ -194,7 +197,7 @@ def renew_oldest(till, sides, running, now):
     for _, account in sides:
         account.renew(id, now, lease_ms=30_000)
     till._leases = {id: tuple(name_of(subject) for subject in SUBJECTS)}
-    till._send(SharedTill._renewals(till)[0]).result(SOON)
+    till._ask(till._renewals()[0]).result(SOON)
 
 
 def ask_both(till, sides, wanted, now, used):
@@ -248,8 +251,14 @@ def test_a_redis_that_answers_with_an_error_is_as_good_as_away(till, client):
     assert not till.works
 
 
+class Nonsense:
+    text = "return 'nonsense'"
+    sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
 def test_an_answer_that_nobody_can_read_leaves_nobody_waiting(till, monkeypatch):
-    monkeypatch.setattr(till, "_round_trip", lambda client, calls: [b"nonsense"] * len(calls))
+    monkeypatch.setattr(module, "RESERVE", Nonsense)
+    monkeypatch.setitem(module.TEXTS, Nonsense.sha, Nonsense.text)
     waiting = [till.reserve([Bound(uuid4(), Quota(2))], Wanted(str(uuid4())), {}) for _ in range(3)]
     for one in waiting:
         with pytest.raises(TillAway):
@@ -289,7 +298,7 @@ def test_what_one_reserves_and_settles_leaves_nothing_behind(till, client):
         _, reply = taken(till, [bound], 50, id="a")
         assert reply.refusal is None
         till.settle(Reservation("a", (bound,), 50, reply.now_ms // 1000, (), till), tokens=0)
-    # Nobody waits for what is settled: the till's thread sends it.
+    # Nobody waits for what is settled.
     until(lambda: client.hgetall(name_of(bound.subject) + ":h") in ({}, {b"": b"0"}))
     assert not till._leases
 
@@ -302,8 +311,84 @@ def test_what_holds_no_tokens_gives_its_seat_back_like_any_other(till):
         till.settle(Reservation("a", (bound,), 0, reply.now_ms // 1000, (), till), tokens=0)
 
 
-def test_a_process_that_was_forked_has_a_thread_of_its_own(till):
-    bounds = [Bound(uuid4(), Quota(1))]
-    assert taken(till, bounds)[0]
-    till._pid = -1  # as after a fork, where the thread is gone
-    assert not taken(till, bounds)[0]
+async def test_event_loops_and_threads_count_together(till):
+    """As prompts do, with what they reserve and settle at once, and other code."""
+    bounds = [Bound(uuid4(), Quota(requests_per_minute=100, streams=100))]
+
+    async def ask_and_settle(number):
+        reply = await till.reserve(bounds, Wanted(str(number), 1), {})
+        if reply.refusal is None:
+            till.settle(Reservation(str(number), tuple(bounds), 1, 1, (), till), tokens=1)
+        return reply.refusal is None
+
+    def elsewhere():
+        return asyncio.run(ask_and_settle("loop")), taken(till, bounds, id="thread")[0]
+
+    assert await asyncio.to_thread(elsewhere) == (True, True)
+    let_in = await asyncio.gather(*(ask_and_settle(number) for number in range(200)))
+    assert sum(let_in) == 98
+    reply = await till.reserve(bounds, Wanted("", requests=0, with_lease=False), {})
+    assert reply.standings[0].streams == 1  # the thread's, who did not settle
+
+
+async def test_a_lease_is_renewed_on_its_event_loop_until_it_is_settled(settings, client):
+    till = SharedTill(settings.REDIS_URL, lease_ms=900)
+    bound = Bound(uuid4(), Quota(streams=2))
+    await till.reserve([bound], Wanted("a", 1), {})
+    ends = lease_ends(client, bound.subject)
+    async with asyncio.timeout(SOON):
+        while lease_ends(client, bound.subject) < ends + 900:
+            await asyncio.sleep(0.05)
+    till.settle(Reservation("a", (bound,), 1, 1, (), till), tokens=1)
+    await asyncio.sleep(0.7)  # behind two renewals
+    assert not client.zcard(name_of(bound.subject) + ":l")
+    assert not till._renewing
+    till.close()
+
+
+async def test_who_leaves_while_redis_takes_it_gives_it_back(till, client):
+    limits, user = Limiter(till), Bound(uuid4(), Quota(streams=1))
+    (await limits.reserve([Bound(uuid4(), Quota(5))], tokens=0)).settle(tokens=0)  # it is connected
+    for _ in range(20):
+        leaving = asyncio.create_task(limits.reserve([user], tokens=5))
+        await asyncio.sleep(0)  # it is sent
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+    async with asyncio.timeout(SOON):
+        while till._leases or client.zcard(name_of(user.subject) + ":l"):
+            await asyncio.sleep(0.01)
+    assert (await limits.reserve([user], tokens=5)).standings[0].streams == 1
+
+
+async def test_what_is_settled_last_is_sent_before_the_end(settings, client):
+    till, bound = SharedTill(settings.REDIS_URL), Bound(uuid4(), Quota(streams=100))
+    for number in range(100):
+        await till.reserve([bound], Wanted(str(number), 1), {})
+    for number in range(100):
+        till.settle(Reservation(str(number), (bound,), 1, 1, (), till), tokens=1)
+    await asyncio.to_thread(till.close)
+    assert not client.zcard(name_of(bound.subject) + ":l")
+
+
+def test_a_forked_process_has_connections_and_leases_of_its_own(settings):
+    """A server may fork in an event loop's callback; the loop and its connection are the parent's then."""
+    till, bounds = SharedTill(settings.REDIS_URL), [Bound(uuid4(), Quota(10))]
+
+    async def ask():
+        return (await till.reserve(bounds, Wanted(str(uuid4()), 1), {})).standings[0].requests
+
+    async def parent():
+        first, child = await ask(), os.fork()
+        if not child:
+            code = 1
+            try:
+                counted = asyncio.run(ask())
+                code = 0 if (counted, len(till._leases)) == (2, 1) else 2
+            finally:
+                os._exit(code)
+        _, status = await asyncio.to_thread(os.waitpid, child, 0)
+        return first, os.waitstatus_to_exitcode(status), await ask()
+
+    assert asyncio.run(parent()) == (1, 0, 3)
+    assert len(till._leases) == 2
