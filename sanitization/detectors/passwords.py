@@ -34,18 +34,27 @@ _WHOSE = rf"(?:\s{_OF}\s[^\n\"'`=:;,(){{}}<>]{{1,40}}?)?"
 _IS = rf"(?i:{'|'.join(_read_as('ist lautet war est es é è это من'))}|-)"
 _IS_WITHOUT_BLANKS = "[是为為は는은]"
 _ASSIGNS = r"(?:[\"'`]{0,2}\s{0,8}(?:=>|:=|[=:])[ \t]{0,3}|>)"
-# What takes a password on the command line.
-_TOOLS = ("mysql", "mariadb", "sshpass", "ssh-keygen")
-_OPTIONS = (
-    r"--(?i:password|passwd|passphrase|pass|pwd)[ \t]{1,3}",
-    r"\b(?:mysql|mariadb)(?:dump|admin)?\b[^\n|;&]{0,80}?\s-p",
-    r"\bsshpass\s{1,3}-p\s{0,3}",
-    r"\bssh-keygen\b[^\n|;&]{0,80}?\s-[NP]\s{1,3}",
-)
-_QUOTED = r"\"[^\"\n]{4,64}\"|'[^'\n]{4,64}'|`[^`\n]{4,64}`"
+QUOTED = r"\"[^\"\n]{4,64}\"|'[^'\n]{4,64}'|`[^`\n]{4,64}`"
 _BARE = r"[^\s\"'`,;<>(){}\[\]]{5,64}"
 _REFERENCE = re.compile(r"\$+\w+(?:(?:->|[.:]+)\w+)*[-.:]*|%[\w.]+%")
 _HYPHENATED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+){1,2}")  # with more it is a passphrase
+
+
+def is_stand_in(text: str) -> bool:
+    """Whether it refers to a password that is elsewhere, or stands for any."""
+    return bool(
+        _REFERENCE.fullmatch(text)
+        or ELSEWHERE.match(text.lstrip("$%"))
+        or DOTTED.fullmatch(text)
+        or len(set(text)) < 3
+        or set(text) <= set("*x.-_")
+    )
+
+
+def is_mixed(text: str) -> bool:
+    """Whether there are digits or symbols in it, beside letters or many of them."""
+    is_odd = any(char.isdigit() or not char.isalnum() for char in text.strip("-_."))
+    return is_odd and (any(map(str.isalpha, text)) or len(text) >= 6)
 
 
 class Password(PatternDetector):
@@ -57,39 +66,32 @@ class Password(PatternDetector):
     """
 
     rule = "password"
-    version = 2
+    version = 3
     category = Category.SECRET
     score = 0.75
-    keywords = ("passw", "passcode", "passphrase", "pwd", "pass", "pw", *_FOREIGN_NAMES, *_TOOLS)
+    keywords = ("passw", "passcode", "passphrase", "pwd", "pass", "pw", *_FOREIGN_NAMES)
     pattern = (
-        rf"(?:{_ENGLISH}|[_-](?i:pass)|{_FOREIGN}){_WHOSE}{_ASSIGNS}(?:(?P<quoted>{_QUOTED})|(?P<bare>{_BARE}))"
+        rf"(?:{_ENGLISH}|[_-](?i:pass)|{_FOREIGN}){_WHOSE}{_ASSIGNS}(?:(?P<quoted>{QUOTED})|(?P<bare>{_BARE}))"
         rf"|{_ENGLISH}{_WHOSE}\s(?i:is|was)(?i: now| still)?:?\s{{1,2}}[\"'`]?(?P<told>[^\s\"'`]{{5,64}})"
         rf"|{_FOREIGN}{_WHOSE}(?:\s(?:{_IS}:?\s)?|\s?{_IS_WITHOUT_BLANKS}\s?)[\"'`]?"
         rf"(?P<said>[!#$%&*+./0-9:=?@A-Z\\^_a-z|~-]{{5,64}})"
-        rf"|\b(?i:pass)[\"'`]?\s{{0,3}}(?:=>|[=:])[ \t]{{0,3}}(?P<short>{_QUOTED})"
+        rf"|\b(?i:pass)[\"'`]?\s{{0,3}}(?:=>|[=:])[ \t]{{0,3}}(?P<short>{QUOTED})"
         rf"|\b(?i:pw)[\"'`]?\s{{0,3}}[=:][ \t]{{0,3}}(?P<brief>{_BARE})"
-        rf"|(?:{'|'.join(_OPTIONS)})[\"']?(?P<option>{_BARE})"
+        rf"|--(?i:password|passwd|passphrase|pass|pwd)[ \t]{{1,3}}[\"']?(?P<option>{_BARE})"
     )
 
     def judge(self, group: str, candidate: str) -> int:
         inner = candidate[1:-1] if group in ("quoted", "short") else candidate.rstrip(".,;:!?)")
-        if (
-            _REFERENCE.fullmatch(inner)
-            or ELSEWHERE.match(inner.lstrip("$%"))
-            or DOTTED.fullmatch(inner)
-            or len(set(inner)) < 3
-            or set(inner) <= set("*x.-_")
-        ):
+        if is_stand_in(inner):
             return 0
         inner = inner.strip("$%")  # of a reference inside of it, as in `prefix-${NAME}`
-        odd = any(char.isdigit() or not char.isalnum() for char in inner.strip("-_."))
-        is_mixed = odd and (any(char.isalpha() for char in inner) or len(inner) >= 6)
         if group in ("quoted", "short"):
-            is_own = is_mixed or (inner.isalpha() and inner.lower() not in IN_ITS_PLACE)
+            is_own = is_mixed(inner) or (inner.isalpha() and inner.lower() not in IN_ITS_PLACE)
             return len(candidate) if is_own else 0
         if group == "brief" and len(inner) < 8:
             return 0
-        if not is_by_chance(inner) and (not is_mixed or self._is_word(inner, told=group in ("told", "said"))):
+        is_word = not is_mixed(inner) or self._is_word(inner, told=group in ("told", "said"))
+        if is_word and not is_by_chance(inner):
             return 0
         return len(inner) if group in ("told", "said") else len(candidate)
 
