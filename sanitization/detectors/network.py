@@ -1,6 +1,8 @@
-"""Names of machines and places on networks: MAC addresses, URLs, domains."""
+"""Names of machines and places on networks: MAC addresses, IMEI, URLs, domains."""
 
-from sanitization.detectors.base import PatternDetector
+from stdnum import imei
+
+from sanitization.detectors.base import ContextualDetector, PatternDetector
 from sanitization.spans import Action
 
 # The domains that people write without a scheme. A full list would take every `README.md` for one.
@@ -24,6 +26,19 @@ class MacAddress(PatternDetector):
     def accept(self, candidate: str) -> int:
         digits = {char for char in candidate.lower() if char.isalnum()}
         return len(candidate) if len(digits) > 1 else 0  # neither all zeros nor broadcast is anybody's
+
+
+class Imei(ContextualDetector):
+    """Numbers of mobile telephones (IMEI, 3GPP TS 23.003) with the right check digit, next to their name."""
+
+    rule = "imei"
+    aliases = ("IMEI",)
+    context = ("imei",)
+    needs = r"\d{2}"
+    pattern = r"[^A-Za-z0-9](?P<value>\d{15}|\d{2}[ -]\d{6}[ -]\d{6}[ -]\d)(?:[^A-Za-z0-9]|$)"
+
+    def accept(self, candidate: str) -> int:
+        return len(candidate) if imei.is_valid(candidate) else 0
 
 
 class Url(PatternDetector):

@@ -8,30 +8,24 @@ from sanitization.detectors.wording import (
     ELSEWHERE,
     IDENTIFIER,
     IN_ITS_PLACE,
-    as_read,
     is_by_chance,
     is_worded,
+    listed,
 )
 from sanitization.rules import Category
 
 # What people take for a password; `password1` is what code calls a variable.
 _WORD_AND_NUMBER = re.compile(r"(?!pass|pwd|secret|arg|param|value)[A-Za-z][a-z]+\d+")
 
-
-def _read_as(words: str) -> list[str]:
-    """These, with a `_` for a blank, in small letters."""
-    return sorted({form.lower() for form in as_read(word.replace("_", " ") for word in words.split())})
-
-
 _ENGLISH = r"(?i:passw(?:or)?d|passcode|passphrase|pwd)[\w.-]{0,20}"
-_FOREIGN_NAMES = _read_as(
+_FOREIGN_NAMES = listed(
     "passwort kennwort mot_de_passe contraseña contrasena senha wachtwoord lösenord hasło parola пароль "
     "密码 密碼 口令 パスワード 비밀번호 رمز_عبور گذرواژه كلمة_المرور"
 )
 _FOREIGN = f"(?i:{'|'.join(_FOREIGN_NAMES)})"
-_OF = rf"(?i:for|of|to|on|from|{'|'.join(_read_as('für von zu zum zur de del du da do pour para от для к'))})"
+_OF = rf"(?i:for|of|to|on|from|{'|'.join(listed('für von zu zum zur de del du da do pour para от для к'))})"
 _WHOSE = rf"(?:\s{_OF}\s[^\n\"'`=:;,(){{}}<>]{{1,40}}?)?"
-_IS = rf"(?i:{'|'.join(_read_as('ist lautet war est es é è это من'))}|-)"
+_IS = rf"(?i:{'|'.join(listed('ist lautet war est es é è это من'))}|-)"
 _IS_WITHOUT_BLANKS = "[是为為は는은]"
 _ASSIGNS = r"(?:[\"'`]{0,2}\s{0,8}(?:=>|:=|[=:])[ \t]{0,3}|>)"
 QUOTED = r"\"[^\"\n]{4,64}\"|'[^'\n]{4,64}'|`[^`\n]{4,64}`"

@@ -1,16 +1,20 @@
 """
-What is said about people in words: names, addresses, dates of birth; and vehicles that lead to them.
+What is said about people in words: names, addresses, dates of birth; and what leads to them: vehicles, places
+and records of patients.
 
-Names and addresses are found by the phrases around them, not by knowing what a name is. They are off unless a
-policy asks for them.
+Names and addresses are found by the phrases around them, not by knowing what a name is. They and places are
+off unless a policy asks for them.
 """
 
 from sanitization.detectors.base import ContextualDetector, PatternDetector
 from sanitization.spans import Action
 
 _MONTHS = (
-    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|"
-    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+    r"(?i:jan(?:uary|uar|uari|vier|eiro)?|feb(?:ruary|ruar|ruari|rero|braio)?|f[ée]v(?:rier|ereiro)?|mar(?:ch|s|zo|ço)?|"
+    r"märz|maart|apr(?:il|ile)?|avril|abril|may|mai|mei|mayo|maio|maggio|june?|juni|juin|junio|junho|giugno|july?|"
+    r"juli|juillet|julio|julho|luglio|aug(?:ust|ustus)?|ao[ûu]t|agosto|sep(?:t(?:ember|embre|iembre)?)?|setembro|"
+    r"settembre|oct(?:ober|obre|ubre)?|okt(?:ober)?|outubro|ottobre|nov(?:ember|embre|iembre|embro)?|"
+    r"dec(?:ember)?|dez(?:ember|embro)?|d[ée]cembre|diciembre|dicembre|enero|gennaio)"
 )
 _CAPITAL = r"[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ'’-]{1,24}"
 _VIN_VALUES = dict(
@@ -28,24 +32,41 @@ class DateOfBirth(ContextualDetector):
 
     rule = "date_of_birth"
     aliases = ("DATE_OF_BIRTH",)
+    version = 2
     context = (
-        "born",
-        "birth",
-        "dob",
-        "d.o.b",
-        "geboren",
-        "geburtsdatum",
-        "né le",
-        "née le",
-        "nacimiento",
-        "nascita",
+        *(
+            "born",
+            "birth",
+            "dob",
+            "d.o.b",
+            "geboren",
+            "geburtsdatum",
+            "né le",
+            "née le",
+            "naissance",
+            "nacimiento",
+        ),
+        *(
+            "nacido",
+            "nacida",
+            "nascita",
+            "nato il",
+            "nata il",
+            "nascimento",
+            "nascido",
+            "nascida",
+            "geboorte",
+        ),
+        *("född", "født", "fødsel", "syntym", "urodzen", "narozen", "doğum", "дата рождения", "родился"),
+        *("родилась", "出生", "生年月日", "生まれ", "생년월일"),
     )
     weak = 0.2
     needs = r"\d"
     pattern = (
         r"[^A-Za-z0-9](?P<value>\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2}"
-        rf"|\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTHS}\.?,? \d{{4}}"
-        rf"|{_MONTHS}\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})"
+        rf"|\d{{1,2}}(?:st|nd|rd|th|\.|er|º)?(?: of| de)? {_MONTHS}\.?,?(?: de| del)? \d{{4}}"
+        rf"|{_MONTHS}\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}"
+        r"|\d{4} ?[年년] ?\d{1,2} ?[月월] ?\d{1,2} ?[日일]?)"
         r"(?:[^A-Za-z0-9]|$)"
     )
 
@@ -66,6 +87,95 @@ class Vin(ContextualDetector):
         values = [int(char) if char.isdigit() else _VIN_VALUES[char] for char in candidate]
         rest = sum(value * weight for value, weight in zip(values, _VIN_WEIGHTS, strict=True)) % 11
         return len(candidate) if candidate[8] == ("X" if rest == 10 else str(rest)) else 0
+
+
+class LicensePlate(ContextualDetector):
+    """Number plates of vehicles, next to a word that says so."""
+
+    rule = "license_plate"
+    aliases = ("LICENSE_PLATE",)
+    context = (
+        *(
+            "license plate",
+            "licence plate",
+            "number plate",
+            "plate number",
+            "registration plate",
+            "numberplate",
+        ),
+        *("kennzeichen", "immatriculation", "matrícula", "targa", "kenteken", "rejestracyjn", "номер машины"),
+    )
+    weak = 0.1
+    needs = r"\d"
+    pattern = (
+        r"[^A-Za-z0-9-](?P<value>[A-Z]{1,3}[ -]?\d{2,4}[ -]?[A-Z]{1,3}"
+        r"|[A-ZÄÖÜ]{1,3}[ -]?[A-Z]{1,2}[ -]?\d{1,4}[EH]?"
+        r"|\d{1,4}[ -]?[A-Z]{2,3}[ -]?\d{0,4})(?:[^A-Za-z0-9-]|$)"
+    )
+
+    def accept(self, candidate: str) -> int:
+        return len(candidate) if 5 <= sum(map(str.isalnum, candidate)) <= 9 else 0
+
+
+_MINUTES = r"(?: ?\d{1,2}(?:\.\d{1,6})?[′'](?: ?\d{1,2}(?:\.\d{1,6})?[″\"])?)?"
+
+
+class Coordinates(ContextualDetector):
+    """Places on a map, to a hundred metres and less: decimals next to a word that says so, or degrees; off
+    unless a policy asks for it, for most are nobody's."""
+
+    rule = "coordinates"
+    aliases = ("GPS_COORDINATES",)
+    default = Action.OFF
+    context = (
+        *(
+            "gps",
+            "coordinate",
+            "lat",
+            "latitude",
+            "lon",
+            "lng",
+            "long",
+            "longitude",
+            "location",
+            "koordinaten",
+        ),
+        *("coordonnées", "coordenadas", "координаты"),
+    )
+    weak = 0.2
+    alone = 0.7
+    needs = r"\d"
+    pattern = (
+        r"[^A-Za-z0-9.-](?P<pair>-?\d{1,2}\.\d{3,15}°? ?[NSns]?[,;/ ]{1,3}"
+        r"-?\d{1,3}\.\d{3,15}°?(?: ?[EWew]\b)?"
+        rf"|\d{{1,2}}°{_MINUTES} ?[NS],? ?\d{{1,3}}°{_MINUTES} ?[EW])(?:[^A-Za-z0-9]|$)"
+        r"|\b(?i:lat(?:itude)?|lon(?:g(?:itude)?)?|lng)[\"']?\s?[:=]\s?[\"']?(?P<single>-?\d{1,3}\.\d{3,15})"
+    )
+
+    def rate(self, text: str, begin: int) -> float:
+        return self.alone if "°" in text[begin : begin + 12] else super().rate(text, begin)
+
+
+class MedicalRecordNumber(ContextualDetector):
+    """Numbers of patients and of their records, next to a word that says so."""
+
+    rule = "medical_record_number"
+    aliases = ("MEDICAL_RECORD_NUMBER",)
+    context = (
+        *(
+            "mrn",
+            "medical record",
+            "health record",
+            "patient id",
+            "patient number",
+            "patient no",
+            "patient #",
+        ),
+        *("patientennummer", "patienten-nr", "numéro de patient", "número de paciente", "chart number"),
+    )
+    weak = 0.1
+    needs = r"\d{4}"
+    pattern = r"[^A-Za-z0-9](?P<value>[A-Z]{0,3}-?\d{5,10})(?:[^A-Za-z0-9]|$)"
 
 
 class PersonName(PatternDetector):

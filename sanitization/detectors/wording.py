@@ -33,6 +33,11 @@ def as_read(words: Iterable[str]) -> set[str]:
     return {fold(form)[0] for word in words for form in (word, word.upper(), word.capitalize())}
 
 
+def listed(words: str) -> list[str]:
+    """Words of a list, with a `_` for a blank, as the folded text has them, in small letters."""
+    return sorted({form.lower() for form in as_read(word.replace("_", " ") for word in words.split())})
+
+
 def is_in_its_place(text: str) -> bool:
     """Whether it is what is written in place of a password, or refers to one."""
     return text.lower() in IN_ITS_PLACE or not text.strip("*x.") or bool(ELSEWHERE.match(text))

@@ -8,6 +8,7 @@ import string
 import pytest
 
 from sanitization.detectors import ALL
+from sanitization.detectors.credentials import GenericSecret
 from sanitization.detectors.passwords import Password
 from sanitization.detectors.vendors.forms import Named, Token
 from sanitization.detectors.wording import is_worded
@@ -25,6 +26,7 @@ CLASSES = {
     kinds.CATEGORY_SPACE: " ",
 }
 PASSWORDS = tuple(one() for one in ALL if one.rule == Password.rule)
+SECRETS = tuple(one() for one in ALL if one.rule == GenericSecret.rule)
 DETECTORS = [one for one in ALL if issubclass(one, Named | Token) and one.rule not in MORE_THAN_A_PATTERN]
 
 
@@ -105,7 +107,7 @@ def test_a_random_key_is_found(kind):
 )
 def test_a_random_password_is_found(form, length):
     for signs in (LETTERS, LETTERS + SIGNS):
-        assert missed(form, length, signs) <= KEYS // 10
+        assert missed(form, length, signs, PASSWORDS) <= KEYS // 10
 
 
 @pytest.mark.parametrize("length", [12, 16, 24])
@@ -114,14 +116,31 @@ def test_a_random_password_is_found(form, length):
 )
 def test_a_random_password_that_is_told_without_a_sign_before_it_is_found(form, length):
     """Of those without symbols only some: a sentence has words with digits too."""
-    assert missed(form, length, LETTERS + SIGNS) <= KEYS // 6
-    assert missed(form, length, LETTERS) <= KEYS // 3
+    assert missed(form, length, LETTERS + SIGNS, PASSWORDS) <= KEYS // 6
+    assert missed(form, length, LETTERS, PASSWORDS) <= KEYS // 3
 
 
-def missed(form, length, signs):
+@pytest.mark.parametrize("length", [20, 24, 32])
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(
+            "The API key for prod is {}.",
+            "here is my token {} and",
+            "tool --token {} run",
+            "mi clave de API es {}",
+        ),
+        *("- name: API_KEY\n  value: {}\n", '<add key="ApiKey" value="{}"/>', "use this key: {}"),
+    ],
+)
+def test_a_random_key_that_is_told_is_found(form, length):
+    assert missed(form, length, LETTERS, SECRETS) <= KEYS // 10
+
+
+def missed(form, length, signs, detectors):
     chance = random.Random(length)
-    passwords = ["".join(chance.choices(signs, k=length)) for _ in range(KEYS)]
-    return sum(not is_found(PASSWORDS, form.format(one), one) for one in passwords)
+    values = ["".join(chance.choices(signs, k=length)) for _ in range(KEYS)]
+    return sum(not is_found(detectors, form.format(one), one) for one in values)
 
 
 @pytest.mark.parametrize("length", [14, 16, 20, 24, 32, 40])

@@ -124,7 +124,7 @@ class UsEin(NationalNumber):
 
     rule = "us_ein"
     aliases = ("US_EIN",)
-    context = ("ein", "fein", "employer")
+    context = ("ein", "fein", "employer", "tax id", "tin")
     value = r"\d{2}-\d{7}"
     standard = "us.ein"
 
@@ -172,6 +172,8 @@ class UsDriverLicense(NationalNumber):
         "driver's licence",
         "driving licen",
         "dl number",
+        "dl #",
+        "dl#",
         "license number",
         "license no",
         "driver lic",
