@@ -14,7 +14,11 @@ from sanitization.rules import Category
 _DIGITS = re.compile(r"\d+")
 _SYMBOLS = frozenset("!@#$%^&*?+~")
 _BARE = r"[^\s\"'`,;<>(){}\[\]]{4,64}"
-_NAME = r"(?i:passw(?:or)?d|passphrase|passcode|pwd|[_.-]pass)[\w.-]{0,20}"
+# Behind it another word makes another thing of it: `PASSWORD_HASHER`, `passwordStrength`.
+_NAME = (
+    r"(?i:passw(?:or)?d|passphrase|passcode|pwd|[_.-]pass)"
+    r"(?i:[_.-]?\d{1,3}|[_.-](?:prod|production|dev|test|staging|live|main|primary|secondary|old|new|value))?"
+)
 
 
 def _is_told(text: str) -> bool:

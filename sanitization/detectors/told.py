@@ -66,6 +66,9 @@ _SAYS = r"(?:\s{0,2}[:=#-]|\s(?i:is|was|are|ist|lautet|est|es))\s{0,2}"
 _AFTER = r"(?:[^\w.,/-]|[.,/-](?:\D|$)|$)"
 
 
+_OF_PIN = r"(?i:[ -]?(?:code|number|nummer|no\.?))?[\"'`]?"
+
+
 class PinCode(PatternDetector):
     """PINs next to their name: of cards, telephones, doors and accounts, four to eight digits."""
 
@@ -74,8 +77,9 @@ class PinCode(PatternDetector):
     score = 0.8
     keywords = ("pin", "passcode", "puk")
     pattern = (
-        r"\b(?:PIN|Pin|pin|PUK|Puk|puk|(?i:passcode))(?i:[ -]?(?:code|number|nummer|no\.?))?[\"'`]?"
-        rf"(?:{_SAYS}|\s)[\"'`]?(?P<value>\d{{4,8}}){_AFTER}"
+        rf"(?:\b(?:PIN|Pin|PUK|Puk|(?i:passcode)){_OF_PIN}(?:{_SAYS}|\s)|\b(?:pin|puk){_OF_PIN}{_SAYS}"
+        r"|\b(?i:card|sim|atm|bank|debit|credit|door|phone)\spin\s)"
+        rf"[\"'`]?(?P<value>\d{{4,8}}){_AFTER}"
     )
 
     def accept(self, candidate: str) -> int:
