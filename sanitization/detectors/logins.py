@@ -12,7 +12,7 @@ from sanitization.detectors.wording import IDENTIFIER, is_by_chance, is_in_its_p
 from sanitization.rules import Category
 
 _DIGITS = re.compile(r"\d+")
-_SYMBOLS = frozenset("!@#$%^&*?+~")
+_SYMBOLS = frozenset("!@#$%^&*?")
 _BARE = r"[^\s\"'`,;<>(){}\[\]]{4,64}"
 # Behind it another word makes another thing of it: `PASSWORD_HASHER`, `passwordStrength`.
 _NAME = (
@@ -85,38 +85,39 @@ class SqlPassword(_Login):
     )
 
 
-_OPTION = r"(?:\s{1,3}-[^\s|;&]{1,30})"  # another one, of which some have a value
-_VALUED = rf"(?:{_OPTION}(?:\s{{1,3}}[^\s|;&-][^\s|;&]{{0,40}})?)"
+# Patterns begin with a keyword, and what is found comes once for many of them: both keep the automata small.
+_OTHER_OPTION = r"(?:\s{1,3}-[^\s|;&]{1,30}(?:\s{1,3}[^\s|;&-][^\s|;&]{0,40})?)"  # of which some have a value
 _LINE = r"[^\n|;&]{0,80}?\s"
+_LOGINS = tuple(f"{program} login" for program in ("docker", "podman", "az", "cf", "oc", "registry"))
+_STORES = tuple(f"-{of}pass" for of in ("store", "srcstore", "deststore", "key", "srckey", "destkey", "new"))
 _SURE = (
     rf"\b(?:mysql|mariadb)(?:dump|admin)?\b{_LINE}-p",
-    r"\bsshpass\s{1,3}-p\s{0,3}",
-    rf"\bssh-keygen\b{_LINE}-[NP]\s{{1,3}}",
     rf"\bredis-cli\b{_LINE}-a\s{{1,3}}",
+    rf"\bssh-keygen\b{_LINE}-[NP]\s{{1,3}}",
+    rf"\bldap(?:search|modify|add|delete|passwd|whoami)\b{_LINE}-w\s{{1,3}}",
+    rf"\b(?:plink|pscp|psftp|putty)\b{_LINE}-pw\s{{1,3}}",
+    rf"\b(?:user(?:add|mod)|{'|'.join(_LOGINS)})\b{_LINE}-p\s{{1,3}}",
+    rf"\b(?:[xw]freerdp|cmdkey|wmic|schtasks)\b{_LINE}/(?i:p|rp|pass|password):",
+    r"\bsshpass\s{1,3}-p\s{0,3}",
     r"\b(?:requirepass|masterauth)\s{1,3}",
     rf"\bSETUSER\b{_LINE}>",
-    rf"\b(?:docker|podman|az|cf|oc|helm\sregistry)\slogin\b{_LINE}-p\s{{1,3}}",
-    rf"\bmongo(?:sh|dump|restore|export|import)?{_VALUED}{{0,4}}\s{{1,3}}-p\s{{1,3}}",
-    rf"\b(?:sqlcmd|bcp|tsql|isql|zip|unzip){_VALUED}{{0,4}}\s{{1,3}}-P\s{{1,3}}",
-    rf"\bldap(?:search|modify|add|delete|passwd|whoami)\b{_LINE}-w\s{{1,3}}",
+    rf"\b(?:mongo(?:sh|dump|restore|export|import)?{_OTHER_OPTION}{{0,4}}\s{{1,3}}-p"
+    rf"|(?:sqlcmd|bcp|tsql|isql|zip|unzip){_OTHER_OPTION}{{0,4}}\s{{1,3}}-P)\s{{1,3}}",
     r"\b(?:7z[ar ]|rar\s|unrar\s)\s{0,3}[a-z](?:\s{1,3}[^\s|;&]{1,40}){0,3}?\s{1,3}-p",
-    rf"\b(?:plink|pscp|psftp|putty)\b{_LINE}-pw\s{{1,3}}",
     rf"\b(?:smbclient|rpcclient)\b{_LINE}-U\s{{0,2}}[\w.@\\/-]{{1,40}}%",
-    r"\s-?pass(?:in|out)?\s{1,3}pass:",
-    r"-(?:(?:src|dest)?store|key|new|srckey|destkey)pass(?::\w{1,10})?\s{1,3}",
-    r"\brabbitmqctl\s{1,3}(?:add_user|change_password)\s{1,3}\S{1,40}\s{1,3}",
-    r"\bhtpasswd\s{1,3}-[a-zA-Z]{0,4}b[a-zA-Z]{0,4}\s{1,3}\S{1,60}\s{1,3}\S{1,40}\s{1,3}",
+    r"-pass(?:in|out)?\s{1,3}pass:",
+    rf"(?:{'|'.join(_STORES)})(?::\w{{1,10}})?\s{{1,3}}",
+    r"\b(?:rabbitmqctl\s{1,3}(?:add_user|change_password)|htpasswd\s{1,3}-[a-zA-Z]{0,4}b[a-zA-Z]{0,4}\s{1,3}\S{1,60})"
+    r"\s{1,3}\S{1,40}\s{1,3}",
     r"(?i:ConvertTo-SecureString)\s{1,3}(?i:-String\s{1,3})?",
-    rf"\buser(?:add|mod)\b{_LINE}-p\s{{1,3}}",
-    rf"\b(?:[xw]freerdp|cmdkey|wmic|schtasks)\b{_LINE}/(?i:p|rp|pass|password):",
     r"\bsudo\s{1,3}-S\s{0,3}<<<\s{0,3}",
 )
 _ODD = (
-    r"\bnet user\s{1,3}\S{1,40}\s{1,3}",
-    r"\benable\s{1,3}(?:secret|password)\s{1,3}(?:level\s\d{1,2}\s{1,3})?(?:\d\s{1,3})?",
-    r"\busername\s{1,3}\S{1,40}\s{1,3}(?:privilege\s{1,3}\d{1,2}\s{1,3})?(?:secret(?:\s{1,3}\d)?|password\s{1,3}\d)\s{1,3}",
-    r"\bsnmp-server\s{1,3}community\s{1,3}",
-    r"\bwpa_passphrase\s{1,3}\S{1,40}\s{1,3}",
+    r"(?:net user|wpa_passphrase)\s{1,3}\S{1,40}\s{1,3}",
+    r"enable\s{1,3}(?:secret|password)\s{1,3}(?:level\s\d{1,2}\s{1,3})?(?:\d\s{1,3})?",
+    r"username\s{1,3}\S{1,40}\s{1,3}(?:privilege\s{1,3}\d{1,2}\s{1,3})?(?:secret(?:\s{1,3}\d)?|password\s{1,3}\d)\s{1,3}",
+    r"snmp-server\s{1,3}community\s{1,3}",
+    rf"(?:setx|setenv)\s{{1,3}}[\w.-]{{0,40}}{_NAME}\s{{1,3}}",
 )
 _TAKES = r"\s{0,3}\|\s{0,3}(?:(?:sudo\s{1,3})?(?:chpasswd|passwd\s{1,3}--stdin)|sudo\s{1,3}-S)"
 
@@ -127,23 +128,42 @@ class OptionPassword(_Login):
     rule = Password.rule
     keywords = (
         *("mysql", "mariadb", "sshpass", "ssh-keygen", "redis-cli", "requirepass", "masterauth", "setuser"),
-        *("login", "mongo", "sqlcmd", "bcp", "tsql", "isql", "zip", "ldap", "7za", "7zr", "7z ", "rar"),
-        *("plink", "pscp", "psftp", "putty", "smbclient", "rpcclient", "pass:", "storepass", "keypass"),
-        *("newpass", "rabbitmqctl", "htpasswd", "convertto-securestring", "useradd", "usermod", "freerdp"),
-        *("cmdkey", "wmic", "schtasks", "sudo", "net user", "enable", "username", "snmp-server", "sqlplus"),
-        *("wpa_passphrase", "auth", "chpasswd", "--stdin"),
+        *("mongo", "sqlcmd", "bcp", "tsql", "isql", "zip", "ldap", "7za", "7zr", "7z ", "rar", *_LOGINS),
+        *("plink", "pscp", "psftp", "putty", "smbclient", "rpcclient", "-pass", *_STORES, "rabbitmqctl"),
+        *(
+            "htpasswd",
+            "convertto-securestring",
+            "useradd",
+            "usermod",
+            "freerdp",
+            "cmdkey",
+            "wmic",
+            "schtasks",
+        ),
+        *(
+            "sudo",
+            "net user",
+            "enable",
+            "username",
+            "snmp-server",
+            "wpa_passphrase",
+            "sqlplus",
+            "auth",
+            "echo",
+        ),
+        *("setx", "setenv"),
     )
     pattern = (
         rf"(?:{'|'.join(_SURE)})(?:(?P<sure>{QUOTED})|[\"']?(?P<sure_bare>{_BARE}))"
-        rf"|(?:{'|'.join(_ODD)})(?:(?P<odd>{QUOTED})|(?P<odd_bare>{_BARE}))"
+        rf"|\b(?:{'|'.join(_ODD)})[\"']?(?P<odd>{_BARE})"
         rf"|\bAUTH\s{{1,3}}(?:default\s{{1,3}})?(?P<told>{_BARE})"
         rf"|\bsqlplus\s{{1,3}}(?:-\w{{1,8}}\s{{1,3}})?\w{{1,30}}/(?P<sure_oracle>[^\s/@\"']{{4,64}})@"
-        rf"|\becho\s{{1,3}}[\"']?[\w.-]{{1,32}}:(?P<sure_piped>{_BARE})[\"']?{_TAKES}"
-        rf"|\becho\s{{1,3}}(?:(?P<sure_echoed>{QUOTED})|(?P<sure_bare_echo>{_BARE})){_TAKES}"
+        rf"|\becho\s{{1,3}}[\"']?(?:[\w.-]{{1,32}}:)?(?P<sure_piped>{_BARE})[\"']?{_TAKES}"
     )
 
 
-_VALUE = r"(?i:value|default)[\"']?\s{0,3}[=:]\s{0,3}"
+_VALUE = r"[\"']?(?i:value|default)[\"']?\s{0,3}[=:]\s{0,3}"
+_OF_VARIABLE = r"(?:(?:type|sensitive|description)\s{0,9}=[^\n]{1,80}\s{1,10}){0,3}"
 
 
 class ConfiguredPassword(_Login):
@@ -153,31 +173,30 @@ class ConfiguredPassword(_Login):
     rule = Password.rule
     keywords = ("passw", "passphrase", "passcode", "pwd", "_pass", ".pass", "-pass")
     pattern = (
-        rf"(?i:name|key|id)[\"']?\s{{0,3}}[=:]\s{{0,3}}[\"']?[\w.-]{{0,60}}{_NAME}[\"']?\s{{0,3}},?\s{{1,20}}[\"']?"
-        rf"{_VALUE}(?:(?P<odd>{QUOTED})|(?P<odd_bare>{_BARE}))"
-        rf"|(?i:name|key)=[\"'][\w.-]{{0,60}}{_NAME}[\"']\s{{0,3}}>(?P<odd_element>[^\s<]{{4,64}})<"
-        rf"|{_NAME}[\"']?\s{{0,3}}[:=]?\s{{0,3}}\{{\s{{0,10}}(?:(?:type|sensitive|description)\s{{0,9}}=[^\n]{{1,80}}\s{{1,10}}){{0,3}}"
-        rf"[\"']?{_VALUE}(?P<odd_nested>{QUOTED})"
-        rf"|(?i:env|environ|getenv|config|get|str)\s{{0,2}}[\[(]\s{{0,3}}[\"'][\w.-]{{0,40}}{_NAME}[\"']\s{{0,3}},\s{{0,3}}"
-        rf"(?:default\s{{0,3}}=\s{{0,3}})?(?P<odd_default>{QUOTED})"
-        rf"|\b(?:set|setx|export)\s{{1,3}}(?:-\w{{1,4}}\s{{1,3}})?[\w.-]{{0,40}}{_NAME}\s{{1,3}}(?P<odd_set>{_BARE})"
-        rf"|{_NAME}[\"']?[\])]?\s{{0,3}}(?:\|\||\?\?|\?:|\bor\b)\s{{0,3}}(?P<odd_else>{QUOTED})"
+        rf"{_NAME}(?:"
+        rf"(?:[\"']?\s{{0,3}},?\s{{1,20}}|[\"']?\s{{0,3}}[:=]?\s{{0,3}}\{{\s{{0,10}}{_OF_VARIABLE}){_VALUE}"
+        rf"(?:(?P<odd>{QUOTED})|(?P<odd_bare>{_BARE}))"
+        rf"|(?:[\"']\s{{0,3}},\s{{0,3}}(?:default\s{{0,3}}=\s{{0,3}})?|[\"']?[\])]?\s{{0,3}}(?:\|\||\?\?|\?:|\bor\b)\s{{0,3}})"
+        rf"(?P<odd_default>{QUOTED})"
+        r"|[\"']\s{0,3}>(?P<odd_element>[^\s<]{4,64})<)"
     )
 
 
-_USER = r"(?:\"[^\"\n]{0,80}\"|'[^'\n]{0,80}'|[$\w.]{1,60}(?:\(\))?)"
-_PLACE = r"(?:\"[^\"\n]{0,160}\"|'[^'\n]{0,160}'|[$\w.]{1,60})"
+_USER = r"(?:\"[^\"\n]{0,60}\"|'[^'\n]{0,60}'|[$\w.]{1,60}(?:\(\))?)"
+_PLACE = r"(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}'|[$\w.]{1,60})"
 _NEXT = r"\s{0,9},\s{0,9}"
 _PAIRS = (
     *("NetworkCredential", "UsernamePasswordCredentials", "UsernamePasswordAuthenticationToken"),
     *("PasswordAuthentication", "HTTPBasicAuth", "HTTPDigestAuth", "HTTPProxyAuth", "BasicAuth", "basicAuth"),
-    *("basic_auth", "setBasicAuth", "BasicAWSCredentials", "PlainLoginModule"),
+    *("basic_auth", "setBasicAuth"),
 )
+_THIRDS = ("getConnection", "mysqli", "mysqli_connect", "PDO")
+_METHODS = (".login(", ".auth(", ".authenticate(", "auth=(", "auth = (")
 _TOLD_OF = r"(?i:log-?ins?|credentials?|creds|user(?:name)?\s?[/&]\s?pass(?:word)?|zugangsdaten)"
 _WHO = r"[\w.@+-]{2,64}"
 _WORD = r"(?:(?i:password|passwd|pwd|pass)\s|(?i:pw) )"
-_WHICH = r"(?i:with|new|temp(?:orary)?|initial|default|old|current|root|admin|wi-?fi|user|and|the|my|your)"
-_CHANGED = r"(?i:changed|reset|set|updated|rotated|is now|will be)(?i:\sto)?"
+_CHANGED = r"(?i:changed|reset|set|updated|rotated|is now|will be)(?i:\sto)?:?\s{1,2}"
+_WIFI = tuple(f"{of} {word}" for of in ("wifi", "wi-fi", "wlan", "network") for word in ("key", "code"))
 
 
 class LoginPassword(_Login):
@@ -185,30 +204,17 @@ class LoginPassword(_Login):
 
     rule = Password.rule
     keywords = (
-        *(
-            "credential",
-            "passwordauth",
-            "authenticationtoken",
-            "basicauth",
-            "digestauth",
-            "proxyauth",
-            "creds",
-        ),
-        *("basic_auth", "basicaws", "plainlogin", ".login(", ".auth(", "authenticate(", "auth=(", "auth = ("),
-        *("getconnection", "mysqli", "pdo(", "login", "log in", "log-in", "logged in", "logging in", "user"),
-        *("zugangsdaten", "password", "passwd", "pwd", "pw ", "pass"),
-        *(f"{of} {word}" for of in ("wifi", "wi-fi", "wlan", "network") for word in ("key", "code")),
+        *(name.lower() for name in (*_PAIRS, *_THIRDS, *_METHODS)),
+        *("login", "log in", "log-in", "logged", "logging", "credential", "creds", "user", "zugangsdaten"),
+        *("password", "passwd", "pwd", "pw ", "pass", *_WIFI),
     )
     pattern = (
-        rf"\b(?:{'|'.join(_PAIRS)})\(\s{{0,9}}{_USER}{_NEXT}(?P<sure>{QUOTED})"
-        rf"|(?:getConnection|mysqli(?:_connect)?|PDO)\(\s{{0,9}}{_PLACE}{_NEXT}{_USER}{_NEXT}(?P<sure_third>{QUOTED})"
-        rf"|(?:\.(?:login|auth|authenticate)\(|\bauth(?: = |=)\()\s{{0,9}}{_USER}{_NEXT}(?P<odd>{QUOTED})"
-        rf"|\b{_TOLD_OF}(?i:\s(?:are|is))?\s{{0,2}}[:=-]?\s{{1,3}}{_WHO}\s{{0,3}}[/:|]\s{{0,3}}(?P<near>{_BARE})"
-        rf"|\b(?i:log(?:ged|ging)?[ -]in)\s(?i:with|as|using)\s{_WHO}\s?(?i:and|with|/|,)\s(?P<told>{_BARE})"
-        rf"|\b(?i:user(?:name)?|login)\s{{0,2}}[:=]?\s{{0,2}}{_WHO}[,;]?\s{{1,5}}{_WORD}\s{{0,2}}(?P<near_word>{_BARE})"
-        rf"|\b{_WHICH}\s{_WORD}\s{{0,3}}(?:-\s{{1,2}})?(?P<told_bare>{_BARE})"
-        rf"|\b{_WORD}(?:{_CHANGED}):?\s{{1,2}}(?:(?P<told_new_quoted>{QUOTED})|(?P<told_new>{_BARE}))"
-        rf"|\b(?:(?i:pwd|pass)\s|(?i:pw) |(?i:pass):\s{{1,3}})(?P<told_short>{_BARE})"
-        rf"|\b(?i:pass)=(?P<near_short>{_BARE})"
-        rf"|\b(?i:wi-?fi|wlan|network) (?i:key|code)\s(?i:is|was):?\s{{1,2}}[\"'`]?(?P<told_key>{_BARE})"
+        rf"(?:\b(?:{'|'.join(_PAIRS)})\(\s{{0,9}}|\b(?:{'|'.join(_THIRDS)})\(\s{{0,9}}{_PLACE}{_NEXT}){_USER}{_NEXT}"
+        rf"(?P<sure>{QUOTED})"
+        rf"|(?:{'|'.join(map(re.escape, _METHODS))})\s{{0,9}}{_USER}{_NEXT}(?P<odd>{QUOTED})"
+        rf"|\b(?:{_TOLD_OF}(?i:\s(?:are|is))?\s{{0,2}}[:=-]?\s{{1,3}}{_WHO}\s{{0,3}}[/:|]\s{{0,3}}"
+        rf"|(?i:user(?:name)?|login)\s{{0,2}}[:=]?\s{{0,2}}{_WHO}[,;]?\s{{1,5}}{_WORD}\s{{0,2}}|(?i:pass)=)(?P<near>{_BARE})"
+        rf"|\b(?:(?i:log(?:ged|ging)?[ -]in)\s(?i:with|as|using)\s{_WHO}\s?(?i:and|with|/|,)\s"
+        rf"|(?i:pass):\s{{1,3}}|(?i:{'|'.join(_WIFI)})\s(?i:is|was):?\s{{1,2}}[\"'`]?)(?P<told>{_BARE})"
+        rf"|[^\w-]{_WORD}(?:{_CHANGED}[\"'`]?|\s{{0,3}}-\s{{1,2}}|\s{{0,3}})(?P<told_word>{_BARE})"
     )

@@ -16,10 +16,21 @@ _FOREIGN_KEYS = listed(
     "api_キー apiキー api_키 api-sleutel api-nyckel"
 )
 _IS = rf"(?i:{'|'.join(listed('ist lautet est es é è это to jest är'))})"
+_WORDS_FOR_KEYS = ("key", "token", "secret")
 _VALUE = r"[A-Za-z0-9_.+/=~-]{16,150}"
-_NAME = r"[\w.-]{0,40}(?i:token|secret|api[_-]?key|access[_-]?key|private[_-]?key)[\w.-]{0,20}"
 _END = r"(?:[^A-Za-z0-9_+/=~-]|$)"
-_OPEN = r"\s{0,2}[\"'`]?"
+
+
+_KINDS = ("access", "secret", "encryption", "signing", "private")
+_OWN = tuple(
+    f"{whose} {word}" for whose in ("this", "my", "your", "our", "following") for word in _WORDS_FOR_KEYS
+)
+_PRODUCTS = tuple(
+    f"{of}{joint}{word}"
+    for of in ("license", "licence", "product", "serial", "activation")
+    for joint in " _-"
+    for word in ("key", "code")
+)
 
 
 class ToldSecret(GenericSecret):
@@ -30,20 +41,20 @@ class ToldSecret(GenericSecret):
     rule = GenericSecret.rule
     form_of: ClassVar = GenericSecret
     keywords = (
-        *("key", "token", "secret", "code", "sig=", "signature=", "hmac=", "auth=", "ticket="),
-        *_FOREIGN_KEYS,
+        *("token", "secret", "-key", *(f"api{joint}key" for joint in ("", " ", "_", "-")), *_OWN, *_PRODUCTS),
+        *(f"{kind}{joint}key" for kind in _KINDS for joint in (" ", "-", "_", "")),
+        *("sig=", "signature=", "hmac=", "auth=", "ticket=", *_FOREIGN_KEYS),
     )
     pattern = (
-        rf"\b{_KEY}\s{_OPEN}(?P<plain>{_VALUE}){_END}"
-        rf"|{_KEY}\s(?i:for|of|to|from)\s[^\n\"'`=:;,(){{}}<>]{{1,40}}?\s(?i:is|was):?\s{_OPEN}(?P<whose>{_VALUE}){_END}"
-        r"|\b(?i:this|my|your|our|the|following)\s(?:\w{1,16}\s)?(?i:key|token|secret)\s?[:=-]"
-        rf"{_OPEN}(?P<this>{_VALUE}){_END}"
-        rf"|(?i:{'|'.join(_FOREIGN_KEYS)})\s?(?:{_IS}|[:=是はは은는])?{_OPEN}(?P<foreign>{_VALUE}){_END}"
-        rf"|--[\w-]{{0,30}}(?i:token|key|secret)[ \t]{{1,3}}[\"']?(?P<option>{_VALUE}){_END}"
-        rf"|(?i:name|key|id)[\"']?\s{{0,3}}[=:]\s{{0,3}}[\"']?{_NAME}[\"']?\s{{0,3}},?\s{{1,20}}[\"']?"
-        rf"(?i:value|default)[\"']?\s{{0,3}}[=:]\s{{0,3}}[\"']?(?P<apart>{_VALUE}){_END}"
+        rf"(?:\b{_KEY}\s(?:(?i:for|of|to|from)\s[^\n\"'`=:;,(){{}}<>]{{1,40}}?\s(?i:is|was):?\s)?\s{{0,2}}"
+        rf"|\b(?i:{'|'.join(_OWN)})\s?[:=-]\s{{0,2}}"
+        rf"|(?i:{'|'.join(_FOREIGN_KEYS)})\s?(?:{_IS}|[:=是はは은는])?\s{{0,2}}"
+        r"|-(?i:token|key|secret)[ \t]{1,3}"
+        r"|(?i:token|secret|(?:api|access|private)[_-]?key)[\w.-]{0,20}[\"']?\s{0,3},?\s{1,20}[\"']?"
+        r"(?i:value|default)[\"']?\s{0,3}[=:]\s{0,3})"
+        rf"[\"'`]?(?P<plain>{_VALUE}){_END}"
         rf"|[?&](?i:sig|signature|hmac|auth|ticket)=(?P<query>{_VALUE}){_END}"
-        rf"|\b(?i:licen[cs]e|product|serial|activation)[ _-](?i:key|code)(?:\s?[:=]|\s(?i:is))?{_OPEN}"
+        rf"|\b(?i:{'|'.join(_PRODUCTS)})(?:\s?[:=]|\s(?i:is))?\s{{0,2}}[\"'`]?"
         r"(?P<product>[A-Z0-9]{4,8}(?:-[A-Z0-9]{4,8}){2,7})(?:[^A-Za-z0-9-]|$)"
     )
 
@@ -69,16 +80,19 @@ _AFTER = r"(?:[^\w.,/-]|[.,/-](?:\D|$)|$)"
 _OF_PIN = r"(?i:[ -]?(?:code|number|nummer|no\.?))?[\"'`]?"
 
 
+_PINS = tuple(f"{of} pin" for of in ("card", "sim", "atm", "bank", "debit", "credit", "door", "phone"))
+
+
 class PinCode(PatternDetector):
     """PINs next to their name: of cards, telephones, doors and accounts, four to eight digits."""
 
     rule = "pin_code"
     category = Category.SECRET
     score = 0.8
-    keywords = ("pin", "passcode", "puk")
+    keywords = ("pin", "passcode", "puk", *_PINS)
     pattern = (
         rf"(?:\b(?:PIN|Pin|PUK|Puk|(?i:passcode)){_OF_PIN}(?:{_SAYS}|\s)|\b(?:pin|puk){_OF_PIN}{_SAYS}"
-        r"|\b(?i:card|sim|atm|bank|debit|credit|door|phone)\spin\s)"
+        rf"|\b(?i:{'|'.join(_PINS)})\s)"
         rf"[\"'`]?(?P<value>\d{{4,8}}){_AFTER}"
     )
 
@@ -91,7 +105,6 @@ _ONCE = (
     r"access|activation|2fa|mfa|otp|sms|bestätigungs|sicherheits)[ -]?(?:pass)?code|otp|code de vérification|"
     r"código de verificación|código de verificação|codice di verifica)|[mM]?TAN)"
 )
-_YOURS = r"(?i:your|the|ihr|dein|votre|tu|su)"
 
 
 class OneTimeCode(PatternDetector):
@@ -100,10 +113,39 @@ class OneTimeCode(PatternDetector):
     rule = "one_time_code"
     category = Category.SECRET
     score = 0.8
-    keywords = ("code", "otp", "tan", "código", "codice")
+    keywords = (
+        *("verification", "security", "confirmation", "authentication", "one-time", "one time", "single-use"),
+        *(
+            "single use",
+            "login",
+            "log-in",
+            "signin",
+            "sign-in",
+            "access",
+            "activation",
+            "2fa",
+            "mfa",
+            "otp",
+            "sms",
+        ),
+        *("bestätigungs", "sicherheits", "code de", "código", "codice", "tan"),
+    )
     pattern = (
         rf"\b{_ONCE}(?:{_SAYS}|\s)[\"'`]?(?P<value>\d{{4,8}}|\d{{3}}[ -]\d{{3}}|[A-Z]{{1,2}}-\d{{4,8}})"
-        rf"{_AFTER}|[^\w.-](?P<before>\d{{4,8}}|\d{{3}}[ -]\d{{3}})\s(?i:is|ist|est|es)\s{_YOURS}\s"
+        rf"{_AFTER}"
+    )
+
+
+class OneTimeCodeFirst(PatternDetector):
+    """The same with the code in front: `482913 is your verification code`."""
+
+    rule = OneTimeCode.rule
+    form_of: ClassVar = OneTimeCode
+    category = Category.SECRET
+    score = 0.8
+    keywords = ("code", "otp", "tan", "código", "codice")
+    pattern = (
+        r"[^\w.-](?P<value>\d{4,8}|\d{3}[ -]\d{3})\s(?i:is|ist|est|es)\s(?i:your|the|ihr|dein|votre|tu|su)\s"
         rf"(?:\w{{1,20}}\s){{0,2}}{_ONCE}"
     )
 
@@ -177,14 +219,22 @@ _WORDS = re.compile(r"[a-z]+")
 _SEED_LENGTHS = (12, 15, 18, 21, 24)
 
 
+_PHRASES = tuple(
+    f"{of}{joint}{word}"
+    for of in ("recovery", "secret", "backup", "wallet")
+    for joint in " -"
+    for word in ("phrase", "words")
+)
+
+
 class SeedPhrase(PatternDetector):
     """The words that open a wallet of crypto-currency, twelve to twenty-four of them, next to their name."""
 
     rule = "seed_phrase"
     category = Category.SECRET
-    keywords = ("phrase", "mnemonic", "seed", "words")
+    keywords = ("seed", "mnemonic", *_PHRASES)
     pattern = (
-        r"\b(?i:(?:seed|recovery|mnemonic|secret|backup|wallet)[ -](?:phrase|words)|mnemonic|seed)[\"'`]?"
+        rf"\b(?i:(?:seed|mnemonic)(?:[ -](?:phrase|words))?|{'|'.join(_PHRASES)})[\"'`]?"
         rf"(?:{_SAYS}|\s)[\"'`(]?(?P<value>[a-z]{{3,8}}(?:\s[a-z]{{3,8}}){{11,23}})(?:[^\w]|$)"
     )
 

@@ -3,10 +3,21 @@
 import asyncio
 import gc
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from gateway.asgi import BoundedBody, NarrowDoor, Orderly, api, door_of, lifespan, pages_door, prompts_door
+from gateway.asgi import (
+    BoundedBody,
+    NarrowDoor,
+    Orderly,
+    api,
+    door_of,
+    give_back_memory,
+    lifespan,
+    pages_door,
+    prompts_door,
+)
 from gateway.load import Line
 from tests.fakes import house_of
 
@@ -159,6 +170,7 @@ async def test_what_was_made_while_starting_is_not_looked_through_again(monkeypa
     monkeypatch.setattr("prompts.composition.open_house", lambda: None)
     monkeypatch.setattr("prompts.composition.close_house", lambda: asyncio.sleep(0))
     monkeypatch.setattr("inference.fleet.open_fleet", lambda: None)
+    monkeypatch.setattr("gateway.asgi.give_back_memory", lambda: frozen.append("given back"))
     monkeypatch.setattr("gc.freeze", lambda: frozen.append(True))
     monkeypatch.setattr("gc.set_threshold", lambda *objects: frozen.append(objects))
     young, middle, _ = gc.get_threshold()
@@ -167,7 +179,16 @@ async def test_what_was_made_while_starting_is_not_looked_through_again(monkeypa
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]
-    assert frozen == [True, (young, middle, 100)]
+    assert frozen == ["given back", True, (young, middle, 100)]
+
+
+def test_memory_is_given_back_where_the_system_takes_it(monkeypatch):
+    asked = []
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace(malloc_trim=asked.append))
+    give_back_memory()
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace())  # not glibc
+    give_back_memory()
+    assert asked == [0]
 
 
 async def test_a_prompt_that_is_sent_away_hears_when_to_come_back_and_keeps_its_connection():
