@@ -6,7 +6,6 @@ Schemas come from callers. Patterns are RE2, not Python's backtracking `re`; not
 that cannot be applied makes the answer unfit.
 """
 
-import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +14,6 @@ import re2
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from inference.backends import Ending, Format
 from inference.errors import AnswerUnfit, FormatRefused
 
 _QUIET = re2.Options()
@@ -91,20 +89,3 @@ def check(answer: str, schema: str) -> None:
         raise AnswerUnfit from None
     if not fits:
         raise AnswerUnfit
-
-
-class Unchecked:
-    """The text of an answer, where its format has to be looked at when it is whole."""
-
-    def __init__(self, format: Format[str] | None) -> None:
-        self._schema = format.text if format is not None and format.kind == "json_schema" else None
-        self._texts: list[str] = []
-
-    def add(self, text: str) -> None:
-        if self._schema is not None:
-            self._texts.append(text)
-
-    async def check(self, ending: Ending) -> None:
-        """Raises AnswerUnfit. An answer that was cut off is as good as it can be."""
-        if self._schema is not None and ending.finish_reason == "stop":
-            await asyncio.to_thread(check, "".join(self._texts), self._schema)

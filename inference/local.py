@@ -22,10 +22,10 @@ from inference.backends import (
 )
 from inference.engine import Engine, Prepared
 from inference.errors import ParameterUnsupported, UnknownModel
-from inference.formats import Unchecked
 from inference.jobs import Job
 from inference.speaking import Event
 from inference.tools.parser import CallParser
+from inference.unchecked import Unchecked
 
 # Longer texts are turned into tokens in a thread, so that the streams of other callers go on meanwhile.
 INLINE_CHARS = 8_000

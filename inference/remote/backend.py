@@ -25,13 +25,13 @@ from inference.errors import (
     ModelUnavailable,
     ServerUnusable,
 )
-from inference.formats import Unchecked
 from inference.remote import wire
 from inference.remote.client import Client
 from inference.remote.options import Patience, RemoteOptions
 from inference.remote.reading import Answer, Reading, Said, embeddings, parsed, reading
 from inference.remote.refusals import error_of
 from inference.remote.sse import EventStream, Malformed
+from inference.unchecked import Unchecked
 
 logger = logging.getLogger("inference.remote")
 
