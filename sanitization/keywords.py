@@ -63,8 +63,8 @@ class Keywords:
         self._automaton = ahocorasick_rs.AhoCorasick(
             words,
             matchkind=ahocorasick_rs.MatchKind.Standard,
-            # A DFA is no faster here and takes 10 MB, which push all else out of the processor's caches: beside
-            # it a whole request took a tenth more.
+            # A DFA is no faster and takes 10 MB, which push all else out of the processor's caches: whole
+            # requests took a tenth more.
             implementation=ahocorasick_rs.Implementation.ContiguousNFA,
         )
         self._beginnings = frozenset(word[:size] for word in words for size in range(1, len(word)))

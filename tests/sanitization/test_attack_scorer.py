@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sanitization.attacks import features
-from sanitization.attacks.filters import AttackScan
+from sanitization.attacks import features, filters
+from sanitization.attacks.filters import AttackScan, Known
 from sanitization.attacks.scorer import MODEL, SIZES, Scorer, shipped, windows
 from tests.sanitization.samples import mixture
 
@@ -193,3 +193,35 @@ def test_what_it_learns_from_is_made_the_same_every_time(monkeypatch):
         assert made[0] == made[1]
         assert not re.search(r"[{}]", made[0])
     assert harmless.make(random.Random(5)) == harmless.make(random.Random(5))
+
+
+def test_a_chunk_that_comes_again_is_judged_once_and_found_where_it_is(monkeypatch):
+    scorer, judged, judge = shipped(), [], Scorer.judge
+    monkeypatch.setattr(Scorer, "judge", lambda self, reading: judged.append(1) or judge(self, reading))
+    known = Known()
+    first = AttackScan(scorer, threshold=THRESHOLD, known=known).feed(INDIRECT[0], last=True)
+    again = AttackScan(scorer, threshold=THRESHOLD, known=known).feed(INDIRECT[0], last=True)
+    assert first == again != []
+    assert len(judged) == 1
+    # Another threshold is another question, and another text too.
+    assert AttackScan(scorer, threshold=1.0, known=known).feed(INDIRECT[0], last=True) == []
+    assert AttackScan(scorer, threshold=THRESHOLD, known=known).feed("What is for dinner?", last=True) == []
+    assert len(judged) == 3
+
+
+def test_chunks_of_a_long_text_are_known_wherever_they_stand():
+    known, document = Known(), " ".join(f"Line {n} of a harmless list." for n in range(400))
+    text = f"{document}\n{INDIRECT[0]}\n{document}"
+    plain = AttackScan(shipped(), threshold=THRESHOLD).feed(text, last=True)
+    for _ in range(2):
+        assert AttackScan(shipped(), threshold=THRESHOLD, known=known).feed(text, last=True) == plain
+
+
+def test_what_is_known_is_bounded_and_holds_nothing_of_a_text(monkeypatch):
+    monkeypatch.setattr(filters, "KNOWN_CHUNKS", 10)
+    known = Known()
+    for number in range(100):
+        known.of(f"secret {number}", 0.5, lambda chunk: ())
+        assert len(known._found) <= 10
+    assert "secret" not in repr(known._found)
+    assert known.of("\ud800", 0.5, lambda chunk: ((0, 1, 0.9),)) == ((0, 1, 0.9),)
