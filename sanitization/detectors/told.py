@@ -19,8 +19,6 @@ _IS = rf"(?i:{'|'.join(listed('ist lautet est es é è это to jest är'))})"
 _WORDS_FOR_KEYS = ("key", "token", "secret")
 _VALUE = r"[A-Za-z0-9_.+/=~-]{16,150}"
 _END = r"(?:[^A-Za-z0-9_+/=~-]|$)"
-
-
 _KINDS = ("access", "secret", "encryption", "signing", "private")
 _OWN = tuple(
     f"{whose} {word}" for whose in ("this", "my", "your", "our", "following") for word in _WORDS_FOR_KEYS
@@ -75,11 +73,7 @@ class ToldSecret(GenericSecret):
 _DIGITS = re.compile(r"\d+")
 _SAYS = r"(?:\s{0,2}[:=#-]|\s(?i:is|was|are|ist|lautet|est|es))\s{0,2}"
 _AFTER = r"(?:[^\w.,/-]|[.,/-](?:\D|$)|$)"
-
-
 _OF_PIN = r"(?i:[ -]?(?:code|number|nummer|no\.?))?[\"'`]?"
-
-
 _PINS = tuple(f"{of} pin" for of in ("card", "sim", "atm", "bank", "debit", "credit", "door", "phone"))
 
 
@@ -113,22 +107,12 @@ class OneTimeCode(PatternDetector):
     rule = "one_time_code"
     category = Category.SECRET
     score = 0.8
-    keywords = (
-        *("verification", "security", "confirmation", "authentication", "one-time", "one time", "single-use"),
-        *(
-            "single use",
-            "login",
-            "log-in",
-            "signin",
-            "sign-in",
-            "access",
-            "activation",
-            "2fa",
-            "mfa",
-            "otp",
-            "sms",
-        ),
-        *("bestätigungs", "sicherheits", "code de", "código", "codice", "tan"),
+    keywords = tuple(
+        listed(
+            "verification security confirmation authentication one-time one_time single-use single_use login "
+            "log-in signin sign-in access activation 2fa mfa otp sms bestätigungs sicherheits code_de código "
+            "codice tan"
+        )
     )
     pattern = (
         rf"\b{_ONCE}(?:{_SAYS}|\s)[\"'`]?(?P<value>\d{{4,8}}|\d{{3}}[ -]\d{{3}}|[A-Z]{{1,2}}-\d{{4,8}})"
@@ -179,46 +163,13 @@ class RecoveryCode(PatternDetector):
 _CODES = re.compile(r"[A-Za-z0-9-]+")
 # Words of sentences that are none of those (BIP 39, https://github.com/bitcoin/bips).
 _PROSE = frozenset(
-    {
-        *(
-            "the",
-            "and",
-            "for",
-            "are",
-            "but",
-            "not",
-            "your",
-            "with",
-            "from",
-            "has",
-            "was",
-            "were",
-            "which",
-            "their",
-        ),
-        *(
-            "than",
-            "uses",
-            "its",
-            "our",
-            "his",
-            "her",
-            "who",
-            "how",
-            "may",
-            "each",
-            "been",
-            "had",
-            "some",
-            "would",
-        ),
-        *("could", "should", "out", "these", "them", "does", "did", "many", "most", "those", "being", "both"),
-    }
+    listed(
+        "the and for are but not your with from has was were which their than uses its our his her who how "
+        "may each been had some would could should out these them does did many most those being both"
+    )
 )
 _WORDS = re.compile(r"[a-z]+")
 _SEED_LENGTHS = (12, 15, 18, 21, 24)
-
-
 _PHRASES = tuple(
     f"{of}{joint}{word}"
     for of in ("recovery", "secret", "backup", "wallet")
