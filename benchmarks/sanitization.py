@@ -23,7 +23,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import cycle
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -50,7 +51,7 @@ BLOCK = 5  # texts that one takes before it is another's turn
 # In front of them each works for so many seconds on others, which are not counted: a process that has just
 # waited for another one finds its caches empty, which says nothing about either. By time and not by number:
 # the same two texts keep one of them busy for forty times as long as the other, and warm only that one.
-WARMING, OTHERS = 0.01, 128
+WARMING = 0.01
 
 Contender = Callable[[str], float]
 
@@ -86,13 +87,14 @@ def speed(racers: dict[str, Contender], sizes: Sequence[int], blocks: int) -> li
     how many times ours the peers take for PII and secrets, as the median of the ratios within a block: the
     machine changes its speed between blocks.
     """
-    writer, rows = Writer(SEED), []
+    writer, another, rows = Writer(SEED), Writer(SEED + 1), list[dict[str, Any]]()
     peers = [name for name in racers if name in NAMES]
     for kind in writer.kinds:
         for size in sizes:
             seconds: dict[str, list[float]] = defaultdict(list)
             times: dict[str, list[float]] = defaultdict(list)
-            others = cycle([writer.text(kind, size) for _ in range(OTHERS)])
+            # New ones each time, for what was judged before is known.
+            others = (another.text(kind, size) for _ in repeat(None))
             for _ in range(blocks):
                 texts = [writer.text(kind, size) for _ in range(BLOCK)]
                 for name, racer in racers.items():
@@ -241,7 +243,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report["tail"] = _tail(default, 10 if options.quick else 40)
         if "hostile" in parts:
             size = options.hostile_size or (200_000 if options.quick else 1_000_000)
-            report["hostile"] = {"characters": size, "cases": _hostile(default, size)}
+            report["hostile"] = {
+                "characters": size,
+                "cases": _hostile(partial(Chain.from_paths, DEFAULT_FILTERS), size),
+            }
         try:
             report["accuracy"] = _accuracy(options.files if "accuracy" in parts else (), values, peers)
         except (OSError, UnreadableLabels) as error:
@@ -279,7 +284,7 @@ def _accuracy(files: Sequence[Path], chain: Chain, peers: Peers | None) -> dict[
     return found
 
 
-def _hostile(chain: Chain, size: int) -> list[dict[str, object]]:
+def _hostile(new_chain: Callable[[], Chain], size: int) -> list[dict[str, object]]:
     cases = []
     # As the server does when it has started: what stays for good is not looked through again and again.
     gc.collect()
@@ -287,7 +292,7 @@ def _hostile(chain: Chain, size: int) -> list[dict[str, object]]:
     for name in hostile.NAMES:
         for direction in ("prompt", "answer"):
             _progress(f"hostile: {name}, {direction}")
-            cases.append(hostile.measure(chain, Policy(), direction, name, size))
+            cases.append(hostile.measure(new_chain, Policy(), direction, name, size))
     print_hostile(cases, size)
     return [case.as_dict() for case in cases]
 

@@ -186,26 +186,26 @@ class Watch:
             last, worked = now, working
 
 
-def measure(chain: Chain, policy: Policy, direction: str, name: str, size: int) -> Case:
+def measure(new_chain: Callable[[], Chain], policy: Policy, direction: str, name: str, size: int) -> Case:
     """Half of it and all of it, in turns, so that whatever else the machine does hits both: the least
-    seconds, and the middle one of the delays.
+    seconds, and the middle one of the delays. Each time by a new chain, for one knows what it has judged.
 
     A machine that is shared is a third slower in one minute than in the next, and then the best of a few
     rounds may be of a slow minute for one length and of a fast one for the other. So there are more of them
     until the least of each has been seen twice: that makes the growth steadier, and no smaller.
     """
 
-    def work(text: str) -> None:
+    def timed(text: str) -> tuple[float, float, bool]:
+        chain = new_chain()
         if direction == "prompt":
-            chain.screen_prompt({"/prompt": text}, policy)
-        else:
-            chain.open_answer(policy, Placeholders()).whole(text)
+            return _timed(lambda: chain.screen_prompt({"/prompt": text}, policy))
+        return _timed(lambda: chain.open_answer(policy, Placeholders()).whole(text))
 
     texts = text_of(name, size // 2), text_of(name, size)
-    _timed(work, texts[0][:WARMING])
+    timed(texts[0][:WARMING])
     rounds: list[list[tuple[float, float, bool]]] = []
     while len(rounds) < ROUNDS or (len(rounds) < MOST_ROUNDS and not _has_settled(rounds)):
-        rounds.append([_timed(work, text) for text in texts])
+        rounds.append([timed(text) for text in texts])
     half, full = (min(seconds for seconds, _, _ in every) for every in zip(*rounds, strict=True))
     delay = median(delay for _, (_, delay, _) in rounds)
     return Case(name, direction, half, full, delay, any(gave_up for both in rounds for *_, gave_up in both))
@@ -220,11 +220,11 @@ def _has_settled(rounds: list[list[tuple[float, float, bool]]]) -> bool:
     return True
 
 
-def _timed(work: Callable[[str], None], text: str) -> tuple[float, float, bool]:
+def _timed(work: Callable[[], object]) -> tuple[float, float, bool]:
     with Watch() as watch:
         before = time.thread_time()
         try:
-            work(text)
+            work()
             withheld = False
         except ScreeningFailed:
             withheld = True
