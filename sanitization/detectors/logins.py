@@ -7,8 +7,8 @@ import re
 from typing import ClassVar
 
 from sanitization.detectors.base import PatternDetector
-from sanitization.detectors.passwords import QUOTED, Password, is_mixed, is_stand_in
-from sanitization.detectors.wording import IDENTIFIER, is_by_chance, is_in_its_place, is_worded
+from sanitization.detectors.passwords import QUOTED, Password, is_in_code, is_mixed, is_stand_in
+from sanitization.detectors.wording import is_by_chance, is_in_its_place
 from sanitization.rules import Category
 
 _DIGITS = re.compile(r"\d+")
@@ -44,7 +44,7 @@ def _is_odd(text: str) -> bool:
     """Whether it is rather a password than the name or the description of one: no sentence, and no word."""
     if not is_mixed(text) or (" " in text and not any(map(str.isdigit, text))):
         return is_by_chance(text)
-    return not (IDENTIFIER.fullmatch(text) and is_worded(text, share=0.5))
+    return not is_in_code(text)
 
 
 class _Login(PatternDetector):

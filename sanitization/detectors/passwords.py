@@ -51,6 +51,12 @@ def is_mixed(text: str) -> bool:
     return is_odd and (any(map(str.isalpha, text)) or len(text) >= 6)
 
 
+def is_in_code(text: str) -> bool:
+    """Whether code calls something so: `hunter2` is what people take, and no name."""
+    is_one = IDENTIFIER.fullmatch(text) and not _WORD_AND_NUMBER.fullmatch(text)
+    return bool(is_one) and is_worded(text, share=0.5)
+
+
 class Password(PatternDetector):
     """Passwords and passphrases that are assigned in code and configuration, or told in a sentence.
 
@@ -84,15 +90,8 @@ class Password(PatternDetector):
             return len(candidate) if is_own else 0
         if group == "brief" and len(inner) < 8:
             return 0
-        is_word = not is_mixed(inner) or self._is_word(inner, told=group in ("told", "said"))
-        if is_word and not is_by_chance(inner):
+        is_told = group in ("told", "said")
+        is_word = bool(_HYPHENATED.fullmatch(inner)) if is_told else is_in_code(inner)
+        if (is_word or not is_mixed(inner)) and not is_by_chance(inner):
             return 0
-        return len(inner) if group in ("told", "said") else len(candidate)
-
-    @staticmethod
-    def _is_word(text: str, *, told: bool) -> bool:
-        """Of code, or of the language where it is `told` in a sentence."""
-        if told:
-            return bool(_HYPHENATED.fullmatch(text))
-        is_name = IDENTIFIER.fullmatch(text) and not _WORD_AND_NUMBER.fullmatch(text)
-        return bool(is_name) and is_worded(text, share=0.5)
+        return len(inner) if is_told else len(candidate)
