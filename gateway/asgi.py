@@ -301,7 +301,7 @@ hashing_door = NarrowDoor(api, limit=hashers.QUEUE)
 pages_door = NarrowDoor(api, limit=PAGES_AT_ONCE, row=TABLE[Full])
 line = Line(
     places=settings.MAX_PROMPTS,
-    is_busy=lambda: composition.house().pace.is_busy,
+    room=lambda: composition.house().pace.room,
     when_calm=lambda go_on: composition.house().pace.when_calm(go_on),
 )
 prompts_door = Orderly(api, line)

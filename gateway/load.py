@@ -1,14 +1,14 @@
 """
 How much this process takes on, and in which order, so that what it has taken is answered in time.
 
-    comes ─► a place? ─► not behind others for too long? ─► in line ─► starts: one each turn of the loop
+    comes ─► a place? ─► not behind others for too long? ─► in line ─► starts, as many as there is room for
                │ no               │ no
                └───── Full ───────┘
 
-What is in progress goes on first: one prompt that waits is begun after a short turn of the event loop in
-which nobody inside waits to go on (`prompts.pace`). So turns stay short, whoever must be refused hears it at
-once, and the addresses of health and metrics answer. Without the line, prompts that come faster than they
-can be screened would all be begun and all be late.
+What is in progress goes on first: who waits is begun after a short turn of the event loop, as far as those
+inside leave time (`prompts.pace`). So turns stay short, whoever must be refused hears it at once, and the
+addresses of health and metrics answer. Without the line, prompts that come faster than they can be screened
+would all be begun and all be late.
 
 A short line is a burst and is let in, however long it lasts. A line that had to be closed is kept shorter
 until it was calm for a while: more come than can be answered, and who waited longest would be answered late.
@@ -34,7 +34,8 @@ BURST = 48
 STANDING, CALM_SECONDS = 16, 10.0
 MOST_WAITING = 256
 LONGEST_RETRY_SECONDS = 60
-SHORT_TURN_SECONDS = 0.001
+SHORT_TURN_SECONDS = 0.01
+MOST_IN_A_TURN = 2  # are begun, however much room there is: a turn stays short
 # Somebody is begun as often, whoever waits inside: it may be a thousand streams.
 LONGEST_PAUSE_SECONDS = 0.25
 
@@ -58,24 +59,25 @@ class Waiting:
 
 class Line:
     """Of one event loop. `places` is how many may be in progress or wait. `inside` are those in progress;
-    `is_busy` says whether these have enough to do, and `when_calm` calls once when that is over; `clock` is
-    in seconds."""
+    `room` says for how many more these leave time, and `when_calm` calls once when that is so again; `clock`
+    is in seconds."""
 
     def __init__(
         self,
         *,
         places: int,
-        is_busy: Callable[[], bool] = lambda: False,
+        room: Callable[[], int] = lambda: 1,
         when_calm: Callable[[Callable[[], None]], None] = lambda go_on: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.places = places
-        self._is_busy = is_busy
+        self._room = room
         self._when_calm = when_calm
         self.inside = 0
         self._clock = clock
         self._waiting: deque[Waiting] = deque()
         self._is_turning = False  # somebody was begun, and there was no short turn since then
+        self._left_room = 0  # for so many more in this turn
         self._turned_at = self._begun_at = 0.0
         self._sent_away_at = -math.inf  # when the line was found too long
         self._usual_seconds = 0.0  # that a place is taken for
@@ -91,10 +93,13 @@ class Line:
         """Begins when it is this one's turn. Raises Full at once, or not at all."""
         if full := self.full():
             raise full
-        if self._is_turning:
+        if not self._is_turning:
+            self._turn()
+        if self._waiting or self._left_room < 1:
             await self._wait()
         else:
-            self._turn()
+            self._left_room -= 1
+            self._begun_at = self._clock()
         self.inside += 1
         began = self._clock()
         try:
@@ -148,9 +153,10 @@ class Line:
             raise
 
     def _turn(self) -> None:
-        """From now on one a short turn, as long as somebody waits."""
+        """From now on so many in each short turn, as long as somebody waits."""
         self._is_turning = True
         self._begun_at = self._clock()
+        self._left_room = max(1, min(MOST_IN_A_TURN, self._room()))
         self._again()
 
     def _again(self) -> None:
@@ -173,16 +179,23 @@ class Line:
     def _next(self) -> None:
         now = self._clock()
         is_short, since = now - self._turned_at <= SHORT_TURN_SECONDS, now - self._begun_at
-        is_busy = self._is_busy()
-        if (is_short and not is_busy) or since > LONGEST_PAUSE_SECONDS:
-            if not self._waiting:
-                self._is_turning = False
-                return
+        room = min(MOST_IN_A_TURN, self._room())
+        if since > LONGEST_PAUSE_SECONDS:
+            room = max(1, room)
+        elif room < 1:
+            self._left_room = 0
+            self._rest(LONGEST_PAUSE_SECONDS - since)
+            return
+        elif not is_short:
+            room = 0
+        if room and not self._waiting:
+            self._is_turning = False
+            return
+        while room and self._waiting:
             self._begun_at = now
             one = self._waiting.popleft()
             if not one.turn.done():
                 one.turn.set_result(None)
-        elif is_busy:
-            self._rest(LONGEST_PAUSE_SECONDS - since)
-            return
+                room -= 1
+        self._left_room = room
         self._again()

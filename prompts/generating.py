@@ -17,7 +17,7 @@ from prompts.asks import Ask
 from prompts.calls import Call
 from prompts.choices import Choice, Heard
 from prompts.journal import Usage
-from prompts.pace import Pace
+from prompts.pace import Kind, Pace
 from sanitization.chain import EMPTY, Chain, Sanitized, Screened
 from sanitization.policies import Policy
 from sanitization.structured import ArgumentsRestorer, StructuredSanitizer
@@ -87,6 +87,7 @@ class Generating:
         the model."""
         for choice in self.choices:
             self._setting.open(choice)
+        kind = Kind.WORDS if self._setting.ask.streamed else Kind.ANSWER
         waiting_since = time.perf_counter()
         async with aclosing(self._backend.answer(self._generation)) as events:
             async for event in events:
@@ -95,7 +96,7 @@ class Generating:
                     continue
                 came_at = time.perf_counter()
                 self.backend_ms += (came_at - waiting_since) * 1000
-                await self._pace.piece(says_something=True)
+                await self._pace.piece(kind)
                 choice, begun_at = self.choices[event.choice], time.perf_counter()
                 heard = self._heard(choice, event, came_at)
                 waiting_since = time.perf_counter()

@@ -1,17 +1,20 @@
 """
-Keeps the turns of the event loop short: those who have something to compute do so one after another, with
-turns of the loop in between, in which sockets are read and others get on.
+Who computes when. Turns of the event loop stay short, and what is alike is done in a row:
 
-    a piece ─► room in this turn? ─► computes
+    a piece ─► first in this turn, and nobody waits? ─► computes
                   │ no
-                  └─► waits ─► as many in each turn as usually fit into TURN_SECONDS:
-                               what a model says first, everything else after it, and not never
+                  └─► waits with its kind ─► one kind in each turn, as many as usually fit into TURN_SECONDS:
+                                             what a model says to somebody who listens, else the longest row
 
 Answers of a model, and commits of a group of rows, come for many prompts at once. Sanitized all in one turn,
 they would hold up everybody: the streams of others, health, and those who are refused. Where little is going
 on, nobody waits.
 
-It also knows whether another request had better wait at the door (`is_busy`, which `gateway.load` asks), and
+A prompt runs through more code and data than the processor's caches hold: a screening between all the rest
+takes two and a half times as long as one right behind another. So many prompts at once are faster in step,
+with a row of screenings, a row of answers, a row of ends, than each at its own.
+
+It also knows whether another request had better wait at the door (`room`, which `gateway.load` asks), and
 says when it need not any more.
 """
 
@@ -21,15 +24,81 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from enum import Enum
+from typing import Any
 
 TURN_SECONDS = 0.002
 MOST_PIECES = 64
+FEW = 2  # so many requests inside never wait for others of their kind
+MOST_IN_A_ROW = 8  # of one kind, over several turns; more gain nothing
 LONGEST_PAUSE_SECONDS = 0.05  # of those who do not go first
 USUALLY = 1 / 8  # the weight of the newest turn in what a piece usually takes
 # So many prompts are on their way to the model at once. What they take comes there, not at the door: without
 # a bound a quiet moment lets in everybody who waits, and a moment later all of them have to be screened.
 MOST_OPENING = 8
 LONGEST_OPENING_SECONDS = 0.25  # then it waits for something, and not for the processor
+# Where as many wait to go on, there is no room for another one.
+MOST_WAITING = 16
+# Who waits for so long counts as one more in its row.
+AGE_SECONDS = 0.005
+
+
+class Kind(Enum):
+    """What a piece is about: pieces of one kind need the same code and data."""
+
+    SCREENING = "a prompt goes through the chain"
+    ASKING = "its row is there, and a model is asked"
+    WORDS = "what a model says goes through the chain, and somebody listens"
+    ANSWER = "the same where nobody listens yet"
+    ENDING = "the final row is made"
+    TELLING = "it is there, and the caller is told"
+
+
+class Row:
+    """Those who wait with pieces of one kind, and what such a piece usually takes."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._usual_seconds = TURN_SECONDS / 4
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def forget(self) -> None:
+        """Those who wait belong to a loop that has ended."""
+        self._waiting.clear()
+
+    def weight(self, now: float) -> float:
+        """How many wait, and for how long the first of them has."""
+        return len(self._waiting) + (now - self._waiting[0][1]) / AGE_SECONDS if self._waiting else 0.0
+
+    @property
+    def most(self) -> int:
+        """So many fit into a turn."""
+        return max(1, min(MOST_PIECES, int(TURN_SECONDS / self._usual_seconds)))
+
+    def took(self, pieces: int, seconds: float) -> None:
+        self._usual_seconds += (max(seconds / pieces, 1e-6) - self._usual_seconds) * USUALLY
+
+    async def wait(self, since: float) -> None:
+        one = (asyncio.get_running_loop().create_future(), since)
+        self._waiting.append(one)
+        try:
+            await one[0]
+        except asyncio.CancelledError:
+            with suppress(ValueError):  # if its turn came already, that passes unused
+                self._waiting.remove(one)
+            raise
+
+    def let_on(self, most: int) -> int:
+        """The first so many, as far as they wait; how many these were."""
+        count = 0
+        while self._waiting and count < most:
+            turn, _ = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                count += 1
+        return count
 
 
 class Opening:
@@ -37,14 +106,14 @@ class Opening:
 
     def __init__(self, pace: "Pace") -> None:
         self._pace = pace
-        self._is_over = False
+        self.is_over = False
 
     def begins(self) -> None:
-        if not self._is_over:
+        if not self.is_over:
             self._pace.openings.setdefault(self, self._pace.clock())
 
     def ends(self) -> None:
-        self._is_over = True
+        self.is_over = True
         if self._pace.openings.pop(self, None) is not None:
             self._pace.tell_if_calm()
 
@@ -58,49 +127,52 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None  # in whose turns pieces are counted
-        self._words: deque[asyncio.Future[None]] = deque()  # what a model says
-        self._others: deque[asyncio.Future[None]] = deque()
+        self._rows = {kind: Row() for kind in Kind}
+        self._kind = Kind.WORDS  # whose turn it is
+        self._inside = 0  # requests
+        self._task: asyncio.Task[Any] | None = None  # that computes now
         self._taken = 0  # pieces of this turn
+        self._in_a_row = 0  # pieces of this kind, in this turn and those before
         self._turned_at = self._others_at = 0.0
-        self._piece_seconds = TURN_SECONDS / 4
         self.openings: dict[Opening, float] = {}  # since when, in this order
         self._listener: Callable[[], None] | None = None
 
     @property
-    def is_busy(self) -> bool:
-        """Whether those inside have enough to do: another one would wait."""
-        return self._waiting or self._are_many_opening()
+    def room(self) -> int:
+        """For so many more requests those inside leave time now."""
+        if self._rows[Kind.WORDS] or sum(map(len, self._rows.values())) >= MOST_WAITING:
+            return 0
+        return max(0, MOST_OPENING - self._count_openings())
 
-    def _are_many_opening(self) -> bool:
+    def _count_openings(self) -> int:
         while len(self.openings) >= MOST_OPENING:
             first, since = next(iter(self.openings.items()))
             if self.clock() - since <= LONGEST_OPENING_SECONDS:
-                return True
-            first.ends()
-        return False
+                break
+            first.is_over = True
+            del self.openings[first]
+        return len(self.openings)
 
     def when_calm(self, listener: Callable[[], None]) -> None:
-        """Calls it once, as soon as those inside have not enough to do any more; not where only time passes
-        by. It takes the place of one that still waits."""
+        """Calls it once, as soon as there is room; not where only time passes by. It takes the place of one
+        that still waits."""
         self._listener = listener
 
     def tell_if_calm(self) -> None:
-        if self._listener is not None and not self.is_busy:
+        if self._listener is not None and self.room > 0:
             listener, self._listener = self._listener, None
             listener()
-
-    @property
-    def _waiting(self) -> bool:
-        return bool(self._words or self._others)
 
     @contextmanager
     def request(self) -> Iterator[Opening]:
         """What happens in here is one request."""
         opening = Opening(self)
         token = _opening.set(opening)
+        self._inside += 1
         try:
             yield opening
         finally:
+            self._inside -= 1
             _opening.reset(token)
             opening.ends()
 
@@ -109,60 +181,61 @@ class Pace:
         if (opening := _opening.get()) is not None:
             opening.ends()
 
-    async def piece(self, *, says_something: bool = False) -> None:
-        """Returns when the caller may compute until its next `await`: mostly at once. What a model says goes
-        first, for somebody listens to it."""
-        loop = asyncio.get_running_loop()
+    async def piece(self, kind: Kind) -> None:
+        """Returns when the caller may compute until he waits for something: mostly at once."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if self._loop is not loop:
-            self._words.clear()  # of a loop that has ended
-            self._others.clear()
-            self._loop, self._taken, self._turned_at = loop, 0, self.clock()
-            loop.call_soon(self._next, loop)
-        if not self._waiting and self._taken < self._most():
+            self._begin(loop)
+        row = self._rows[kind]
+        if task is self._task and self.clock() - self._turned_at < TURN_SECONDS:
+            return  # it is still the piece before
+        is_free = not self._taken and not any(self._rows.values())
+        if is_free and (self._inside <= FEW or kind is Kind.WORDS):
+            self._kind, self._taken, self._in_a_row = kind, 1, 1
+        elif kind is self._kind and not row and self._taken < row.most:
             self._taken += 1
-            return
-        line = self._words if says_something else self._others
-        turn = loop.create_future()
-        line.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            with suppress(ValueError):  # if its turn came already, that passes unused
-                line.remove(turn)
-            raise
+            self._in_a_row += 1
+        else:
+            await row.wait(self.clock())
+        self._task = task
 
-    def _most(self) -> int:
-        return max(1, min(MOST_PIECES, int(TURN_SECONDS / self._piece_seconds)))
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A busy time, maybe of another loop than the last one."""
+        for row in self._rows.values():
+            row.forget()
+        self._loop, self._taken, self._turned_at, self._task = loop, 0, self.clock(), None
+        loop.call_soon(self._next, loop)
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         """Another turn. The last one of a busy time ends it."""
         if self._loop is not loop:
             return
-        now = self.clock()
+        now, self._task = self.clock(), None
         if self._taken:
-            took = (now - self._turned_at) / self._taken
-            self._piece_seconds += (max(took, 1e-6) - self._piece_seconds) * USUALLY
-        if not self._waiting:  # whoever comes next begins again
+            self._rows[self._kind].took(self._taken, now - self._turned_at)
+            if self._kind is not Kind.WORDS:
+                self._others_at = now
+        if not any(self._rows.values()):  # whoever comes next begins again
             self._loop = None
             self.tell_if_calm()
             return
-        self._turned_at, self._taken = now, 0
-        most = self._most()
-        if now - self._others_at > LONGEST_PAUSE_SECONDS:
-            self._let_on(self._others, 1)
-            self._others_at = now
-        self._let_on(self._words, max(1, most - self._taken))
-        if self._taken < most:
-            self._let_on(self._others, most - self._taken)
-            self._others_at = now
+        kind = self._whose_turn(now)
+        if kind is not self._kind or self._in_a_row >= MOST_IN_A_ROW:
+            self._kind, self._in_a_row = kind, 0
+        self._turned_at = now
+        row, words = self._rows[kind], self._rows[Kind.WORDS]
+        self._taken = row.let_on(1 if words and row is not words else row.most)
+        self._in_a_row += self._taken
         self.tell_if_calm()
         loop.call_soon(self._next, loop)
 
-    def _let_on(self, line: deque[asyncio.Future[None]], most: int) -> None:
-        """The first so many of this line."""
-        while line and most > 0:
-            turn = line.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                self._taken += 1
-                most -= 1
+    def _whose_turn(self, now: float) -> Kind:
+        """What a model says, for somebody listens to it, though not always; then the row that was begun,
+        until it is long enough; then the longest of the others."""
+        rows = self._rows
+        others = [kind for kind, row in rows.items() if row and kind is not Kind.WORDS]
+        if rows[Kind.WORDS] and not (others and now - self._others_at > LONGEST_PAUSE_SECONDS):
+            return Kind.WORDS
+        if self._kind in others and self._in_a_row < MOST_IN_A_ROW:
+            return self._kind
+        return max(others, key=lambda kind: (kind is not self._kind, rows[kind].weight(now)))

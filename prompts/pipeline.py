@@ -17,6 +17,7 @@ from contextlib import aclosing
 from prompts.asks import Ask
 from prompts.events import AsideDelta, Begun, CallDelta, Delta, Done, Embedded
 from prompts.house import House
+from prompts.pace import Kind
 from prompts.work import Work
 
 
@@ -45,12 +46,12 @@ async def answer(
                         if work.begun is None:
                             yield work.begin()
                         yield delta
-            await house.pace.piece()  # many answers may end at once
+            await house.pace.piece(Kind.ENDING)
             await work.finish()  # 7
         except BaseException as error:
             await work.give_up(error)
             raise
-    await house.pace.piece()  # many rows are committed at once
+    await house.pace.piece(Kind.TELLING)
     if work.begun is None:
         yield work.begin()
     for choice in work.choices:

@@ -32,6 +32,7 @@ from prompts.house import House
 from prompts.ids import instant, uuid7
 from prompts.journal import Charge, Entry, Outcome, Part, Result, Usage, kept
 from prompts.outcomes import Conclusion, log, outcome_of
+from prompts.pace import Kind
 from prompts.retries import Retried, RetrySource
 from prompts.sources import Course, Source, ms_since
 from sanitization.chain import EMPTY, Sanitized, Screened
@@ -106,7 +107,7 @@ class Work:
 
     async def screen(self) -> None:
         """Sanitizes the prompt. A filter that fails leaves `screened` None, and the prompt goes nowhere."""
-        await self.house.pace.piece()
+        await self.house.pace.piece(Kind.SCREENING)
         began, parts = time.perf_counter(), self.ask.parts()
         try:
             if self.ask.conversation_id is None:
@@ -160,7 +161,7 @@ class Work:
                 parts=self._other_parts(),
             )
         )
-        await self.house.pace.piece()  # many rows are committed at once
+        await self.house.pace.piece(Kind.ASKING)
         self.house.pace.underway()
 
     @property

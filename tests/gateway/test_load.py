@@ -9,6 +9,7 @@ from gateway.load import (
     BURST,
     CALM_SECONDS,
     LONGEST_PAUSE_SECONDS,
+    MOST_IN_A_TURN,
     MOST_WAITING,
     PATIENCE_SECONDS,
     SHORT_TURN_SECONDS,
@@ -78,6 +79,38 @@ async def test_of_many_one_begins_in_each_turn_of_the_loop_in_the_order_in_which
     await crowd.go()
 
 
+async def test_as_many_are_begun_at_once_as_those_inside_leave_time_for():
+    inside = Inside(room=MOST_IN_A_TURN - 1)
+    crowd = Crowd(Line(places=100, room=inside.look, when_calm=inside.tell, clock=Clock()))
+    for name in range(20):
+        crowd.come(name)
+    seen = []
+    for _ in range(4):
+        before = len(crowd.began)
+        await turns(1)
+        seen.append(len(crowd.began) - before)
+    assert seen[0] == MOST_IN_A_TURN - 1
+    assert max(seen) == MOST_IN_A_TURN - 1
+    inside.room = 100
+    await turns(2)
+    before = len(crowd.began)
+    await turns(1)
+    assert len(crowd.began) == before + MOST_IN_A_TURN
+    inside.room = 0
+    await turns(2)
+    before = len(crowd.began)
+    assert before < 20
+    await turns(5)
+    crowd.come("late")
+    await turns(2)
+    assert len(crowd.began) == before  # though nobody has been begun in this turn
+    inside.room = 1
+    inside.go_on()
+    await turns(25)
+    assert crowd.began == [*range(20), "late"]
+    await crowd.go()
+
+
 async def test_nobody_is_begun_after_a_long_turn_unless_they_all_are():
     clock = Clock()
     crowd = Crowd(Line(places=100, clock=clock))
@@ -116,16 +149,16 @@ async def test_who_comes_while_turns_are_long_waits_behind_those_inside():
 
 
 class Inside:
-    """Those inside, who have enough to do until they say otherwise."""
+    """Those inside, who leave time for so many more."""
 
-    def __init__(self):
-        self.is_busy = False
+    def __init__(self, room=1):
+        self.room = room
         self.looked = 0
         self.go_on = None
 
-    def has_enough(self):
+    def look(self):
         self.looked += 1
-        return self.is_busy
+        return self.room
 
     def tell(self, go_on):
         self.go_on = go_on
@@ -133,10 +166,10 @@ class Inside:
 
 async def one_waits(inside, clock):
     """The second of a crowd, until those inside have less to do."""
-    crowd = Crowd(Line(places=100, is_busy=inside.has_enough, when_calm=inside.tell, clock=clock))
+    crowd = Crowd(Line(places=100, room=inside.look, when_calm=inside.tell, clock=clock))
     crowd.come("first")
     await turns(1)
-    inside.is_busy = True
+    inside.room = 0
     crowd.come("second")
     await turns(3)
     return crowd
@@ -149,7 +182,7 @@ async def test_who_waits_for_those_inside_takes_no_turns_of_the_loop_from_them()
     await turns(100)
     assert inside.looked == before
     assert crowd.began == ["first"]
-    inside.is_busy = False
+    inside.room = 1
     inside.go_on()
     await turns(3)
     assert crowd.began == ["first", "second"]
