@@ -38,7 +38,7 @@ USUALLY = 1 / 8  # the weight of the newest turn in what a piece usually takes
 MOST_OPENING = 8
 LONGEST_OPENING_SECONDS = 0.25  # then it waits for something, and not for the processor
 # Where as many wait to go on, there is no room for another one.
-MOST_WAITING = 16
+MOST_WAITING = 8
 # Who waits for so long counts as one more in its row.
 AGE_SECONDS = 0.005
 
