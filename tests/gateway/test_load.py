@@ -111,6 +111,23 @@ async def test_as_many_are_begun_at_once_as_those_inside_leave_time_for():
     await crowd.go()
 
 
+async def test_room_that_was_left_is_gone_when_those_inside_have_enough_to_do():
+    inside = Inside(room=MOST_IN_A_TURN)
+    crowd = Crowd(Line(places=100, room=inside.look, when_calm=inside.tell, clock=Clock()))
+    crowd.come("first")
+    await turns(1)
+    inside.room = 0
+    await turns(2)
+    crowd.come("second")
+    await turns(3)
+    assert crowd.began == ["first"]
+    inside.room = 1
+    inside.go_on()
+    await turns(3)
+    assert crowd.began == ["first", "second"]
+    await crowd.go()
+
+
 async def test_nobody_is_begun_after_a_long_turn_unless_they_all_are():
     clock = Clock()
     crowd = Crowd(Line(places=100, clock=clock))

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import ExitStack, aclosing
-from itertools import groupby
+from itertools import cycle, groupby
 from uuid import uuid4
 
 import pytest
@@ -119,6 +119,34 @@ async def test_what_a_model_says_goes_first_and_everything_else_not_never():
     assert workers.order.count("other") == 40
 
 
+async def test_words_that_do_not_fill_their_turn_leave_the_next_one_to_the_others():
+    """Though new ones have come by then."""
+    workers = Workers(seconds=TURN_SECONDS / 8)
+
+    async def say():
+        while workers.order.count("other") < 40:
+            await workers.work("word", kind=Kind.WORDS)
+
+    words = [asyncio.create_task(say()) for _ in range(3)]
+    await workers.count([asyncio.create_task(workers.work("other")) for _ in range(40)])
+    await workers.count(words)
+    last = len(workers.order) - workers.order[::-1].index("other")
+    assert workers.order[:last].count("word") < 80
+    assert workers.clock.now < LONGEST_PAUSE_SECONDS
+
+
+async def test_few_never_wait_for_others_of_their_kind_and_many_do():
+    pace, kinds = Pace(), cycle([Kind.SCREENING, Kind.TELLING])
+    with ExitStack() as inside:
+        for number in range(FEW + 3):
+            inside.enter_context(pace.request())
+            piece = asyncio.ensure_future(pace.piece(next(kinds)))
+            await asyncio.sleep(0)
+            assert piece.done() == (number < FEW)
+            await piece
+            await asyncio.sleep(0)
+
+
 async def test_what_is_alike_is_done_in_a_row():
     """Each asks for three pieces, and waits for something between them."""
     workers = Workers(seconds=TURN_SECONDS / 3)
@@ -147,7 +175,7 @@ async def test_a_row_ends_and_nobody_waits_for_ever():
 
     async def again():
         with workers.pace.request():
-            while workers.order.count("other") < 5:
+            while workers.order.count("other") < 5 and len(workers.order) < 500:
                 await workers.work("more")
 
     crowd = [asyncio.create_task(again()) for _ in range(30)]
