@@ -57,9 +57,10 @@ def refresh(*, refresh_token: str) -> Pair:
     """
     said = tokens.read_refresh(refresh_token)
     now, fresh = timezone.now(), uuid4()
-    alive = Session.objects.filter(
-        id=said.session_id, ended_at=None, expires_at__gt=now, user__is_active=True
-    )
+    # A join with the user would have Django look for the row in a subquery of the UPDATE, which PostgreSQL
+    # does not ask again about a row that it waited for: both of two at once would find the token unspent.
+    active = User.objects.filter(is_active=True)
+    alive = Session.objects.filter(id=said.session_id, ended_at=None, expires_at__gt=now, user__in=active)
     spent = alive.filter(refresh_id=said.id).update(
         refresh_id=fresh, last_used_at=now, expires_at=now + tokens.REFRESH_LIFETIME
     )

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts import registration, services, sessions
 from accounts.errors import EmailTaken, NotAuthenticated
@@ -43,6 +43,22 @@ def test_of_many_who_use_one_refresh_token_one_gets_a_pair():
     results = at_once(6, lambda: sessions.refresh(refresh_token=token))
     assert [type(result) for result in results].count(sessions.Pair) == 1
     assert [type(result) for result in results].count(NotAuthenticated) == 5
+
+
+def test_who_waited_for_the_session_sees_that_the_token_is_spent():
+    token = sessions.open_session(make_user("a@b.org")).refresh
+
+    def second():
+        return at_once(1, lambda: sessions.refresh(refresh_token=token))
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            sessions.refresh(refresh_token=token)
+            waiting = pool.submit(second)
+            with pytest.raises(TimeoutError):  # it cannot tell before the first is committed
+                waiting.result(timeout=1)
+        [result] = waiting.result(timeout=60)
+    assert isinstance(result, NotAuthenticated)
 
 
 def test_the_first_administrator_is_made_once():
