@@ -34,6 +34,7 @@ from gateway.logs import request_id
 from gateway.metrics.counting import count_request
 from gateway.proxies import believe
 from gateway.tracing import switch as tracing
+from prompts.afterwards import afterwards
 from prompts.ids import uuid7
 
 logger = logging.getLogger("gateway.requests")
@@ -103,17 +104,15 @@ class RequestId(Inline):
         elapsed = time.perf_counter() - request.META["REQUEST_STARTED"]
         method = request.method if request.method in KNOWN_METHODS else "other"
         tracing.name_route(method, route)
-        count_request(route=route, method=method, status=response.status_code, seconds=elapsed)
-        logger.info(
-            "request",
-            extra={
-                "method": method,
-                "route": route,
-                "status": response.status_code,
-                "total_ms": round(elapsed * 1000, 1),
-            },
-        )
+        afterwards.put(tell, route=route, method=method, status=response.status_code, seconds=elapsed)
         return response
+
+
+def tell(*, route: str | None, method: str, status: int, seconds: float) -> None:
+    """The log and the metrics of a request whose answer begins."""
+    count_request(route=route, method=method, status=status, seconds=seconds)
+    total_ms = round(seconds * 1000, 1)
+    logger.info("request", extra={"method": method, "route": route, "status": status, "total_ms": total_ms})
 
 
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -18,6 +18,7 @@ from django.core.cache import cache as conversations_store
 from accounts.limits.limiter import limiter
 from inference import composition as inference
 from inference import fleet
+from prompts.afterwards import afterwards
 from prompts.asks import Ask
 from prompts.caching.answers import AnswerCache, NoCache, StoredCache
 from prompts.caching.claims import Claims
@@ -44,7 +45,7 @@ ROLES_SECONDS = 0.5
 MAX_ROLES = 10_000
 _roles: dict[UUID, tuple[float, tuple[str, ...]]] = {}
 
-# They hear how each prompt ended, on the event loop.
+# They hear how each prompt ended, on the event loop, a moment later.
 listeners: list[Callable[[Conclusion], None]] = []
 # They are told how the writer of the book fares, in its thread.
 watches: list[Watch] = []
@@ -104,7 +105,11 @@ def built() -> House:
 
 
 def tell(ended: Conclusion) -> None:
-    """Everybody who listens."""
+    """Everybody who listens, a moment later."""
+    afterwards.put(_tell, ended)
+
+
+def _tell(ended: Conclusion) -> None:
     for listener in listeners:
         try:
             listener(ended)

@@ -81,12 +81,19 @@ class Generating:
         self._generation = generation
         self._setting = setting
         self._pace = pace
+        self._is_open = False
+
+    def open(self) -> None:
+        """Before the first piece, once."""
+        self._is_open = True
+        for choice in self.choices:
+            self._setting.open(choice)
 
     async def texts(self) -> AsyncGenerator[tuple[Choice, Heard], None]:
         """What leaves the chain, as it comes. Raises InferenceErrors and ScreeningFailed. Closing this frees
         the model."""
-        for choice in self.choices:
-            self._setting.open(choice)
+        if not self._is_open:
+            self.open()
         kind = Kind.WORDS if self._setting.ask.streamed else Kind.ANSWER
         waiting_since = time.perf_counter()
         async with aclosing(self._backend.answer(self._generation)) as events:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from inference.errors import AnswerUnfit, DeadlineExceeded, GenerationFailed, InferenceError
+from prompts.afterwards import afterwards
 from prompts.errors import IdempotencyKeyBusy, IdempotencyKeyReused, PromptBlocked
 from prompts.events import CacheState, Times
 from prompts.journal import Outcome, Result
@@ -47,7 +48,11 @@ class Conclusion:
 
 
 def log(ended: Conclusion) -> None:
-    """The one line a prompt leaves in the log. Counts and names, never text."""
+    """The one line a prompt leaves in the log, a moment later. Counts and names, never text."""
+    afterwards.put(_write, ended)
+
+
+def _write(ended: Conclusion) -> None:
     result = ended.result
     logger.info(
         "prompt",

@@ -38,6 +38,9 @@ class RetrySource(Source):
         super().__init__(*asked)
         self._retried = retried
 
+    def make_ready(self) -> None:
+        """Nothing: it may be somebody else's answer."""
+
     async def texts(self) -> Texts:
         """The same, and raises IdempotencyKeyReused and IdempotencyKeyBusy."""
         key, cache = self._key(self._course.card), self._house.cache

@@ -75,6 +75,13 @@ class Source:
         self._choices = choices
         self._course = course
         self._generating: Generating | None = None
+        self._ready: Generating | None = None
+
+    def make_ready(self) -> None:
+        """Does what can be done before a model may be asked. Safe to leave out."""
+        if self._key(self._course.card) is None:
+            self._ready = self._make(self._choices)
+            self._ready.open()
 
     async def texts(self) -> Texts:
         """Yields the sanitized answers as they come. Raises InferenceErrors and ScreeningFailed."""
@@ -111,7 +118,7 @@ class Source:
     async def _alone(self) -> Texts:
         """For this caller and no other."""
         self._course.pays = True
-        made = self._generating = self._make(self._choices)
+        made = self._generating = self._ready or self._make(self._choices)
         async with aclosing(made.texts()) as texts:
             async for choice, heard in texts:
                 yield choice, heard

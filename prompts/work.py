@@ -64,7 +64,7 @@ class Work:
         self.screened: Screened | None = None
         self.failure: ScreeningFailed | None = None
         self.begun: Begun | None = None
-        self.source: Source | None = None  # from `texts` on
+        self.source: Source | None = None  # from `texts` on, or a little earlier
         self.retried: Retried | None = None  # of a request that may be sent again
         self.tokens = 0  # that it counts against limits
         self.standings: tuple[Standing, ...] = ()
@@ -146,7 +146,7 @@ class Work:
     async def accept(self) -> None:
         """Commits the row as in progress."""
         told = (self.text_of(said.part) for said in self.ask.messages if said.role == "system")
-        await self.house.journal.accept(
+        accepted = self.house.journal.accept(
             Entry(
                 id=self.id,
                 created_at=instant(self.id),
@@ -161,6 +161,9 @@ class Work:
                 parts=self._other_parts(),
             )
         )
+        # Once it is on its way, which it is after this turn of the loop.
+        asyncio.get_running_loop().call_soon(self._make_ready)
+        await accepted
         await self.house.pace.piece(Kind.ASKING)
         self.house.pace.underway()
 
@@ -194,12 +197,25 @@ class Work:
     async def texts(self) -> AsyncGenerator[tuple[Choice, Heard], None]:
         """Yields the sanitized answers as they come, from wherever they do."""
         assert self.screened is not None  # raise_if_refused came first
-        setting = Setting(self.house.chain, self.policy, self.screened, self.ask)
+        if self.source is None:
+            self.source = self._new_source(self.screened)
+        return await self.source.texts()
+
+    def _make_ready(self) -> None:
+        """While the row is being committed, if that takes a while: what needs nobody else. If it fails, so
+        will `texts`."""
+        with suppress(Exception):
+            if self.source is None and self.screened is not None and not self.screened.blocked:
+                source = self._new_source(self.screened)
+                source.make_ready()
+                self.source = source
+
+    def _new_source(self, screened: Screened) -> Source:
+        setting = Setting(self.house.chain, self.policy, screened, self.ask)
         system = partial(self.house.chain.system_message, self.policy)
         generation = Wording(self.ask, self.text_of, system).generation(self.asked_card.name)
         asked = (self.ask, self.house, setting, generation, self.choices, self.course)
-        self.source = Source(*asked) if self.retried is None else RetrySource(self.retried, *asked)
-        return await self.source.texts()
+        return Source(*asked) if self.retried is None else RetrySource(self.retried, *asked)
 
     async def embed(self) -> tuple[tuple[float, ...], ...]:
         """The vectors of the messages."""

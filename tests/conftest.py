@@ -18,6 +18,7 @@ from accounts import roles, sessions
 from accounts.book import book
 from accounts.models import User
 from prompts import composition
+from prompts.afterwards import afterwards
 from prompts.caching.replies import Replies
 from prompts.caching.stores import MemoryStore
 from prompts.leases import Lease
@@ -48,6 +49,13 @@ def django_db_setup(django_db_setup):
     """Asynchronous tests query from asgiref's thread; PostgreSQL drops no database that one is still in."""
     yield
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+
+
+@pytest.fixture(autouse=True)
+def told_at_once(monkeypatch):
+    """Lines of the log and counts are there as soon as there is an answer; `test_afterwards` tests the moment
+    between."""
+    monkeypatch.setattr(afterwards, "moment_seconds", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from gateway.metrics import gauging, processes
 from gateway.metrics.counting import quietly
 from gateway.metrics.instruments import ENGINE_PAGE
 from gateway.problems import Row, refusal
+from prompts.afterwards import afterwards
 
 NO_TOKEN = Row(401, "not-authenticated", "Send METRICS_TOKEN: Authorization: Bearer <token>.")
 NOT_HERE = Row(403, "forbidden", "Without METRICS_TOKEN, only programs on this machine read this.")
@@ -32,6 +33,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     if not may_read(request.headers.get("Authorization", ""), origin.current().address):
         return refusal(request, NO_TOKEN if settings.METRICS_TOKEN else NOT_HERE)
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    afterwards.catch_up()
     # Reading the files of several workers takes a while.
     body = await sync_to_async(lambda: encode(registry()), thread_sensitive=False)()
     return HttpResponse(body, content_type=content_type)

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 
 from inference.backends import Answering, ModelCard, Sampling
 from inference.errors import DeadlineExceeded, GenerationFailed, QueueFull, UnknownModel
@@ -13,7 +14,7 @@ from prompts.errors import JournalUnavailable, PromptBlocked
 from prompts.events import Delta, Done
 from prompts.journal import MAX_FINDINGS, Outcome
 from prompts.pipeline import answer
-from sanitization.chain import Chain
+from sanitization.chain import Chain, load_filter
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Stage
 from sanitization.policies import Policy
@@ -21,6 +22,7 @@ from tests.fakes import Notebook, Parrot, Shelf, house_of
 
 CARD = "4111 1111 1111 1111"
 BODY = "MIIEowIBAAKCAQEAq1zT0nB4cC7xWv9eYb2kQmF5uJpLs8dRhGtVaZy3XwNiKoEr"
+SOMEBODY = uuid4()
 KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{BODY}\n-----END RSA PRIVATE KEY-----"
 
 
@@ -376,3 +378,74 @@ async def test_an_answer_of_the_chosen_model_changes_nothing_in_the_book():
     await collect(ask("hello"), house_of(Parrot("Aye."), journal=notebook))
     ((result,),) = notebook.results.values()
     assert result.model == ""
+
+
+# -- while the row is being committed --
+
+
+class Unhurried(Notebook):
+    """Takes its time over a new row, and notes what has been done by the end of it."""
+
+    def __init__(self, done):
+        super().__init__()
+        self.done, self.by_then = done, []
+
+    async def accept(self, entry):
+        await asyncio.sleep(0.01)
+        await super().accept(entry)
+        self.by_then = list(self.done)
+
+
+class Opened(Chain):
+    """Notes which answers it was opened for; `fails` is how often that fails first."""
+
+    def __init__(self, done, fails=0):
+        super().__init__([load_filter(path) for path in settings.SANITIZATION_FILTERS])
+        self.done, self.fails = done, fails
+
+    def open_answer(self, *asked, **more):
+        if self.fails:
+            self.fails -= 1
+            raise ScreeningFailed("Opened")
+        self.done.append("opened")
+        return super().open_answer(*asked, **more)
+
+
+async def test_the_answer_is_made_ready_meanwhile_and_no_model_is_asked():
+    done = []
+    notebook, parrot = Unhurried(done), Parrot(reply=lambda heard: done.append("asked") or heard)
+    shown, _ = await collect(ask("hello"), house_of(parrot, journal=notebook, chain=Opened(done)))
+    assert (notebook.by_then, done, shown) == (["opened"], ["opened", "asked"], "hello")
+
+
+async def test_what_failed_while_it_was_made_ready_is_done_again(caplog):
+    notebook = Unhurried([])
+    shown, _ = await collect(ask("hello"), house_of(journal=notebook, chain=Opened([], fails=1)))
+    assert (shown, notebook.outcomes) == ("hello", [Outcome.ANSWERED])
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_what_fails_for_good_is_one_error_and_has_its_row():
+    notebook, parrot = Unhurried([]), Parrot()
+    with pytest.raises(ScreeningFailed):
+        await collect(ask("hello"), house_of(parrot, journal=notebook, chain=Opened([], fails=9)))
+    assert notebook.outcomes == [Outcome.NOT_SCANNED]
+    assert parrot.heard == []
+
+
+async def test_nothing_is_made_ready_for_a_prompt_that_is_blocked():
+    done = []
+    notebook, policy = Unhurried(done), Policy.build(block=("private_key",))
+    with pytest.raises(PromptBlocked):
+        await collect(ask(KEY), house_of(journal=notebook, chain=Opened(done), policy=policy))
+    assert (notebook.by_then, done) == ([], [])
+
+
+async def test_nor_for_one_whose_answer_is_kept():
+    done = []
+    notebook = Unhurried(done)
+    house = house_of(journal=notebook, chain=Opened(done), cache=Shelf())
+    for before in ([], ["opened"]):  # the model answers, then the cache
+        shown, _ = await collect(ask("hello", temperature=0, user_id=SOMEBODY), house)
+        assert (shown, notebook.by_then) == ("hello", before)
+    assert done == ["opened"]

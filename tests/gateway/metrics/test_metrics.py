@@ -24,6 +24,7 @@ from inference import fleet
 from inference.errors import QueueFull
 from inference.figures import Figures
 from prompts import composition
+from prompts.afterwards import afterwards
 from tests.fakes import Notebook, house_of
 from tests.prompts.v1.conftest import OpenAICaller
 
@@ -161,6 +162,15 @@ async def test_what_cannot_be_counted_stops_no_request(counted, monkeypatch, cap
     for _ in range(3):
         assert (await counted.chat("hello")).status_code == 200
     assert [record.message for record in caplog.records].count("not counted") == 1
+
+
+async def test_whoever_reads_the_page_finds_all_that_was_before(counted, monkeypatch):
+    monkeypatch.setattr(afterwards, "moment_seconds", 60)
+    before = value("gateway_cache_lookups_total", state="off")
+    await counted.chat("hello")
+    assert value("gateway_cache_lookups_total", state="off") == before
+    assert f'gateway_cache_lookups_total{{state="off"}} {before + 1}' in await page()
+    assert 'route="v1/chat/completions"' in await page()
 
 
 async def test_a_listener_that_fails_stops_no_prompt(counted, monkeypatch):
