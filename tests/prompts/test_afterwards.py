@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from prompts.afterwards import MOST, Afterwards
+from prompts.afterwards import MOST, TURN_SECONDS, Afterwards
 
 who: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -63,11 +63,33 @@ async def test_each_is_done_in_the_context_in_which_it_was_put(later, done):
     assert who.get() == "nobody"
 
 
-async def test_very_many_do_not_wait_for_the_moment(done):
+async def test_a_turn_of_the_loop_stays_short(done):
+    now = 0.0
+
+    def long(number):
+        nonlocal now
+        now += TURN_SECONDS * 0.6
+        done.append(number)
+
+    later = Afterwards(0.01, clock=lambda: now)
+    for number in range(5):
+        later.put(long, number)
+    seen = []
+    async with asyncio.timeout(10):
+        while len(done) < 5:
+            await asyncio.sleep(0)
+            if done and len(done) not in seen:
+                seen.append(len(done))
+    assert (seen, done) == ([2, 4, 5], [0, 1, 2, 3, 4])
+
+
+async def test_more_than_there_is_time_for_is_done_before_any_other(done):
     later = Afterwards(60)
     for number in range(MOST + 1):
         later.put(done.append, number)
     assert done == list(range(MOST))
+    later.catch_up()
+    assert done == list(range(MOST + 1))
 
 
 async def test_one_that_fails_is_logged_and_the_others_are_done(later, done, caplog):
