@@ -18,7 +18,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import ParamSpec
 
-logger = logging.getLogger("prompts.pipeline")
+logger = logging.getLogger("prompts.afterwards")
 
 MOMENT_SECONDS = 0.03
 TURN_SECONDS = 0.001

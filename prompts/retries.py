@@ -43,7 +43,7 @@ class RetrySource(Source):
 
     async def texts(self) -> Texts:
         """The same, and raises IdempotencyKeyReused and IdempotencyKeyBusy."""
-        key, cache = self._key(self._course.card), self._house.cache
+        key, cache = self._own_key, self._house.cache
         self._course.cache = "miss" if key else "off"
         plan, reply = self._reply_plan(), self._fitting(self._retried.found)
         if reply is not None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -79,13 +79,13 @@ class Source:
 
     def make_ready(self) -> None:
         """Does what can be done before a model may be asked. Safe to leave out."""
-        if self._key(self._course.card) is None:
+        if self._own_key is None:
             self._ready = self._make(self._choices)
             self._ready.open()
 
     async def texts(self) -> Texts:
         """Yields the sanitized answers as they come. Raises InferenceErrors and ScreeningFailed."""
-        key = self._key(self._course.card)
+        key = self._own_key
         self._course.cache = "miss" if key else "off"
         if key is None or self._ask.cache != "use":
             return self._alone()
@@ -134,6 +134,11 @@ class Source:
         key = self._key(made.card)
         if key is not None and not any(choice.is_blocked for choice in made.choices):
             await self._house.cache.put(key, answer_of(made))
+
+    @cached_property
+    def _own_key(self) -> str | None:
+        """Of the model that is asked: used before another one can have answered."""
+        return self._key(self._course.card)
 
     def _key(self, card: ModelCard) -> str | None:
         """What the answer of this model is kept under."""

@@ -205,8 +205,9 @@ class Work:
         """While the row is being committed, if that takes a while: what needs nobody else. If it fails, so
         will `texts`."""
         with suppress(Exception):
-            if self.source is None and self.screened is not None and not self.screened.blocked:
-                source = self._new_source(self.screened)
+            screened = self.screened
+            if self.source is None and self.choices and screened is not None and not screened.blocked:
+                source = self._new_source(screened)
                 source.make_ready()
                 self.source = source
 

@@ -9,11 +9,13 @@ from django.conf import settings
 
 from inference.backends import Answering, ModelCard, Sampling
 from inference.errors import DeadlineExceeded, GenerationFailed, QueueFull, UnknownModel
+from prompts import sources
 from prompts.asks import Ask, plain
 from prompts.errors import JournalUnavailable, PromptBlocked
 from prompts.events import Delta, Done
 from prompts.journal import MAX_FINDINGS, Outcome
-from prompts.pipeline import answer
+from prompts.pipeline import answer, embed
+from prompts.work import Work
 from sanitization.chain import Chain, load_filter
 from sanitization.errors import ScreeningFailed
 from sanitization.filters import Stage
@@ -449,3 +451,28 @@ async def test_nor_for_one_whose_answer_is_kept():
         shown, _ = await collect(ask("hello", temperature=0, user_id=SOMEBODY), house)
         assert (shown, notebook.by_then) == ("hello", before)
     assert done == ["opened"]
+
+
+async def test_nor_for_texts_that_become_vectors(monkeypatch):
+    made = []
+    monkeypatch.setattr(Work, "_new_source", lambda *asked: made.append(asked))
+    notebook, parrot = Unhurried([]), Parrot()
+    embedded = await embed(ask("hello", choices=0), house_of(parrot, journal=notebook))
+    assert (len(embedded.vectors), notebook.outcomes, made) == (1, [Outcome.ANSWERED], [])
+
+
+async def test_what_an_answer_is_kept_under_is_made_out_once_before_it_is_looked_for(monkeypatch):
+    made = []
+    key = sources.answer_key
+
+    def counted(*asked, **more):
+        made.append("key")
+        return key(*asked, **more)
+
+    monkeypatch.setattr(sources, "answer_key", counted)
+    notebook = Unhurried(made)
+    house = house_of(journal=notebook, cache=Shelf())
+    await collect(ask("hello", temperature=0, user_id=SOMEBODY), house)
+    made.clear()
+    await collect(ask("hello", temperature=0, user_id=SOMEBODY), house)  # from the cache
+    assert (notebook.by_then, made) == (["key"], ["key"])
