@@ -46,19 +46,26 @@ def add(
 def _statement(
     model: type[models.Model], key: tuple[str, ...], names: tuple[str, ...], takes_off: str, rows: int
 ) -> str:
-    """For so many rows; 0 is for lists of any length. Names come from our models, values travel apart."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    quote, table = connection.ops.quote_name, connection.ops.quote_name(model._meta.db_table)
-    columns = (*key, *names)
-    marks = "(" + ", ".join(["%s"] * len(columns)) + ")"
+    """For so many rows; 0 is for lists of any length."""
+    columns, marks = (*key, *names), "(" + ", ".join(["%s"] * (len(key) + len(names))) + ")"
     source = f"VALUES {', '.join([marks] * rows)}"
     if not rows:
-        kinds = [model._meta.get_field(name).db_type(connection) for name in columns]
+        kinds = [model._meta.get_field(name).db_type(connections[DEFAULT_DB_ALIAS]) for name in columns]
         source = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"  # noqa: S608  # nosec B608
+    return statement(model, key, names, source=source, takes_off=takes_off)
+
+
+def statement(
+    model: type[models.Model], key: Sequence[str], names: Sequence[str], *, source: str, takes_off: str = ""
+) -> str:
+    """Adds what `source` selects, the key and then the counts, in one order. Names come from our models,
+    values travel apart."""
+    quote = connections[DEFAULT_DB_ALIAS].ops.quote_name
+    table = quote(model._meta.db_table)
     sums = ", ".join(f"{quote(name)} = {table}.{quote(name)} + EXCLUDED.{quote(name)}" for name in names)
     if takes_off:
         sums += f", {quote(takes_off)} = false"
     return (
-        f"INSERT INTO {table} ({', '.join(map(quote, columns))}) {source} "  # nosec B608
+        f"INSERT INTO {table} ({', '.join(map(quote, (*key, *names)))}) {source} "  # nosec B608
         f"ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {sums}"
     )

@@ -8,6 +8,10 @@ What the gateway costs between a caller and a model server, beside LiteLLM's pro
               default filter both ways, the journal's rows committed before a call and before the last byte
     LiteLLM   its proxy with one worker in front of it: no users, no database, no guardrails
 
+Where --contenders names them, also the least that a gateway of these parts can be: Django, a token, a script
+in Redis (`stack`), the chain both ways and nothing else (`stack+chain`), two committed rows and nothing else
+(`stack+chain+rows`).
+
 Prompts and answers have 1 KB and two findings each, and none comes twice. A round takes one sample of each,
 one after the other; what is added is the difference to `direct` in the same round, ratios are taken within
 rounds, and the median counts. What makes the load, the stand-in and the stores run on the same cores.
@@ -35,7 +39,15 @@ from typing import Any
 
 from benchmarks.environments import Unavailable
 from benchmarks.relaying import samples
-from benchmarks.relaying.contenders import LiteLLM, Relaying, StandIn, litellm
+from benchmarks.relaying.contenders import (
+    LiteLLM,
+    Relaying,
+    Stack,
+    StackAndChain,
+    StackChainAndRows,
+    StandIn,
+    litellm,
+)
 from benchmarks.relaying.streams import open_streams
 from benchmarks.relaying.texts import Letters
 from benchmarks.sanitizing import figures
@@ -45,7 +57,9 @@ from benchmarks.serving.traffic import Sample
 from benchmarks.serving.verdicts import OURS, Bar, Samples, Verdict, judge
 
 DIRECT, PEER = StandIn.name, LiteLLM.name
-ORDER = (DIRECT, OURS, PEER)
+USUAL = (DIRECT, OURS, PEER)
+FLOORS = (Stack, StackAndChain, StackChainAndRows)
+ORDER = (*USUAL, *(floor.name for floor in FLOORS))
 QUIET_CORES = 0.1  # what others may use before it is said that they did
 SEPARATELY = ("p50_ms", "p99_ms", "first_ms")  # of these what is added counts
 
@@ -113,6 +127,7 @@ WORKLOADS = (
         (Bar("added_first_ms", "added time to first token, ms", at_most=10),),
         usual={"requests": 200},
         quick={"requests": 60},
+        contenders=USUAL,
     ),
     Workload(
         "crowd",
@@ -208,6 +223,9 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, list[Sample]]]:
         running: dict[str, Contender] = {DIRECT: upstream}
         urls = {name: os.environ[f"BENCH_{name.upper()}"] for name in ("database_url", "redis_url")}
         running[OURS] = stack.enter_context(Relaying(upstream, **urls))
+        for floor in FLOORS:
+            if floor.name in options.contenders:
+                running[floor.name] = stack.enter_context(floor(upstream, **urls))
         if PEER in options.contenders:
             running[PEER] = stack.enter_context(LiteLLM(upstream))
         often = [workload for workload in chosen if workload.rounds > 1]
@@ -268,7 +286,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", type=Path, help="write every sample here")
     made.add_argument("--only", nargs="+", choices=names, default=names, help="these workloads")
     made.add_argument(
-        "--contenders", nargs="+", choices=ORDER, default=ORDER, help="without LiteLLM: direct ours"
+        "--contenders", nargs="+", choices=ORDER, default=USUAL, help="without LiteLLM: direct ours"
     )
     made.add_argument("--rounds", type=int, help="samples of each contender")
     return made

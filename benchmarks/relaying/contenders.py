@@ -1,6 +1,7 @@
 """
-Who takes part: the stand-in asked directly, this gateway in front of it, LiteLLM in front of it. Each for a
-`with` statement, in a process of its own on a free port.
+Who takes part: the stand-in asked directly, this gateway in front of it, LiteLLM in front of it; and the
+least that such a gateway can be, part by part. Each for a `with` statement, in a process of its own on a free
+port.
 """
 
 import json
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import environments
+from benchmarks.relaying import floor
 from benchmarks.relaying.standin import ANSWERS, PACED
 from benchmarks.serving.load import PATH
 from benchmarks.serving.peers import cache
@@ -76,6 +78,47 @@ class Relaying(Warmed, Gateway):
             lines += ["context_tokens = 1000000"]
         (self.directory / "backends.toml").write_text("\n".join(lines) + "\n")
         super().prepare()
+
+
+class Stack(Warmed):
+    """What the gateway stands on, with nothing around it (`benchmarks.relaying.floor`): Django, a token, one
+    script in Redis, aiohttp. No chain, no journal."""
+
+    name = "stack"
+    sanitizes = has_rows = False
+
+    def __init__(self, upstream: Contender, *, database_url: str, redis_url: str) -> None:
+        super().__init__(UNUSED)
+        self._upstream = upstream
+        self._stores = (redis_url, database_url if self.has_rows else "")
+
+    def command(self) -> list[str]:
+        given = (f"http://127.0.0.1:{self._upstream.port}{PATH}", *self._stores, self.sanitizes)
+        application = f"{floor.__name__}:application({', '.join(map(repr, given))})"
+        return [
+            *(sys.executable, "-m", "gunicorn", "--worker-class", "asgi", "--asgi-loop", "uvloop"),
+            *("--no-control-socket", "--bind", f"127.0.0.1:{self.port}", application),
+        ]
+
+    def ready_path(self) -> str:
+        return "/readyz"
+
+    def introduce(self) -> None:
+        self.tokens = [floor.token()]
+
+
+class StackAndChain(Stack):
+    """The same, sanitizing both ways."""
+
+    name = "stack+chain"
+    sanitizes = True
+
+
+class StackChainAndRows(StackAndChain):
+    """The same, with a row that is committed before the call and another time before the answer."""
+
+    name = "stack+chain+rows"
+    has_rows = True
 
 
 class LiteLLM(Warmed):

@@ -267,6 +267,58 @@ def test_the_thread_posts_in_slices_rests_after_each_and_ends_between_them(monke
 
 
 @postgres
+@pytest.mark.parametrize(
+    ("ago", "posted"),
+    [(posting.LATE_SECONDS - 5, 0), (posting.LATE_SECONDS + 1, 2), (None, 2)],  # None: nobody knows when
+)
+def test_a_busy_process_posts_only_what_ended_a_while_ago(monkeypatch, ago, posted):
+    monkeypatch.setattr(posting, "SLICE", 2)
+    first = row(prompt="penguins")
+    finished_at = None if ago is None else timezone.now() - timedelta(seconds=ago)
+    Prompt.objects.filter(id=first.id).update(finished_at=finished_at)
+    for _ in range(4):
+        Prompt.objects.filter(id=row(prompt="penguins").id).update(finished_at=timezone.now())
+    posting.keep_up(Closing(9), is_busy=lambda: True)
+    assert Prompt.objects.filter(is_searchable=True).count() == posted
+
+
+@postgres
+def test_a_process_that_becomes_busy_stops_posting(monkeypatch):
+    monkeypatch.setattr(posting, "SLICE", 2)
+    for _ in range(7):
+        Prompt.objects.filter(id=row(prompt="penguins").id).update(finished_at=timezone.now())
+    is_busy = iter([False, False, True]).__next__
+    posting.keep_up(Closing(9), is_busy=is_busy)
+    assert Prompt.objects.filter(is_searchable=True).count() == 4
+
+
+def test_a_process_is_busy_whose_other_threads_used_the_processor():
+    now = {"wall": 100.0, "process": 50.0, "thread": 7.0}
+
+    def passes(wall, *, others, own):
+        now["wall"] += wall
+        now["process"] += others + own
+        now["thread"] += own
+        return load.is_busy()
+
+    load = posting.Load(*(lambda name=name: now[name] for name in now))
+    assert not load.is_busy()  # nobody knows yet
+    assert not passes(2.0, others=0.5, own=0.0)
+    assert passes(2.0, others=0.7, own=0.0)
+    assert not passes(2.0, others=0.5, own=1.5)
+    assert passes(0.1, others=0.05, own=0.01)
+    assert not passes(0.0, others=0.0, own=0.0)
+
+
+def test_the_thread_looks_whether_its_process_is_busy(monkeypatch):
+    asked = []
+    monkeypatch.setattr(posting, "keep_up", lambda closing, *, is_busy: asked.append((closing, is_busy)))
+    thread = posting.Posting()
+    thread._work(thread._is_closing)
+    assert asked == [(thread._is_closing, thread._load.is_busy)]
+
+
+@postgres
 def test_who_may_see_rows_but_no_texts_cannot_search_them(get, bob):
     for group in bob.groups.all():
         group.permissions.remove(Permission.objects.get(codename="read_text"))
