@@ -201,7 +201,22 @@ def table(workload: Workload, verdicts: Sequence[Verdict], samples: Samples) -> 
         [title, *(judge(Bar(figure, title), {OURS: samples[name]}).value for name in names)]
         for figure, title in figures_shown
     ]
-    return figures.table(["", *names], rows) + "\n" + "\n".join(map(line, verdicts))
+    return "\n".join(
+        [figures.table(["", *names], rows), *map(line, verdicts), *floor_lines(verdicts, samples)]
+    )
+
+
+def floor_lines(verdicts: Sequence[Verdict], samples: Samples) -> list[str]:
+    """What the least of these parts reach of the same bars against LiteLLM."""
+    found = []
+    for verdict in verdicts:
+        for floor in FLOORS:
+            bar = Bar(verdict.bar.figure, verdict.bar.title, against=verdict.bar.against)
+            if bar.against and floor.name in samples:
+                value = judge(bar, {**samples, OURS: samples[floor.name]}).value
+                reached = "-" if value is None else f"{value:.3g}"
+                found.append(f"  {floor.name}: {bar.title}, times {bar.against}'s: {reached}")
+    return found
 
 
 def line(verdict: Verdict) -> str:

@@ -5,8 +5,8 @@ them.
     Django's asynchronous handler ─► a token, one script in Redis ─► (the chain) ─► (a row) ─► aiohttp
         ─► (the chain) ─► (the row's end) ─► (the caller's own values put back) ─► JSON
 
-No middleware, users, policies, routing, cache, headers, metrics or log; it bears no fault of anybody. What is
-slower than a bar here, no gateway of these parts can be faster than.
+No middleware, users, policies, routing, cache, headers, metrics or log; it bears no fault of anybody. A bar
+that is missed here is missed by the parts, whatever is built of them.
 """
 
 import asyncio

@@ -35,8 +35,7 @@ def _statements() -> tuple[str, str]:
     models, and the rows' ids travel apart."""
     sums = {name: f"sum({name})" for name in TALLY_COUNTS if name.endswith("_tokens")}
     sums |= {"prompts": "count(*)", "cached": "count(*) FILTER (WHERE cached)"}
-    for kind in ("total", "first"):
-        column = "total_ms" if kind == "total" else "first_token_ms"
+    for kind, column in (("total", "total_ms"), ("first", "first_token_ms")):
         sums |= {f"{kind}_{at}": _within(column, at) for at in PLACES}
     prompts = (
         f"SELECT {HOUR}, {USER}, {KEY}, model, outcome, {', '.join(sums[name] for name in TALLY_COUNTS)} "  # noqa: S608  # nosec B608

@@ -191,6 +191,20 @@ def test_a_bar_says_whether_it_is_met_missed_or_was_not_measured():
     assert gateway.line(judge(bar, {OURS: slow[OURS]})).startswith("  not measured")
 
 
+def test_the_least_of_the_parts_are_held_to_the_same_bars_within_rounds():
+    workload = next(one for one in gateway.WORKLOADS if one.name == "crowd")
+    of = {OURS: (20, 30, 10), "LiteLLM": (10, 10, 10), "stack": (50, 70, 60), "stack+chain": (35, 31, 39)}
+    taken = {name: [{"requests_per_s": float(one)} for one in each] for name, each in of.items()}
+    verdicts = [judge(bar, taken) for bar in workload.bars]
+    assert gateway.floor_lines(verdicts, taken) == [
+        "  stack: requests/s, times LiteLLM's: 6",
+        "  stack+chain: requests/s, times LiteLLM's: 3.5",
+    ]
+    assert gateway.table(workload, verdicts, taken).endswith("LiteLLM's: 3.5")
+    del taken["LiteLLM"]
+    assert gateway.floor_lines(verdicts, taken)[0].endswith(": -")
+
+
 def test_every_bar_of_the_issue_is_there():
     bars = {bar.figure: bar for workload in gateway.WORKLOADS for bar in workload.bars}
     assert bars["added_p50_ms"].at_most == 0.45
